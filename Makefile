@@ -1,0 +1,30 @@
+# Everything here works on a machine with Python >= 3.10, git and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format clean
+
+$(BIN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
+	$(BIN)/embed demo
+
+test: $(BIN)/.installed lint  ## lint, types and the test suite
+	$(BIN)/pytest -n 2 -m "not giant and not torture"
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(BIN)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist site
