@@ -1,0 +1,102 @@
+"""What every command shares: options, tables, messages."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+CacheOption = Annotated[
+    Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
+]
+FeaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--features", help="Feature set to use; by default the one extracted last.", show_default=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+DEFAULT_CACHE = Path("cache")
+
+
+class Output(str, Enum):
+    """How a table leaves the program."""
+
+    TABLE = "table"  # aligned in a terminal, tab-separated in a pipe
+    CSV = "csv"
+    JSON = "json"
+
+
+def output(as_json: bool, as_csv: bool = False) -> Output:
+    """Return the output that the flags ask for; JSON wins over CSV."""
+    return Output.JSON if as_json else Output.CSV if as_csv else Output.TABLE
+
+
+def say(message: str) -> None:
+    """Write one line for the person at the keyboard, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return text on one line: no control character of a file name may reach a terminal or a table."""
+    return "".join(
+        c if c.isprintable() or "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout; bytes of file names that are no UTF-8 are lone surrogates (``\\udcNN``)."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    form: Output = Output.TABLE,
+    title: str | None = None,
+) -> None:
+    """Print rows under named columns: aligned in a terminal, tab-separated in a pipe, CSV or JSON on request."""
+    if form is Output.JSON:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif form is Output.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    elif sys.stdout.isatty():
+        _print_rich_table(columns, rows, title)
+    else:
+        for row in (columns, *rows):
+            print("\t".join(_cell(value) for value in row))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return printable(str(value))
+
+
+def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [list(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for i, column in enumerate(columns):
+        numeric = all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console().print(table)
