@@ -6,6 +6,7 @@ import sys
 import typer
 
 from embed.cli import common
+from embed.cli.app import app
 from embed.errors import EmbedError, UsageError
 
 EXIT_ERROR = 1
@@ -14,38 +15,6 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
-
-app = typer.Typer(
-    name="embed",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        from embed import __version__
-
-        typer.echo(f"embed {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def embed(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
-    ),
-) -> None:
-    """Compute the features of every photograph once; classify, search and analyse them in seconds.
-
-    \b
-    embed extract data/          features of every photograph, into ./cache
-    embed fit --clf dense        a classifier on the cached features
-    embed similar photo.jpg      the photographs that look like this one
-    """
 
 
 def main(arguments: list[str] | None = None) -> int:
