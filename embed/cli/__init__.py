@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from embed.cli import backbones as backbones
 from embed.cli import common
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError
