@@ -12,10 +12,9 @@ from embed.images.decode import (
     MAX_PIXELS,
     Resize,
     decode,
-    decode_file,
 )
 from embed.images.find import Found, find, look
-from embed.images.guard import Decoded, Decoder
+from embed.images.guard import Decoded, Decoder, decode_file
 from embed.images.read import Content, read
 from embed.images.thumbnail import thumbnail
 from embed.images.views import augment, decode_views

@@ -1,28 +1,27 @@
 """From the bytes of a photograph to pixels: one documented way, whatever the format.
 
-The first frame, upright (EXIF orientation applied), as 8-bit RGB on white, resized with an antialiasing filter.
+The first frame, upright (EXIF orientation applied), as 8-bit sRGB on white, resized with an antialiasing filter.
 """
 
 import importlib
 import io
 import struct
+import warnings
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from embed.errors import ImageError, UsageError
-from embed.images import colours, formats, integrity
+from embed.images import colours, formats, integrity, jpeg
 from embed.images.formats import Format
-from embed.images.read import read
 
 DECODER_VERSION = 1  # part of every recipe: raise it whenever any pixel changes
 
-MAX_PIXELS = 200_000_000  # the largest sensors of telephones; a bomb claims more
+MAX_PIXELS = 200_000_000  # what the largest sensors of telephones record; a bomb claims more
 
 INTERPOLATION = "bicubic"
 _FILTER = Image.Resampling.BICUBIC
@@ -31,6 +30,7 @@ _FILTER = Image.Resampling.BICUBIC
 DRAFT_MARGIN = 2
 
 FITS = ("stretch", "crop", "pad")
+INSIDE = "inside"  # for pages: the photograph keeps its shape and is not made larger
 
 # The EXIF orientation of a stored picture, and what sets it upright.
 _UPRIGHT = {
@@ -43,8 +43,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What the decoders of Pillow raise on damaged data, found by mutating files of every format.
-_DECODING_ERRORS = (
+# What the decoders of Pillow raise on damaged data.
+_DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -53,11 +53,13 @@ _DECODING_ERRORS = (
     TypeError,
     AttributeError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
+
+# Pillow warns of damaged metadata and of large pictures; here the first is no harm and the second has a limit.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,19 @@ class Resize:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise UsageError(f"The size of a photograph must be at least 1, not {self.size}.")
-        if self.fit not in FITS:
+            raise UsageError(f"The size of a photograph must be at least 1 pixel, not {self.size}.")
+        if self.fit not in (*FITS, INSIDE):
             raise UsageError(f"There is no fit {self.fit!r}; choose one of {', '.join(FITS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A photograph whose header has been read."""
+
+    format: Format
+    image: ImageFile
+    work: int  # pixels that the decoder has to touch
+    stream: io.BytesIO
 
 
 def decode(data: bytes, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -82,65 +94,71 @@ def decode(data: bytes, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> np.n
 
     Raises ImageError with the reason when the data are no image, damaged, or larger than `max_pixels`.
     """
-    return _decode(data, lambda image: _fit(image, resize), resize.size, max_pixels)
+    return render(open_photograph(data, max_pixels), resize)
 
 
-def decode_whole(data: bytes, size: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Return a photograph in its own shape, no side longer than `size`: uint8 ndarray (height, width, 3), RGB.
-
-    Raises ImageError as `decode` does.
-    """
-    return _decode(data, lambda image: _shrink(image, size), size, max_pixels)
-
-
-def decode_file(file: Path, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, bytes]:
-    """Return the pixels of a file, uint8 ndarray of shape (size, size, 3), and the sha256 of its bytes."""
-    content = read(file)
-    return decode(content.data, resize, max_pixels=max_pixels), content.sha256
-
-
-def _decode(
-    data: bytes, resized: Callable[[Image.Image], Image.Image], size: int, max_pixels: int
-) -> np.ndarray:
+def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
+    """Read the header and check the structure; no pixel is decoded yet. Raises ImageError with the reason."""
     format = formats.identify(data)
     if format is None:
         raise ImageError(formats.describe(data))
-    integrity.check(data, format)
+    scans, stream = 1, io.BytesIO(data)
+    if format is formats.JPEG:
+        structure = jpeg.structure(data)
+        scans = structure.scans
+        if scans == 1 and not structure.progressive:
+            stream = jpeg.WatchedStream(data, structure)
+    else:
+        integrity.check(data, format)
+    decoder = _decoder(format)
     try:
-        image = _open(data, format, max_pixels)
-        profile = image.info.get("icc_profile")
-        if isinstance(image, JpegImageFile):
-            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
-        image.load()
-        return colours.to_srgb(resized(colours.to_8_bits(_upright(image))), profile)
+        # Not Image.open: it warns of large pictures by a limit of its own.
+        image = decoder(stream, "")
     except MemoryError:
         raise ImageError("needs more memory than there is") from None
-    except _DECODING_ERRORS as error:
+    except _DAMAGE as error:
         raise ImageError(_why(error, format)) from None
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
+    return Photograph(format, image, width * height * scans, stream)
 
 
-def _open(data: bytes, format: Format, max_pixels: int) -> Image.Image:
-    """Read the header. The class itself is called, not Image.open, which warns by a limit of its own."""
+def render(photograph: Photograph, resize: Resize) -> np.ndarray:
+    """Return the pixels of an opened photograph, uint8 ndarray (size, size, 3). Raises ImageError."""
+    image = photograph.image
+    profile = image.info.get("icc_profile")
     try:
-        decoder = getattr(importlib.import_module(format.module), format.decoder)
+        if isinstance(image, JpegImageFile):
+            image.draft(None, (DRAFT_MARGIN * resize.size, DRAFT_MARGIN * resize.size))
+        image.load()
+        if isinstance(photograph.stream, jpeg.WatchedStream):
+            photograph.stream.check()
+        method = _UPRIGHT.get(colours.orientation(image))
+        upright = colours.to_8_bits(image)
+        if method is not None:
+            upright = upright.transpose(method)
+        return colours.to_srgb(_fit(upright, resize), profile)
+    except MemoryError:
+        raise ImageError("needs more memory than there is") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"is more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels in all") from None
+    except _DAMAGE as error:
+        raise ImageError(_why(error, photograph.format)) from None
+
+
+def _decoder(format: Format) -> type[ImageFile]:
+    try:
+        decoder: type[ImageFile] = getattr(importlib.import_module(format.module), format.decoder)
     except ImportError:
         if format is not formats.HEIF:
             raise
-        raise ImageError("is a HEIF photograph: install embed-images[heif] to read these") from None
-    image = decoder(io.BytesIO(data))
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,}")
-    return image
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    method = _UPRIGHT.get(colours.orientation(image))
-    return image if method is None else image.transpose(method)
+        raise ImageError("is a HEIF photograph; install embed-images[heif] to read such files") from None
+    return decoder
 
 
 def _fit(image: Image.Image, resize: Resize) -> Image.Image:
-    """Return the square; the filter is antialiased and sees only the pixels that stay."""
+    """Resize; the filter is antialiased and sees only the pixels that stay."""
     size, (width, height) = resize.size, image.size
     if resize.fit == "stretch":
         return image.resize((size, size), _FILTER)
@@ -148,23 +166,21 @@ def _fit(image: Image.Image, resize: Resize) -> Image.Image:
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         return image.resize((size, size), _FILTER, box=(left, top, left + side, top + side))
-    inner = image.resize(_within(image.size, size), _FILTER)
+    if resize.fit == INSIDE and max(width, height) <= size:
+        return image
+    scale = size / max(width, height)
+    inner = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), _FILTER)
+    if resize.fit == INSIDE:
+        return inner
     square = Image.new(image.mode, (size, size), colours.white(image.mode))
     square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
     return square
-
-
-def _shrink(image: Image.Image, size: int) -> Image.Image:
-    return image if max(image.size) <= size else image.resize(_within(image.size, size), _FILTER)
-
-
-def _within(shape: tuple[int, int], size: int) -> tuple[int, int]:
-    scale = size / max(shape)
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _why(error: Exception, format: Format) -> str:
     message = str(error).lower()
     if "truncated" in message or "not enough" in message or isinstance(error, EOFError):
         return f"truncated {format.name}"
+    if "text chunk" in message or "max_text" in message:
+        return f"damaged {format.name}: its texts are too long"
     return f"damaged {format.name}"

@@ -1,0 +1,120 @@
+"""Whether a JPEG is whole.
+
+libjpeg makes up what is missing: where the data end early it fills the rest of the picture with grey and says so
+only in a warning that Pillow drops. Three things are looked at here instead. The markers must lead to the end
+marker; the scans must bring every coefficient to its last bit; and for a picture in one scan, as nearly all
+photographs are, the decoder is watched: a few bytes that mean nothing are put before the end marker, and a decoder
+that needs them did not find the whole picture, one that leaves much before them lost its way.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+
+from embed.errors import ImageError
+
+# Within the data of a scan 0xFF is followed by 0x00, by a restart marker or by more 0xFF.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
+_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
+_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+_ALL = (1 << 64) - 1  # a bit for each of the 64 coefficients of a block
+_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
+
+# No Huffman code is all ones, so a decoder that runs on into these gets nowhere. Up to 8 bytes are read ahead.
+_FILLER = b"\xff\x00" * 12
+_READ_AHEAD = 16  # bytes of the filler, two for each one that the decoder sees
+_WATCHED = 64  # bytes before the end that are given out one at a time
+# Some cameras pad the data of the scan; anything else in front of the end marker is lost picture.
+_PADDING = re.compile(rb"(.)\1*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What the markers of a JPEG say."""
+
+    scans: int
+    data: tuple[int, int]  # where the data of the last scan begin and end
+    progressive: bool
+
+
+def structure(data: bytes) -> Structure:
+    """Return the structure of a JPEG. Raises ImageError when it is cut short or inconsistent."""
+    position, interval, scans, begin = 2, 0, 0, 0
+    progressive = False
+    missing: dict[int, int] = {}  # of each component: a bit for every coefficient that is not yet complete
+    while True:
+        marker = _MARKER.search(data, position)
+        if marker is None:
+            raise ImageError("truncated JPEG")
+        kind = data[marker.end() - 1]
+        if begin and scans and interval:
+            _check_restarts(data[begin : marker.start()])
+        if kind == _END:
+            break
+        position = marker.end()
+        if kind in _ALONE:
+            continue
+        length = int.from_bytes(data[position : position + 2], "big")
+        if position + length > len(data):
+            raise ImageError("truncated JPEG")
+        body = data[position + 2 : position + length]
+        position += max(length, 2)
+        begin = 0
+        if kind in _FRAMES and len(body) >= 6 and not missing:
+            progressive = kind in _PROGRESSIVE
+            missing = dict.fromkeys(body[6::3][: body[5]], _ALL)
+        elif kind == _RESTART_INTERVAL:
+            interval = int.from_bytes(body[:2], "big")
+        elif kind == _SCAN and body:
+            scans, begin = scans + 1, position
+            _strike_out(missing, body, progressive)
+    if not scans:
+        raise ImageError("damaged JPEG: no picture in it")
+    if any(missing.values()):
+        raise ImageError("truncated JPEG: its last scans are missing")
+    return Structure(scans, (begin, marker.start()), progressive)
+
+
+def _strike_out(missing: dict[int, int], scan: bytes, progressive: bool) -> None:
+    """Take the coefficients that a scan brings to their last bit from those that are missing."""
+    count = scan[0]
+    complete = _ALL
+    if progressive:
+        first, last, bits = (*scan[1 + 2 * count : 4 + 2 * count], 0, 0, 0)[:3]
+        complete = 0 if bits & 15 else _ALL >> (63 - min(last, 63)) & _ALL << first
+    for component in scan[1 : 1 + 2 * count : 2]:
+        missing[component] = missing.get(component, 0) & ~complete
+
+
+def _check_restarts(scan: bytes) -> None:
+    """Restart markers count from 0 to 7 and over again; one that is missing took a strip of the picture along."""
+    for number, marker in enumerate(_RESTART.finditer(scan)):
+        if scan[marker.end() - 1] - 0xD0 != number % 8:
+            raise ImageError("damaged JPEG: a strip of the picture is missing")
+
+
+class WatchedStream(io.BytesIO):
+    """The bytes of a JPEG in one scan, and how far into the end of them the decoder had to read."""
+
+    def __init__(self, data: bytes, structure: Structure) -> None:
+        self._begin, self._end = structure.data
+        self._scan_tail = data[self._begin : self._end][-_WATCHED:]
+        super().__init__(b"".join((data[: self._end], _FILLER, data[self._end :])))
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return what is asked for, but near the end of the scan one byte at a time."""
+        here = self.tell()
+        watched = max(self._begin, self._end - _WATCHED)
+        if size is None or size < 0 or here + size > watched >= self._begin:
+            size = watched - here if here < watched else 1
+        return super().read(size)
+
+    def check(self) -> None:
+        """Raise ImageError when the decoded picture does not end where its data do."""
+        behind = self.tell() - self._end
+        if behind > _READ_AHEAD:
+            raise ImageError("damaged JPEG: data of the picture are missing")
+        if behind < 0 and not _PADDING.fullmatch(self._scan_tail[behind:]):
+            raise ImageError("damaged JPEG: the data of the picture are garbled")
