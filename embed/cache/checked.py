@@ -1,0 +1,155 @@
+"""Parts whose every block is checked before anyone sees its bytes.
+
+A part is a plain HDF5 file followed by an index: a JSON document with a checksum for each block of 64 KiB and with the
+place of every chunk of every dataset. The name of the part carries a digest of the index, so any range of the file
+can be read on its own and still be known to be what was written; HDF5, which can hang on a damaged file, is not asked.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import struct
+import weakref
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from embed.errors import CacheDamagedError, CacheError, CacheFormatError
+
+FORMAT_VERSION = 1
+BLOCK_BYTES = 1 << 16
+MAGIC = b"embed-ix"
+FOOTER = struct.Struct("<Q8s")  # bytes of the index, magic
+READ_BYTES = 16 * BLOCK_BYTES  # read and checked at a time where a whole file passes by
+DIGEST_CHARACTERS = 16  # hexadecimal digits of a sha256 that a name carries
+
+
+def digest(data: bytes) -> str:
+    """Return the first sixteen hexadecimal digits of the sha256."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def block_sums(image: bytes) -> list[str]:
+    """Return the xxh3-64 of every block of an HDF5 image, hexadecimal."""
+    view = memoryview(image)
+    return [xxhash.xxh3_64_hexdigest(view[i : i + BLOCK_BYTES]) for i in range(0, len(image), BLOCK_BYTES)]
+
+
+def pack_index(index: dict[str, Any]) -> tuple[str, bytes]:
+    """Return the digest of an index and the bytes that follow the HDF5 image."""
+    document = json.dumps(index, sort_keys=True, separators=(",", ":")).encode()
+    return digest(document), document + FOOTER.pack(len(document), MAGIC)
+
+
+class CheckedFile:
+    """One part on disk, which yields checked bytes or raises.
+
+    The descriptor stays open: a part that a writer folds away meanwhile can still be read.
+
+    Parameters
+    ----------
+    path : Path
+    index_digest, file_digest : str
+        What the name of the part promises.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file is not there (any more).
+    CacheDamagedError
+        It is truncated, or its index is not the one that its name promises.
+    CacheFormatError
+        It is of a format that this version does not understand.
+    """
+
+    def __init__(self, path: Path, index_digest: str, file_digest: str) -> None:
+        self.path = path
+        self._file_digest = file_digest
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._unreadable(error) from error
+        self.close = weakref.finalize(self, os.close, self._descriptor)
+        self.bytes_on_disk = os.fstat(self._descriptor).st_size
+        self.index = self._read_index(index_digest)
+        self.length: int = self.index["length"]
+        self._sums = [int(text, 16) for text in self.index["blocks"]]
+
+    def _read_index(self, index_digest: str) -> dict[str, Any]:
+        size = self.bytes_on_disk
+        footer = self._read(max(0, size - FOOTER.size), FOOTER.size)
+        length, magic = FOOTER.unpack(footer) if len(footer) == FOOTER.size else (0, b"")
+        start = size - FOOTER.size - length
+        if magic != MAGIC or start < 0:
+            raise self._strange("its end is missing")
+        document = self._read(start, length)
+        if digest(document) != index_digest:
+            raise self._strange("its index is not the one that was written")
+        index = json.loads(document)
+        version = index.get("format_version") if isinstance(index, dict) else None
+        if version != FORMAT_VERSION:
+            raise CacheFormatError(
+                f"{self.path} is of format version {version}; this embed understands {FORMAT_VERSION}"
+            )
+        if index["length"] != start:
+            raise self.damaged(f"it holds {start} bytes before its index instead of {index['length']}")
+        return index
+
+    def _strange(self, what: str) -> CacheError:
+        """Tell a damaged part from a file that is whole but of another format."""
+        if self.sha256()[:DIGEST_CHARACTERS] == self._file_digest:
+            return CacheFormatError(
+                f"{self.path} is of a format that this embed (format version {FORMAT_VERSION}) does not understand"
+            )
+        return self.damaged(what)
+
+    def read(self, start: int, size: int) -> memoryview:
+        """Return ``size`` checked bytes from ``start``. Safe to call from several threads."""
+        if start < 0 or start + size > self.length:
+            raise self.damaged(f"{size} bytes at {start} lie outside it")
+        first = start // BLOCK_BYTES
+        offset = first * BLOCK_BYTES
+        stop = min(self.length, -(-(start + size) // BLOCK_BYTES) * BLOCK_BYTES)
+        data = memoryview(self._read(offset, stop - offset))
+        if len(data) != stop - offset:
+            raise self.damaged("it is truncated")
+        for block, position in enumerate(range(0, len(data), BLOCK_BYTES), first):
+            if xxhash.xxh3_64_intdigest(data[position : position + BLOCK_BYTES]) != self._sums[block]:
+                raise self.damaged(f"bytes from {offset + position} on are not the ones that were written")
+        return data[start - offset : start - offset + size]
+
+    def check_blocks(self) -> None:
+        """Read every block and compare it with its checksum."""
+        for start in range(0, self.length, READ_BYTES):
+            self.read(start, min(READ_BYTES, self.length - start))
+
+    def check_sha256(self) -> None:
+        """Compare the sha256 of the whole file with the one in its name."""
+        if self.sha256()[:DIGEST_CHARACTERS] != self._file_digest:
+            raise self.damaged("its sha256 is not the one in its name")
+
+    def sha256(self) -> str:
+        """Return the hexadecimal sha256 of the whole file."""
+        hasher = hashlib.sha256()
+        for start in range(0, self.bytes_on_disk, READ_BYTES):
+            hasher.update(self._read(start, READ_BYTES))
+        return hasher.hexdigest()
+
+    def damaged(self, what: str) -> CacheDamagedError:
+        """Return the error that names this file."""
+        return CacheDamagedError(f"{self.path} is damaged: {what}; run embed extract to recompute its rows")
+
+    def _read(self, start: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, start)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> CacheError:
+        if error.errno == errno.EIO:
+            return self.damaged(f"reading it failed ({error.strerror})")
+        return CacheError(f"cannot read {self.path}: {error.strerror or error}")

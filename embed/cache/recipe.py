@@ -1,0 +1,91 @@
+"""What defines the numbers of a feature set."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+
+from embed.errors import CacheFormatError
+
+POOLINGS = ("avg", "max", "flatten")
+PRECISIONS = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "float16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How features are computed. Two recipes with one ``hash`` give the same numbers for the same photograph.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of the network, such as ``"mobilenetv2"``.
+    weights : str
+        Where the weights came from: ``"imagenet"``, ``"tiny"`` or a file name. For people; not part of the hash.
+    weights_sha256 : str
+        Hexadecimal sha256 of the weights, which is what identifies them.
+    layer : str
+        Layer whose output is pooled.
+    pooling : {"avg", "max", "flatten"}
+    size : int
+        Side of the square that the network sees, in pixels.
+    fit : {"stretch", "crop", "pad"}
+        How a photograph is brought to that square.
+    interpolation : str
+    precision : {"float32", "bfloat16", "float16"}
+        Arithmetic of the forward pass.
+    dtype : {"float32", "float16"}
+        How features are stored.
+    views : int
+        Views of each photograph: the plain one and ``views - 1`` augmented ones.
+    view_seed : int
+        Seed of the augmented views; without meaning where there are none.
+    decoder : int
+        Version of the image decoder.
+    """
+
+    backbone: str
+    weights: str
+    weights_sha256: str
+    layer: str
+    pooling: str = "avg"
+    size: int
+    fit: str = "stretch"
+    interpolation: str = "bilinear"
+    precision: str = "float32"
+    dtype: str = "float32"
+    views: int = 1
+    view_seed: int = 0
+    decoder: int
+
+    @cached_property
+    def hash(self) -> str:
+        """Hexadecimal sha256 of the canonical JSON of every field that changes a number."""
+        identity = asdict(self)
+        del identity["weights"]
+        if self.views == 1:
+            del identity["view_seed"]
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return the fields as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: object) -> "Recipe":
+        """Return the recipe of a JSON object.
+
+        Raises
+        ------
+        CacheFormatError
+            The object is no recipe, or one with fields that this version does not know.
+        """
+        known = {field.name: field.type for field in fields(cls)}
+        if not isinstance(document, dict) or set(document) != set(known):
+            found = ", ".join(sorted(document)) if isinstance(document, dict) else repr(document)
+            raise CacheFormatError(f"not a recipe: expected the fields {', '.join(known)}, found {found}")
+        for name, kind in known.items():
+            if type(document[name]) is not kind:
+                raise CacheFormatError(f"not a recipe: {name} is {document[name]!r}, expected {kind}")
+        return cls(**document)
