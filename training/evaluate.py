@@ -1,0 +1,179 @@
+"""How good `tiny` is: a logistic head on frozen features, on two sets of photographs it was not trained on.
+
+    python -m training.evaluate    # the table: accuracy of every contender, speed of tiny
+    python -m training.evaluate --only tiny --sizes 96 112 128
+
+The head is chosen on the training part alone (five-fold cross-validation over its strength); the test part,
+`test` of clothing and `val` of ants_bees, is looked at once. Writes work/table.csv.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from embed.backbones import tiny
+from training.data import SHARED, WORK
+from training.teacher import compile_teacher
+
+SETS = {"clothing": ("train", "test"), "ants_bees": ("train", "val")}
+STRENGTHS = np.geomspace(0.1, 1000, 9)  # of the logistic head: C in scikit-learn
+FOLDS = 5
+PAIRS = 7  # alternated timings of the two networks
+BATCH = 32
+
+
+def photographs(name: str, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Photographs resized to squares (bilinear), uint8 (n, size, size, 3), and their classes."""
+    kept = WORK / f"{name}-{part}-{size}.npz"
+    if not kept.exists():
+        pixels, classes = [], []
+        for path in sorted((SHARED / "data" / name / part).glob("*/*")):
+            try:
+                with Image.open(path) as picture:
+                    picture.draft("RGB", (2 * size, 2 * size))
+                    pixels.append(
+                        np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
+                    )
+            except OSError:  # the two stray files that are no images
+                continue
+            classes.append(path.parent.name)
+        WORK.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, pixels=np.stack(pixels), classes=np.array(classes))
+    with np.load(kept) as file:
+        return file["pixels"], file["classes"]
+
+
+def compiled(model, batch: int = BATCH, threads: int = 0):
+    """An OpenVINO model at float32, average-pooled features out."""
+    import openvino
+
+    model.reshape([batch, *list(model.inputs[0].partial_shape)[1:]])
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": False,
+        "INFERENCE_NUM_THREADS": threads,
+    }
+    return openvino.Core().compile_model(model, "CPU", settings)
+
+
+def tiny_features(size: int, weights: Path = tiny.WEIGHTS) -> Callable:
+    network = compiled(tiny.openvino_model(size, weights))
+    return lambda pixels: batched(pixels, lambda batch: network(batch)[0].mean((1, 2)))
+
+
+def mobilenet_features(size: int) -> Callable:
+    network = compile_teacher(size, BATCH)
+    return lambda pixels: batched(pixels, lambda batch: network(batch.astype(np.float32))[0])
+
+
+def batched(pixels: np.ndarray, run: Callable) -> np.ndarray:
+    """Apply `run` to batches of a fixed length, the last one filled up with black."""
+    missing = -len(pixels) % BATCH
+    padded = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
+    return np.concatenate([run(padded[i : i + BATCH]).copy() for i in range(0, len(padded), BATCH)])[
+        : len(pixels)
+    ]
+
+
+def colour_histogram(pixels: np.ndarray) -> np.ndarray:
+    """Joint histogram of the three channels in 4 steps each: 64 values."""
+    codes = (pixels // 64).reshape(len(pixels), -1, 3) @ np.array([16, 4, 1])
+    return np.stack([np.bincount(code, minlength=64) for code in codes]).astype(np.float32)
+
+
+def untrained_weights() -> Path:
+    """The architecture as initialised (He), before any training."""
+    import torch
+
+    from training.network import Network, save_weights
+
+    path = WORK / "untrained.h5"
+    torch.manual_seed(0)
+    network = Network()
+    for norm in network.norms.values():
+        torch.nn.init.ones_(norm.weight)
+    save_weights(network, path)
+    return path
+
+
+def accuracy(features: Callable, name: str, size: int) -> float:
+    """Accuracy on the test part of a logistic head whose strength was chosen on the training part."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Normalizer
+
+    (X, y), (X_test, y_test) = (photographs(name, part, size) for part in SETS[name])
+    head = make_pipeline(Normalizer(), LogisticRegression(max_iter=1000))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    search = GridSearchCV(head, {"logisticregression__C": STRENGTHS}, cv=folds)
+    return float(search.fit(features(X), y).score(features(X_test), y_test))
+
+
+def speed(size: int) -> None:
+    """Print images per second of both networks, timed in turn, and the time to load tiny."""
+    started = time.perf_counter()
+    small = compiled(tiny.openvino_model(size))
+    loading = time.perf_counter() - started
+    import openvino
+
+    from training.teacher import export
+
+    large = openvino.Core().read_model(export())
+    large.reshape([BATCH, 224, 224, 3])
+    large = compiled(large)
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
+    second = rng.integers(0, 256, (BATCH, 224, 224, 3)).astype(np.float32)
+    times = np.zeros((PAIRS, 2))
+    small(first), large(second)
+    for pair in range(PAIRS):
+        for column, (network, batch, repeats) in enumerate([(small, first, 8), (large, second, 2)]):
+            started = time.perf_counter()
+            for _ in range(repeats):
+                network(batch)
+            times[pair, column] = (time.perf_counter() - started) / repeats / BATCH
+    here, there = 1 / np.median(times, axis=0)
+    ratio = np.median(times[:, 1] / times[:, 0])
+    print(f"tiny at {size} px {here:.0f} images/s, MobileNetV2 at 224 px {there:.0f}: {ratio:.1f} times")
+    print(f"tiny read and compiled in {1000 * loading:.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=["tiny", "speed"])
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[tiny.INPUT_SIZE], help="inputs at which to measure tiny"
+    )
+    options = parser.parse_args()
+    contenders = [(f"tiny, {size} px", lambda size=size: tiny_features(size), size) for size in options.sizes]
+    if options.only is None:
+        contenders += [
+            (f"MobileNetV2, {size} px", lambda size=size: mobilenet_features(size), size)
+            for size in (224, 128, 96)
+        ]
+        contenders.append(
+            ("tiny, untrained", lambda: tiny_features(tiny.INPUT_SIZE, untrained_weights()), tiny.INPUT_SIZE)
+        )
+        contenders.append(("colour histogram", lambda: colour_histogram, tiny.INPUT_SIZE))
+    rows = []
+    for label, make, size in contenders if options.only != "speed" else []:
+        features = make()
+        rows.append([label, *(f"{accuracy(features, name, size):.3f}" for name in SETS)])
+        print("  ".join(rows[-1]), flush=True)
+    if options.only is None:
+        with (WORK / "table.csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([["features", *SETS], *rows])
+    if options.only in (None, "speed"):
+        speed(tiny.INPUT_SIZE)
+
+
+if __name__ == "__main__":
+    main()
