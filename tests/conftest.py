@@ -37,19 +37,28 @@ def clothing() -> Path:
 
 @pytest.fixture
 def run_embed(tmp_path):
-    """Run the command in an empty folder, as a user would: ``run_embed("extract", folder, env={...})``."""
+    """Run the command in an empty folder, as a user would: ``run_embed("extract", folder, env={...})``.
 
-    def run(*arguments, env=None, cwd=None, check=False, timeout=240, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "embed.cli", *map(str, arguments)],
+    ``run_embed.python(...)`` runs the interpreter instead, with the same options.
+    """
+
+    def python(*arguments, env=None, cwd=None, check=False, timeout=240, **options):
+        result = subprocess.run(
+            [sys.executable, *map(str, arguments)],
             cwd=cwd or tmp_path,
             env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            check=check,
             timeout=timeout,
             **options,
         )
+        if check:
+            assert result.returncode == 0, result.stderr
+        return result
 
+    def run(*arguments, **options):
+        return python("-m", "embed.cli", *arguments, **options)
+
+    run.python = python
     return run

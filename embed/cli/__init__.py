@@ -5,14 +5,9 @@ import sys
 
 import typer
 
-from embed.cli import backbones as backbones
-from embed.cli import common
+from embed.cli import backbones, common, demo, extract  # each module registers its commands
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError
-
-EXIT_ERROR = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
@@ -32,13 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except EmbedError as error:
         common.say(f"embed: {error}")
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
+        return common.EXIT_USAGE if isinstance(error, UsageError) else common.EXIT_ERROR
     except ClickException as error:
         error.show()  # type: ignore[attr-defined]
-        return EXIT_USAGE
+        return common.EXIT_USAGE
     except (KeyboardInterrupt, typer.Abort):
         common.say("embed: interrupted")
-        return EXIT_INTERRUPTED
+        return common.EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

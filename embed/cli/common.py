@@ -6,9 +6,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from embed.cache import FeatureCache
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
@@ -37,6 +45,16 @@ class Output(str, Enum):
 def output(as_json: bool, as_csv: bool = False) -> Output:
     """Return the output that the flags ask for; JSON wins over CSV."""
     return Output.JSON if as_json else Output.CSV if as_csv else Output.TABLE
+
+
+def open_features(cache: Path, name: str | None) -> "FeatureCache":
+    """Open the named feature set, or the one extracted last; say which where there are several."""
+    from embed.cache import list_features, open_features
+
+    features = open_features(cache, name)
+    if name is None and len(list_features(cache)) > 1:
+        say(f"Using {features.name}, which was extracted last; --features NAME picks another.")
+    return features
 
 
 def say(message: str) -> None:

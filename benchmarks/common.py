@@ -1,0 +1,86 @@
+"""What the benchmarks share: the data, fresh processes, ratios of alternating pairs, tables."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT / ".." / "shared"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def clothing() -> Path:
+    """Return the folder of 3,781 photographs, or end the benchmark with a sentence."""
+    folder = SHARED / "data" / "clothing"
+    if not folder.is_dir():
+        sys.exit("This benchmark needs the photographs in ../shared/data/clothing.")
+    return folder.resolve()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a measured process: real weights, no chatter."""
+    keras_home = SHARED / "keras_home"
+    home = {"KERAS_HOME": str(keras_home.resolve())} if keras_home.is_dir() else {}
+    return {**os.environ, **home, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), **more}
+
+
+def measure(script: str, *arguments: Any, **more: str) -> dict[str, Any]:
+    """Run ``python script worker ARGUMENTS`` and return the JSON object that it prints last."""
+    process = subprocess.run(
+        [sys.executable, script, "worker", *map(str, arguments)],
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def whole_process(command: Sequence[str], **options: Any) -> dict[str, float]:
+    """Run a command; return its wall-clock ``seconds`` and its peak resident memory, ``peak_mb``."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(), **options)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        sys.exit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
+    return {"seconds": seconds, "peak_mb": usage.ru_maxrss / 1024}
+
+
+def alternating(pairs: int, *runs: Callable[[], float]) -> list[list[float]]:
+    """Call the runs in turn, ``pairs`` times, and return the values of each: drift of the machine hits all alike."""
+    values: list[list[float]] = [[] for _ in runs]
+    for _ in range(pairs):
+        for run, into in zip(runs, values, strict=True):
+            into.append(run())
+    return values
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """Return the median and the range of the ratios of pairs."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine that the figures were taken on."""
+    model = platform.processor()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+
+
+def save(name: str, results: dict[str, Any]) -> None:
+    """Keep the figures of a run beside the scripts, for the figures in the documents."""
+    RESULTS.mkdir(exist_ok=True)
+    document = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), **results}
+    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")

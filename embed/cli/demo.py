@@ -1,0 +1,57 @@
+"""``embed demo``: the tour."""
+
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Where to draw and work; by default a new temporary folder.", show_default=False),
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="Network that computes the features.")] = "tiny",
+) -> int:
+    """Draw a small data set and take the tour over it: extract, fit, predict, similar, report.
+
+    The pictures are drawn on the spot and the backbone `tiny` comes with the package: no network is needed. It is a
+    small network; on photographs of your own the default backbone is far better.
+
+    \b
+    embed demo
+    embed demo /somewhere/to/keep/it
+    """
+    from embed import demo as drawings
+
+    place = folder or Path(tempfile.mkdtemp(prefix="embed-demo-"))
+    data, cache = place / "pictures", place / "cache"
+    common.say(f"Drawing six classes of pictures into {data}")
+    count = drawings.draw(data)
+    common.say(
+        f"{count} pictures; the features come from `{backbone}`, which is small and ships with the package."
+    )
+    for line in drawings.tour(data, cache, backbone):
+        common.say(f"\n$ embed {shlex.join(line)}")
+        code = _run(line)
+        if code:
+            return code
+    common.say(
+        f"\nThat was the tour; everything is in {place}.\n"
+        f"  look at the report:    {place / 'report.html'}\n"
+        "  your own photographs:  embed extract PHOTOS && embed fit && embed report\n"
+        "  every command:         embed --help"
+    )
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    from embed.cli import main
+
+    return main(arguments)

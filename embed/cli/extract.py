@@ -1,0 +1,127 @@
+"""``embed extract``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+from embed.cli.progress import ExtractionDisplay
+
+if TYPE_CHECKING:
+    from embed.extract import Summary
+
+
+@app.command()
+def extract(
+    data: Annotated[Path, typer.Argument(help="Folder of photographs.", show_default=False)],
+    backbone: Annotated[
+        str, typer.Option(help="Network that computes the features; `embed backbones` lists them.")
+    ] = "mobilenetv2",
+    pooling: Annotated[
+        str, typer.Option(help="avg, max or flatten: what becomes of the last feature map.")
+    ] = "avg",
+    layer: Annotated[
+        str | None, typer.Option(help="Layer to take; by default the last before the classes.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the input in pixels; by default the backbone's.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Keras weights file to use instead of ImageNet's.")
+    ] = None,
+    fit: Annotated[
+        str, typer.Option(help="stretch, crop or pad: how a photograph becomes square.")
+    ] = "stretch",
+    views: Annotated[
+        int, typer.Option(help="Views of each photograph: the plain one and N - 1 augmented.", min=1)
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the augmented views.")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="float32, bf16 or fp16: arithmetic of the backbone.")
+    ] = "float32",
+    dtype: Annotated[str, typer.Option(help="float32 or float16: how features are stored.")] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    workers: Annotated[int | None, typer.Option(help="Decoding threads.", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Photographs in one forward pass.", min=1)] = None,
+    max_pixels: Annotated[
+        int, typer.Option(help="Photographs with more pixels are refused.", min=1)
+    ] = 200_000_000,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read every file again: recognise changes by content.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the files that failed before again.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> int:
+    """Compute the features of every photograph in a folder, once.
+
+    Run it again after photographs were added, changed or removed: only what is new is computed. Interrupt it at any
+    moment: what is finished stays.
+
+    \b
+    embed extract photos/
+    embed extract photos/ --backbone resnet50 --size 299
+    embed extract photos/ --views 8
+    """
+    from embed.backbones import Network
+    from embed.extract import FeatureOptions, RunOptions, extract_features
+
+    features = FeatureOptions(
+        network=Network(backbone, weights=weights, layer=layer, pooling=pooling, size=size),
+        fit=fit,
+        views=views,
+        view_seed=seed,
+        precision=precision,
+        dtype=dtype,
+    )
+    run = RunOptions(
+        device=device,
+        workers=workers,
+        batch_size=batch_size,
+        max_pixels=max_pixels,
+        rehash=rehash,
+        retry_failed=retry_failed,
+    )
+    with ExtractionDisplay(quiet=quiet) as display:
+        summary = extract_features(data, cache, features, run, progress=display.update)
+    if as_json:
+        common.print_json(summary.to_json())
+    if not quiet:
+        for part in summary.damaged:
+            common.say(f"Damaged part set aside, its rows computed again: {part}")
+        if not as_json:
+            print(_sentence(summary))
+        if summary.failed:
+            common.say(
+                f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
+            )
+    if summary.interrupted:
+        common.say(
+            "embed: interrupted; what was computed is in the cache, the same command goes on from there."
+        )
+        return common.EXIT_INTERRUPTED
+    return common.EXIT_SOME_FAILED if strict and summary.failed else 0
+
+
+BOTTLENECKS = {
+    "decode": "decoding the photographs",
+    "forward": "the backbone",
+    "disk": "writing to the cache",
+}
+
+
+def _sentence(summary: "Summary") -> str:
+    parts = [f"{summary.features}: {summary.images} images, {summary.extracted} extracted"]
+    parts += [f"{n} {what}" for n, what in ((summary.reused, "reused"), (summary.removed, "removed")) if n]
+    if summary.failed:
+        parts.append(f"{summary.failed} failed")
+    line = ", ".join(parts) + f" in {summary.seconds:.1f} s"
+    if summary.bottleneck:
+        line += f" ({summary.images_per_second:.0f} images/s, limited by {BOTTLENECKS[summary.bottleneck]})"
+    return line

@@ -1,0 +1,86 @@
+"""Progress of an extraction on stderr: a bar in a terminal, a line every few seconds elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from embed.cli import common
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from embed.extract import Progress
+
+SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BEFORE_ANYTHING = 0.5  # a run that finds nothing new shows no bar
+
+
+class ExtractionDisplay:
+    """Shows each ``Progress`` it is given; a context manager, so that the terminal is left tidy."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.started = time.monotonic()
+        self.next_line = self.started + SECONDS_BETWEEN_LINES
+        self.bar: Bar | None = None
+
+    def __enter__(self) -> "ExtractionDisplay":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self, progress: "Progress") -> None:
+        """Show how far the extraction is."""
+        if self.quiet or time.monotonic() - self.started < SECONDS_BEFORE_ANYTHING:
+            return
+        if sys.stderr.isatty():
+            self._update_bar(progress)
+        elif time.monotonic() >= self.next_line:
+            self.next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            common.say(_line(progress))
+
+    def _update_bar(self, progress: "Progress") -> None:
+        if self.bar is None:
+            self.bar = _new_bar()
+            self.bar.start()
+            self.bar.add_task(progress.stage, total=None, rate="")
+        self.bar.update(
+            self.bar.task_ids[0],
+            description=progress.stage,
+            completed=progress.done,
+            total=progress.total,
+            rate=_rate(progress),
+        )
+
+
+def _new_bar() -> "Bar":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _rate(progress: "Progress") -> str:
+    return f"{progress.rate:.0f}/s" if progress.extracted else ""
+
+
+def _line(progress: "Progress") -> str:
+    of = f" of {progress.total}" if progress.total is not None else ""
+    left = ""
+    if progress.total is not None and progress.rate:
+        seconds = (progress.total - progress.done) / progress.rate
+        left = f", {seconds / 60:.0f} min left" if seconds > 120 else f", {seconds:.0f} s left"
+    return f"{progress.stage}: {progress.done}{of} images {_rate(progress)}{left}"

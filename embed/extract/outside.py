@@ -1,0 +1,103 @@
+"""Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+
+import numpy as np
+
+from embed import backbones, images
+from embed.backbones import Network, ResolvedNetwork
+from embed.cache import FeatureCache
+from embed.errors import CacheError
+from embed.extract import pipeline
+from embed.extract.options import RunOptions
+from embed.runtime import Runtime, open_runtime
+
+
+@dataclass(slots=True)
+class Embedded:
+    """One photograph with its features, or the reason why it has none."""
+
+    file: Path
+    sha256: bytes  # of the content; empty where it could not be read
+    features: np.ndarray | None  # float32 (views, d); view 0 is the plain one
+    problem: str | None = None
+    cached: bool = False  # the features came from the cache, without a forward pass
+
+
+def network_of(features: FeatureCache) -> ResolvedNetwork:
+    """Return the network that computed a feature set, ready to run.
+
+    :raises WeightsError: its weights cannot be had.
+    :raises CacheError: the weights under that name are not those that computed it.
+    """
+    recipe = features.recipe
+    if recipe.weights not in ("imagenet", "tiny"):
+        # A file of the user's own: its export is found by the hash of the file, which may be gone.
+        return ResolvedNetwork(
+            backbone=backbones.get(recipe.backbone),
+            weights=recipe.weights,
+            weights_sha256=recipe.weights_sha256,
+            weights_file=None,
+            layer=recipe.layer,
+            pooling=recipe.pooling,
+            size=recipe.size,
+        )
+    network = Network(recipe.backbone, layer=recipe.layer, pooling=recipe.pooling, size=recipe.size).resolve()
+    if network.weights_sha256 != recipe.weights_sha256:
+        raise CacheError(
+            f"The {recipe.weights} weights of {recipe.backbone} on this machine are not those that computed "
+            f"{features.name}, and features of the two cannot be compared; run embed extract {features.root} again."
+        )
+    return network
+
+
+def embed_files(
+    files: Iterable[Path],
+    cache: FeatureCache,
+    run: RunOptions | None = None,
+    *,
+    views: bool = False,
+) -> Iterator[Embedded]:
+    """Yield the features of each file, in order, computed as the rows of ``cache`` were.
+
+    A file whose content is in the cache takes its features from there; the backbone is only opened for others.
+
+    :param views: all views of the recipe rather than the plain photograph alone.
+    """
+    run = run or RunOptions()
+    recipe = cache.recipe
+    row_of_content = {digest.tobytes(): row for row, digest in enumerate(cache.sha256)}
+    count = recipe.views if views else 1
+
+    @once
+    def runtime() -> Runtime:
+        return open_runtime(network_of(cache), device=run.device, precision=recipe.precision)
+
+    decoder = images.Decoder(
+        images.Resize(recipe.size, recipe.fit),
+        views=count,
+        seed=recipe.view_seed,
+        workers=run.decoding_threads,
+        max_pixels=run.max_pixels,
+    )
+    with decoder:
+        decoded = decoder.map(Path(), map(images.look, files), skip=row_of_content.__contains__)
+        for result in pipeline.run(decoded, runtime, run.batch_size):
+            yield _embedded(result, cache, row_of_content, count)
+
+
+def _embedded(
+    result: pipeline.Result, cache: FeatureCache, row_of_content: dict[bytes, int], views: int
+) -> Embedded:
+    file = Path(result.found.path)
+    if result.problem is not None or result.features is not None:
+        return Embedded(file, result.sha256, result.features, result.problem)
+    row = row_of_content[result.sha256]
+    features: np.ndarray = cache.rows([row])
+    augmented = cache.view_rows([row]) if views > 1 else None
+    if augmented is not None:
+        features = np.concatenate([features, augmented[0]])
+    return Embedded(file, result.sha256, features, cached=True)

@@ -1,0 +1,313 @@
+"""Bring a feature set up to date with a folder of photographs."""
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache as once
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import numpy as np
+
+from embed import images
+from embed.cache import Failure, FeatureWriter, Recipe, list_features
+from embed.errors import EmbedError, InputError
+from embed.extract import pipeline
+from embed.extract.options import FeatureOptions, RunOptions
+from embed.runtime import Runtime, open_runtime
+
+SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding (some 20 MB)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an extraction is. ``total`` is None until the scan has seen every file."""
+
+    stage: str = "scanning"  # scanning | preparing | extracting | finishing
+    total: int | None = None
+    extracted: int = 0
+    reused: int = 0
+    failed: int = 0
+    seconds: float = 0.0  # since the first photograph was handed to the decoder
+
+    @property
+    def done(self) -> int:
+        """Files dealt with."""
+        return self.extracted + self.reused + self.failed
+
+    @property
+    def rate(self) -> float:
+        """Photographs computed per second."""
+        return self.extracted / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an extraction did."""
+
+    features: str  # name of the feature set
+    folder: Path
+    backbone: str
+    dimension: int
+    images: int  # files found = rows + failures
+    extracted: int
+    reused: int
+    removed: int
+    failed: int
+    seconds: float
+    bottleneck: str | None  # decode | forward | disk; None where nothing was computed
+    damaged: tuple[str, ...] = ()  # parts that were set aside, their rows computed again
+    interrupted: bool = False
+
+    @property
+    def images_per_second(self) -> float:
+        """Photographs computed per second of the whole extraction."""
+        return self.extracted / self.seconds if self.seconds else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that ``embed extract --json`` prints."""
+        return {
+            "features": self.features,
+            "backbone": self.backbone,
+            "dimension": self.dimension,
+            "images": self.images,
+            "extracted": self.extracted,
+            "reused": self.reused,
+            "removed": self.removed,
+            "failed": self.failed,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 1),
+            "bottleneck": self.bottleneck,
+            "damaged": list(self.damaged),
+        }
+
+
+class _Scan:
+    """Finds files in a thread of its own, so that decoding starts before the last folder was read."""
+
+    def __init__(self, root: Path) -> None:
+        self.total: int | None = None
+        self._queue: Queue[images.Found | BaseException | None] = Queue(SCAN_AHEAD)
+        self._first: images.Found | None = None
+        threading.Thread(target=self._run, args=(root,), name="scan", daemon=True).start()
+
+    def _run(self, root: Path) -> None:
+        count = 0
+        try:
+            for found in images.find(root):
+                count += 1
+                self._queue.put(found)
+        except (EmbedError, OSError) as error:
+            self._queue.put(error)
+        self.total = count
+        self._queue.put(None)
+
+    def is_empty(self) -> bool:
+        """Wait for the first file, and say whether there is none."""
+        self._first = self._next()
+        return self._first is None
+
+    def _next(self) -> images.Found | None:
+        item = self._queue.get()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def __iter__(self) -> Iterator[images.Found]:
+        found = self._first
+        while found is not None:
+            yield found
+            found = self._next()
+
+
+class _Sync:
+    """One extraction under way: decides for each file, keeps the counts, writes the results."""
+
+    def __init__(
+        self, writer: FeatureWriter, run: RunOptions, progress: Progress, report: Callable[[Progress], None]
+    ) -> None:
+        self.writer = writer
+        self.known = writer.known
+        self.run = run
+        self.progress = progress
+        self.report = report
+        self.row_of = {path: row for row, path in enumerate(self.known.paths)}
+        self.row_of_content = {digest.tobytes(): row for row, digest in enumerate(self.known.sha256)}
+        self.seen = np.zeros(len(self.known), bool)
+        self.old_failures = {failure.path: failure for failure in self.known.failures()}
+        self.failures: list[Failure] = []
+        self.started: float | None = None
+
+    def tick(self) -> None:
+        if self.started is not None:
+            self.progress.seconds = time.perf_counter() - self.started
+        self.report(self.progress)
+
+    def undecided(self, scan: _Scan) -> Iterator[images.Found]:
+        """Yield the files that have to be read; settle the others."""
+        for found in scan:
+            self.progress.total = scan.total
+            row = self.row_of.get(found.path)
+            if row is not None:
+                self.seen[row] = True
+            old = self.old_failures.get(found.path)
+            if found.problem is not None:
+                self.fail(found, found.problem)
+            elif row is not None and not self.run.rehash and self._unchanged(row, found):
+                self.progress.reused += 1
+            elif (
+                old is not None
+                and not self.run.retry_failed
+                and (old.size, old.mtime_ns) == (found.size, found.mtime_ns)
+            ):
+                self.fail(found, old.reason)
+            else:
+                if self.started is None:
+                    self.started = time.perf_counter()
+                    self.progress.stage = "extracting"
+                yield found
+                continue
+            if self.progress.done % 1000 == 0:
+                self.tick()
+        self.progress.total = scan.total
+
+    def _unchanged(self, row: int, found: images.Found) -> bool:
+        return bool(self.known.sizes[row] == found.size and self.known.mtimes_ns[row] == found.mtime_ns)
+
+    def fail(self, found: images.Found, reason: str) -> None:
+        self.failures.append(Failure(found.path, reason, found.size, found.mtime_ns))
+        self.progress.failed += 1
+        if found.path in self.row_of:
+            self.writer.remove(found.path)  # the row was of what the file held before
+
+    def settle(self, result: pipeline.Result) -> None:
+        """Write one result of the pipeline."""
+        found = result.found
+        if result.problem is not None:
+            self.fail(found, result.problem)
+        elif result.features is None:
+            self._reuse(found, result.sha256)
+        else:
+            self.writer.put(
+                path=found.path,
+                sha256=result.sha256,
+                size=found.size,
+                mtime_ns=found.mtime_ns,
+                features=result.features[0],
+                views=result.features[1:] if len(result.features) > 1 else None,
+            )
+            self.progress.extracted += 1
+        self.tick()
+
+    def _reuse(self, found: images.Found, sha256: bytes) -> None:
+        row = self.row_of_content[sha256]
+        if self.row_of.get(found.path) != row or not self._unchanged(row, found):
+            self.writer.copy(path=found.path, size=found.size, mtime_ns=found.mtime_ns, from_row=row)
+        self.progress.reused += 1
+
+    def remove_vanished(self) -> int:
+        """Let the rows of files that are no longer there go; return how many."""
+        gone = np.flatnonzero(~self.seen)
+        for row in gone:
+            self.writer.remove(self.known.paths[row])
+        return len(gone)
+
+
+def extract_features(
+    data: Path,
+    cache: Path,
+    features: FeatureOptions | None = None,
+    run: RunOptions | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Summary:
+    """Compute the features of every photograph below ``data`` that are not in ``cache`` yet.
+
+    A file whose path, size and modification time are known is not opened; one that was moved or renamed is recognised
+    by the sha256 of its content; rows of files that are gone leave.
+
+    :raises InputError: ``data`` is no folder or holds no images.
+    :raises WeightsError: the weights of the backbone cannot be had.
+    :raises CacheError: the cache is locked, of a newer format, or cannot be written.
+    """
+    features, run = features or FeatureOptions(), run or RunOptions()
+    started = time.perf_counter()
+    if not data.is_dir():
+        what = "is a file" if data.exists() else "does not exist"
+        raise InputError(f"{data} {what}; give the folder that holds the photographs.")
+    scan = _Scan(data)
+    if scan.is_empty():
+        raise InputError(
+            f"There are no images in {data}: no file there has the name or the first bytes of one."
+        )
+    network = features.network.resolve()
+    recipe = features.recipe(network)
+    shown = Progress()
+
+    @once
+    def runtime() -> Runtime:
+        def notify(_: str) -> None:
+            shown.stage = "preparing the backbone, once on this machine"
+            progress(shown)
+
+        return open_runtime(network, run.device, recipe.precision, notify)
+
+    dimension = _known_dimension(cache, recipe) or runtime().dimension
+    root = data.resolve()
+    with FeatureWriter.open(cache, root.name, root, recipe, dimension, libraries=_libraries()) as writer:
+        sync = _Sync(writer, run, shown, progress)
+        timing = pipeline.Timing()
+        removed, interrupted = 0, False
+        decoder = images.Decoder(
+            images.Resize(network.size, features.fit),
+            views=features.views,
+            seed=features.view_seed,
+            workers=run.decoding_threads,
+            max_pixels=run.max_pixels,
+        )
+        try:
+            with decoder:
+                decoded = decoder.map(data, sync.undecided(scan), skip=sync.row_of_content.__contains__)
+                for result in pipeline.run(decoded, runtime, run.batch_size, timing):
+                    sync.settle(result)
+            removed = sync.remove_vanished()
+        except KeyboardInterrupt:
+            interrupted = True
+        shown.stage = "finishing"
+        sync.tick()
+        writer.commit()
+        if not interrupted:
+            writer.write_failures(sync.failures)
+    return Summary(
+        features=writer.folder.name,
+        folder=writer.folder,
+        backbone=recipe.backbone,
+        dimension=dimension,
+        images=shown.done,
+        extracted=shown.extracted,
+        reused=shown.reused,
+        removed=removed,
+        failed=shown.failed,
+        seconds=time.perf_counter() - started,
+        bottleneck=timing.bottleneck if shown.extracted else None,
+        damaged=tuple(writer.damaged.values()),
+        interrupted=interrupted,
+    )
+
+
+def _known_dimension(cache: Path, recipe: Recipe) -> int | None:
+    """Return how many features the recipe gives, where any set in the cache has it: then nothing need be loaded."""
+    return next((s.meta.dimension for s in list_features(cache) if s.meta.recipe.hash == recipe.hash), None)
+
+
+def _libraries() -> dict[str, str]:
+    names = ("embed-images", "h5py", "keras", "numpy", "openvino", "pillow", "tensorflow")
+    versions = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {"python": platform.python_version(), **versions}

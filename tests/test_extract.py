@@ -1,0 +1,340 @@
+"""The pipeline: what is computed, what is reused, what leaves, and that a row belongs to its photograph."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embed import demo
+from embed.backbones import Network
+from embed.cache import open_features
+from embed.errors import InputError, UsageError
+from embed.extract import FeatureOptions, RunOptions, embed_files, extract_features
+
+COLOURS = {"red": (200, 30, 30), "green": (20, 180, 40), "blue": (10, 40, 220), "grey": (128, 128, 128)}
+
+
+class MeanColour:
+    """A backbone whose features can be worked out by hand: the mean of each channel. Counts the photographs it saw."""
+
+    dimension = 3
+    size = 96
+
+    def __init__(self):
+        self.seen = 0
+
+    def run(self, batch):
+        assert batch.dtype == np.uint8
+        self.seen += len(batch)
+        return batch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+
+
+@pytest.fixture
+def backbone(monkeypatch):
+    """The runtime of every extraction in this process is one `MeanColour`."""
+    runtime = MeanColour()
+    for module in ("sync", "outside"):
+        monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: runtime)
+    return runtime
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Four pictures of one colour each, two folders."""
+    folder = tmp_path / "photographs"
+    for i, (name, colour) in enumerate(COLOURS.items()):
+        place = folder / ("warm" if i < 2 else "cold")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40 + i, 30), colour).save(place / f"{name}.png")
+    return folder
+
+
+TINY = FeatureOptions(network=Network("tiny"))
+
+
+def extract(folder, **run):
+    return extract_features(folder, folder.parent / "cache", TINY, RunOptions(**run))
+
+
+def rows(folder):
+    """The feature set as a mapping from path to features."""
+    features = open_features(folder.parent / "cache")
+    return dict(zip(features.paths.tolist(), features.X, strict=True))
+
+
+def assert_rows_are_the_colours(folder):
+    found = rows(folder)
+    for path, features in found.items():
+        np.testing.assert_allclose(features, COLOURS[Path(path).stem.split("-")[0]], atol=0.01)
+    return sorted(found)
+
+
+def test_every_row_belongs_to_its_photograph(photographs, backbone):
+    summary = extract(photographs)
+    assert (summary.images, summary.extracted, summary.reused, summary.failed) == (4, 4, 0, 0)
+    assert assert_rows_are_the_colours(photographs) == [
+        "cold/blue.png",
+        "cold/grey.png",
+        "warm/green.png",
+        "warm/red.png",
+    ]
+
+
+def test_a_second_run_computes_nothing(photographs, backbone):
+    extract(photographs)
+    backbone.seen = 0
+    summary = extract(photographs)
+    assert backbone.seen == 0
+    assert (summary.extracted, summary.reused, summary.removed) == (0, 4, 0)
+
+
+def test_only_a_changed_photograph_is_computed_again(photographs, backbone):
+    extract(photographs)
+    backbone.seen = 0
+    Image.new("RGB", (33, 33), COLOURS["grey"]).save(photographs / "warm" / "grey-now.png")
+    os.replace(photographs / "warm" / "grey-now.png", photographs / "warm" / "red.png")
+    summary = extract(photographs)
+    assert (backbone.seen, summary.extracted, summary.reused) == (1, 1, 3)
+    np.testing.assert_allclose(rows(photographs)["warm/red.png"], COLOURS["grey"], atol=0.01)
+
+
+def test_a_moved_photograph_is_recognised_by_its_content(photographs, backbone):
+    extract(photographs)
+    backbone.seen = 0
+    os.rename(photographs / "warm" / "red.png", photographs / "cold" / "red-moved.png")
+    summary = extract(photographs)
+    assert (backbone.seen, summary.reused, summary.removed) == (0, 4, 1)
+    assert "cold/red-moved.png" in assert_rows_are_the_colours(photographs)
+    assert len(rows(photographs)) == 4
+
+
+def test_a_touched_photograph_is_not_computed_again(photographs, backbone):
+    extract(photographs)
+    backbone.seen = 0
+    os.utime(photographs / "warm" / "red.png", ns=(1, 1))
+    assert extract(photographs).extracted == backbone.seen == 0
+    features = open_features(photographs.parent / "cache")
+    assert features.mtimes_ns[list(features.paths).index("warm/red.png")] == 1
+
+
+def test_rows_of_vanished_photographs_leave(photographs, backbone):
+    extract(photographs)
+    os.remove(photographs / "warm" / "red.png")
+    assert extract(photographs).removed == 1
+    assert "warm/red.png" not in rows(photographs)
+
+
+def test_rehash_finds_a_change_that_size_and_time_hide(photographs, backbone):
+    target = photographs / "warm" / "red.bmp"
+    Image.new("RGB", (20, 20), COLOURS["red"]).save(target)
+    extract(photographs)
+    status = target.stat()
+    Image.new("RGB", (20, 20), COLOURS["blue"]).save(target)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert extract(photographs).extracted == 0
+    assert extract(photographs, rehash=True).extracted == 1
+    np.testing.assert_allclose(rows(photographs)["warm/red.bmp"], COLOURS["blue"], atol=0.01)
+
+
+def test_a_file_that_cannot_be_decoded_is_a_failure_until_it_changes(photographs, backbone):
+    bad = photographs / "warm" / "bad.jpg"
+    bad.write_text("<html>not found</html>")
+    summary = extract(photographs)
+    assert (summary.images, summary.extracted, summary.failed) == (5, 4, 1)
+    (failure,) = open_features(photographs.parent / "cache").failures()
+    assert failure.path == "warm/bad.jpg" and "HTML" in failure.reason
+    assert extract(photographs).failed == 1
+    Image.new("RGB", (9, 9), COLOURS["red"]).save(bad)
+    assert extract(photographs).failed == 0
+    assert len(rows(photographs)) == 5
+
+
+def test_a_photograph_that_breaks_loses_its_row(photographs, backbone):
+    extract(photographs)
+    (photographs / "warm" / "red.png").write_bytes(b"")
+    summary = extract(photographs)
+    assert (summary.images, summary.reused, summary.failed) == (4, 3, 1)
+    assert "warm/red.png" not in rows(photographs)
+
+
+def test_an_empty_folder_does_not_empty_the_cache(photographs, backbone):
+    extract(photographs)
+    os.rename(photographs, photographs.with_name("elsewhere"))
+    photographs.mkdir()
+    with pytest.raises(InputError, match="no image"):
+        extract(photographs)
+    assert len(rows(photographs)) == 4
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_threads_and_batches_do_not_change_the_rows(photographs, backbone, workers, batch_size):
+    rng = np.random.default_rng(0)
+    for i in range(10):
+        Image.fromarray(rng.integers(0, 255, (50, 60, 3), np.uint8)).save(photographs / f"noise-{i}.png")
+    extract(photographs)
+    first = open_features(photographs.parent / "cache")
+    summary = extract_features(
+        photographs, photographs.parent / "other", TINY, RunOptions(workers=workers, batch_size=batch_size)
+    )
+    second = open_features(photographs.parent / "other")
+    assert summary.extracted == 14
+    assert first.paths.tolist() == second.paths.tolist()
+    assert (first.X == second.X).all() and (first.sha256 == second.sha256).all()
+
+
+def test_two_recipes_are_kept_apart(photographs, backbone):
+    first = extract(photographs)
+    second = extract_features(
+        photographs, photographs.parent / "cache", FeatureOptions(network=Network("tiny"), fit="pad")
+    )
+    assert first.features != second.features
+    assert second.extracted == 4
+    padded = dict(
+        zip((f := open_features(photographs.parent / "cache", second.features)).paths, f.X, strict=True)
+    )
+    assert (padded["warm/red.png"] > COLOURS["red"]).all()  # white beside it
+
+
+def test_views_are_stored_beside_the_plain_photograph(photographs, backbone):
+    Image.linear_gradient("L").convert("RGB").save(photographs / "gradient.png")
+    options = FeatureOptions(network=Network("tiny"), views=3, view_seed=5)
+    extract_features(photographs, photographs.parent / "cache", options)
+    features = open_features(photographs.parent / "cache")
+    assert features.views.shape == (5, 2, 3)
+    assert backbone.seen == 15
+    row = list(features.paths).index("gradient.png")
+    assert len(np.unique(np.vstack([features.X[row], features.views[row]]), axis=0)) == 3
+
+
+def test_photographs_outside_the_cache_are_embedded_as_its_rows_were(photographs, backbone, tmp_path):
+    extract(photographs)
+    backbone.seen = 0
+    stranger = tmp_path / "stranger.png"
+    Image.new("RGB", (80, 20), (1, 2, 3)).save(stranger)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(stranger.read_bytes()[:40])
+    known = photographs / "warm" / "red.png"
+    cache = open_features(tmp_path / "cache")
+    new, old, failed = embed_files([stranger, known, broken], cache)
+    np.testing.assert_allclose(new.features, [(1, 2, 3)], atol=0.01)
+    np.testing.assert_allclose(old.features, [COLOURS["red"]], atol=0.01)
+    assert old.cached and not new.cached and backbone.seen == 1
+    assert failed.features is None and failed.problem
+
+
+def test_options_that_cannot_work_are_refused():
+    with pytest.raises(UsageError, match="--fit 'squeeze'"):
+        FeatureOptions(fit="squeeze")
+    with pytest.raises(UsageError, match="--precision"):
+        FeatureOptions(precision="int3")
+
+
+# From here on the real thing: real processes, the real backbone.
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The pictures of the demo, and the feature set that `tiny` makes of them."""
+    place = tmp_path_factory.mktemp("drawn")
+    demo.draw(place / "pictures", train=6, test=3)
+    return place / "pictures"
+
+
+def test_second_extract_runs_no_forward_pass_and_imports_no_runtime(drawn, run_embed):
+    first = run_embed("extract", drawn, "--backbone", "tiny", "--json", check=True)
+    assert json.loads(first.stdout)["extracted"] == 54
+    script = (
+        "import sys\nfrom embed.cli import main\n"
+        f"code = main(['extract', {str(drawn)!r}, '--backbone', 'tiny', '--json'])\n"
+        "heavy = {'tensorflow', 'keras', 'openvino', 'faiss', 'sklearn', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    second = run_embed.python("-c", script, check=True)
+    document = json.loads(second.stdout)
+    assert (document["extracted"], document["reused"], document["images"]) == (0, 54, 54)
+
+
+def test_help_imports_nothing_heavy(run_embed):
+    script = (
+        "import sys\nfrom embed.cli import main\nmain(['--help'])\nmain(['similar', '--help'])\n"
+        "sys.exit(', '.join({'tensorflow', 'keras', 'openvino', 'faiss', 'sklearn', 'pandas', 'h5py'} & set(sys.modules)))"
+    )
+    run_embed.python("-c", script, check=True)
+
+
+def test_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path, run_embed):
+    data = tmp_path / "many"
+    demo.draw(data, train=60, test=0)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "embed.cli", "extract", data, "--backbone", "tiny", "--batch-size", "4"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("cache/*/.lock")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.8)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    finished = 0
+    if process.returncode != 0:  # it may have been quicker than the signal
+        assert process.returncode == 130
+        assert "goes on from there" in errors
+        finished = len(open_features(tmp_path / "cache"))
+    document = json.loads(run_embed("extract", data, "--backbone", "tiny", "--json", check=True).stdout)
+    assert document["images"] == 360
+    assert document["reused"] >= finished
+    assert len(open_features(tmp_path / "cache")) == 360
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "sentence"),
+    [
+        (lambda p: None, ["nowhere"], "nowhere"),
+        (lambda p: (p / "empty").mkdir(), ["empty"], "no image"),
+        (lambda p: ((p / "texts").mkdir(), (p / "texts" / "a.txt").write_text("a")), ["texts"], "no image"),
+        (lambda p: (p / "file.jpg").write_text("x"), ["file.jpg"], "folder"),
+        (lambda p: (p / "empty").mkdir(), ["empty", "--backbone", "mobilnetv2"], "mobilenetv2"),
+    ],
+)
+def test_what_cannot_be_extracted_is_said_in_one_sentence(tmp_path, run_embed, make, arguments, sentence):
+    make(tmp_path)
+    result = run_embed("extract", *arguments)
+    assert result.returncode in (1, 2)
+    assert result.stdout == ""
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_missing_imagenet_weights_are_named_with_the_way_out(drawn, run_embed, tmp_path):
+    result = run_embed(
+        "extract", drawn, env={"KERAS_HOME": str(tmp_path / "no-keras"), "EMBED_HOME": str(tmp_path / "e")}
+    )
+    assert result.returncode == 1
+    assert "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5" in result.stderr
+    assert "--backbone tiny" in result.stderr and "--weights" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_strict_exits_with_three_when_a_file_failed(tmp_path, run_embed):
+    data = tmp_path / "data"
+    data.mkdir()
+    demo.picture("fish", np.random.default_rng(0)).save(data / "fish.png")
+    (data / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    arguments = ("extract", data, "--backbone", "tiny")
+    assert run_embed(*arguments).returncode == 0
+    result = run_embed(*arguments, "--strict")
+    assert result.returncode == 3
+    assert "failures.csv" in result.stderr
