@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embed.backbones import tiny
 from embed.backbones.network import ResolvedNetwork
+from embed.backbones.table import TINY
 from embed.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def _base(network: ResolvedNetwork) -> "keras.Model":
         base = _application(network, classifier=True)
         _load(base, network.weights_file, network)
         return base
+    if network.backbone is TINY:
+        return tiny.build(network.size, network.weights_file)
     base = _application(network, classifier=False)
     try:
         _load(base, network.weights_file, network)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from embed.backbones import child, store
+import numpy as np
+
+from embed.backbones import child, store, tiny
 from embed.backbones.network import Network, ResolvedNetwork
+from embed.backbones.table import TINY
 from embed.errors import WeightsError
 
 
@@ -33,6 +36,8 @@ def export(network: Network | ResolvedNetwork, notify: Callable[[str], None] | N
 
 
 def _make(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
+    if network.backbone is TINY and network.layer == TINY.layer:
+        return {**_make_tiny(network, folder), "network": network.to_json()}
     made = child.call(
         {
             "job": "export",
@@ -41,6 +46,28 @@ def _make(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
         }
     )
     return {**made, "network": network.to_json()}
+
+
+def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
+    """`tiny` is built from OpenVINO's own operations, so that it works at once and without TensorFlow."""
+    import openvino
+    from openvino import opset13 as opset
+
+    graph = tiny.openvino_model(network.size, network.weights_file or tiny.WEIGHTS)
+    features = graph.output(0).get_node().input_value(0)  # (n, h, w, c)
+    height_and_width = np.array([1, 2])
+    if network.pooling == "avg":
+        features = opset.reduce_mean(features, height_and_width)
+    elif network.pooling == "max":
+        features = opset.reduce_max(features, height_and_width)
+    elif network.pooling == "flatten":
+        features = opset.reshape(features, np.array([0, -1]), special_zero=True)
+    graph = openvino.Model([opset.result(features)], graph.get_parameters(), TINY.name)
+    openvino.serialize(graph, folder / store.MODEL)
+    return {
+        "shape": [length.get_length() for length in list(graph.output(0).get_partial_shape())[1:]],
+        "libraries": {"openvino": openvino.__version__},
+    }
 
 
 def read_meta(model: Path) -> dict[str, Any]:

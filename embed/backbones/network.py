@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from embed.backbones import store, table, weights
+from embed.backbones import store, table, tiny, weights
 from embed.backbones.table import Backbone
 from embed.errors import UsageError
 
@@ -90,8 +90,12 @@ class Network:
         size = self._size(backbone, layer)
         file: Path | None
         if self.weights is not None:
+            if backbone is table.TINY:
+                raise UsageError("tiny brings its own weights; --weights FILE is for the other backbones.")
             file, sha256 = weights.own(Path(self.weights))
             label = file.name
+        elif backbone is table.TINY:
+            file, sha256, label = tiny.WEIGHTS, tiny.fingerprint(), "tiny"
         else:
             label = "imagenet"
             file, sha256 = self._published(backbone, layer, size)

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from embed.backbones import tiny
 from embed.errors import UsageError
 
 DEFAULT = "mobilenetv2"
@@ -20,8 +21,8 @@ class Backbone:
     """A network that turns a picture into features."""
 
     name: str  # as users write it
-    keras_name: str  # in keras.applications
-    module: str  # of keras.applications, where its preprocess_input lives
+    keras_name: str  # in keras.applications; "" for `tiny`
+    module: str  # of keras.applications, where its preprocess_input lives; "" for `tiny`
     input_size: int  # pixels a side, as trained
     min_size: int  # pixels a side, the least that it takes
     dimension: int  # channels of its last map, hence features of a photograph
@@ -233,7 +234,22 @@ def _backbones() -> Iterator[Backbone]:
         )
 
 
-BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in _backbones()}
+TINY = Backbone(
+    name="tiny",
+    keras_name="",
+    module="",
+    input_size=tiny.INPUT_SIZE,
+    min_size=64,
+    dimension=tiny.DIMENSION,
+    parameters=1_351_232,
+    weights_mb=2.6,
+    top1=None,
+    layer="features",
+    classifier_layers=(),
+    weights_file=tiny.WEIGHTS.name,
+    weights_file_with_classifier=tiny.WEIGHTS.name,
+)
+BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*_backbones(), TINY)}
 
 
 def get(name: str) -> Backbone:
