@@ -25,7 +25,7 @@ class MeanColour:
     """A backbone whose features can be worked out by hand: the mean of each channel. Counts the photographs it saw."""
 
     dimension = 3
-    size = 96
+    batch_size = 8
 
     def __init__(self):
         self.seen = 0

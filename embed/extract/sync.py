@@ -239,13 +239,13 @@ def extract_features(
     if not data.is_dir():
         what = "is a file" if data.exists() else "does not exist"
         raise InputError(f"{data} {what}; give the folder that holds the photographs.")
+    network = features.network.resolve()
+    recipe = features.recipe(network)
     scan = _Scan(data)
     if scan.is_empty():
         raise InputError(
             f"There are no images in {data}: no file there has the name or the first bytes of one."
         )
-    network = features.network.resolve()
-    recipe = features.recipe(network)
     shown = Progress()
 
     @once
