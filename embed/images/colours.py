@@ -11,6 +11,8 @@ ORIENTATION = 0x0112  # the EXIF tag
 _RGB8 = ("RGB", "L", "CMYK")  # kept until after the resize: the filter then has the fewest channels to weigh
 _WHITE: dict[str, int | tuple[int, ...]] = {"RGB": (255, 255, 255), "L": 255, "CMYK": (0, 0, 0, 0)}
 
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
 
 def orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 when there is none or it cannot be read."""
@@ -30,7 +32,11 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     """Return the image as RGB, L or CMYK with 8 bits a channel; what is transparent becomes white."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return Image.fromarray(_scale(np.asarray(image), mode))
+        return Image.fromarray(_scale(np.asarray(image), mode, image.info.get("transparency")))
+    if mode == "LAB":
+        return _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), mode).apply(
+            image
+        )
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
     if mode in _RGB8:
@@ -57,14 +63,17 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _scale(values: np.ndarray, mode: str) -> np.ndarray:
+def _scale(values: np.ndarray, mode: str, transparent: object) -> np.ndarray:
     """Return 16-bit and 32-bit grey as uint8.
 
     16 bits are scaled by their full range, floats in [0, 1] by 255; any other range is stretched from its
     lowest to its highest value. NaN is black.
     """
     if mode.startswith("I;16"):
-        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        if isinstance(transparent, int):  # one value of grey in a PNG
+            grey[values == transparent] = 255
+        return grey
     values = np.nan_to_num(values.astype(np.float64), nan=0.0)
     low, high = float(values.min()), float(values.max())
     if mode == "F" and low >= 0 and high <= 1:
@@ -85,7 +94,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         return ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
+            _SRGB,
             mode,
             "RGB",
             flags=ImageCms.Flags.NOCACHE,  # one transform serves many threads

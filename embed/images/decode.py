@@ -58,6 +58,9 @@ _DAMAGE = (
     zlib.error,
 )
 
+# What Pillow says of files that are in order but beyond it.
+_UNSUPPORTED = ("unknown", "unsupported", "not supported", "cannot handle", "not implemented")
+
 # Pillow warns of damaged metadata and of large pictures; here the first is no harm and the second has a limit.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -106,7 +109,7 @@ def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
     if format is formats.JPEG:
         structure = jpeg.structure(data)
         scans = structure.scans
-        if scans == 1 and not structure.progressive:
+        if structure.watchable:
             stream = jpeg.WatchedStream(data, structure)
     else:
         integrity.check(data, format)
@@ -181,6 +184,8 @@ def _why(error: Exception, format: Format) -> str:
     message = str(error).lower()
     if "truncated" in message or "not enough" in message or isinstance(error, EOFError):
         return f"truncated {format.name}"
-    if "text chunk" in message or "max_text" in message:
-        return f"damaged {format.name}: its texts are too long"
+    if "max_text_chunk" in message:
+        return f"holds a text that unpacks to more than {integrity.MAX_TEXT_BYTES:,} bytes"
+    if any(word in message for word in _UNSUPPORTED):
+        return f"is a {format.name} of a kind that cannot be decoded"
     return f"damaged {format.name}"

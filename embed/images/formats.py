@@ -39,43 +39,43 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
 )
 _PATTERNS = tuple((re.compile(pattern, re.DOTALL), format) for pattern, format in _SIGNATURES)
 
-# What a file that is no image, or none that can be decoded, most often is.
+# What files that are no photograph most often are, and the words that follow "is".
+_NO_IMAGE, _NO_DECODER, _DRAWING = ", not an image", ", which cannot be decoded", ", not a photograph"
+_TEXT = rb"(?:\xef\xbb\xbf)?\s*"
 _OTHERS = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), name)
     for pattern, name in (
         (
-            rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype svg[^>]*>\s*)?<svg\b",
-            "an SVG drawing",
+            _TEXT + rb"(<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg\b",
+            "an SVG drawing" + _DRAWING,
         ),
-        (rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b", "an HTML page"),
-        (rb"(\xef\xbb\xbf)?\s*<\?xml", "an XML document"),
-        (rb"\s*[{\[]\s*[\"{\[]", "a JSON document"),
-        (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document"),
-        (rb"%PDF-", "a PDF document"),
-        (rb"8BPS", "a Photoshop document"),
-        (rb"\x00\x00\x01\x00.\x00", "a Windows icon"),
-        (rb"icns", "a macOS icon"),
-        (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image"),
-        (rb"II\xbc\x01", "a JPEG XR image"),
-        (rb"DDS ", "a DDS texture"),
-        (rb"qoif", "a QOI image"),
-        (rb"v/1\x01", "an OpenEXR image"),
-        (rb"#\?RADIANCE", "a Radiance image"),
-        (rb"\x00\x05\x16\x07", "the metadata that macOS keeps of another file"),
-        (rb"PK\x03\x04", "a ZIP archive"),
-        (rb"\x1f\x8b", "a gzip archive"),
-        (rb"7z\xbc\xaf", "a 7-Zip archive"),
-        (rb"Rar!", "a RAR archive"),
-        (rb".{4}ftypcrx", "a raw photograph of a Canon camera"),
-        (rb"FUJIFILMCCD-RAW", "a raw photograph of a Fujifilm camera"),
-        (rb".{4}ftyp", "a video"),
-        (rb"RIFF....AVI ", "a video"),
-        (rb"\x1aE\xdf\xa3", "a video"),
-        (rb"RIFF....WAVE|ID3", "a sound recording"),
-        (rb"\x89HDF", "an HDF5 file"),
-        (rb"\x7fELF|MZ", "a program"),
-        (rb"#!", "a script"),
-        (rb"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+        (_TEXT + rb"(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b", "an HTML page" + _NO_IMAGE),
+        (_TEXT + rb"<\?xml", "an XML document" + _NO_IMAGE),
+        (_TEXT + rb"(\{\s*[\"}]|\[\s*[\"{\[])", "a JSON document" + _NO_IMAGE),
+        (rb"version https://git-lfs", "a pointer of Git LFS, not the image itself"),
+        (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document" + _DRAWING),
+        (rb"%PDF-", "a PDF document" + _NO_IMAGE),
+        (rb"8BPS", "a Photoshop document" + _NO_DECODER),
+        (rb"\x00\x00\x01\x00.\x00", "a Windows icon" + _NO_DECODER),
+        (rb"icns", "a macOS icon" + _NO_DECODER),
+        (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image" + _NO_DECODER),
+        (rb"II\xbc\x01", "a JPEG XR image" + _NO_DECODER),
+        (rb"DDS ", "a DDS texture" + _NO_DECODER),
+        (rb"qoif", "a QOI image" + _NO_DECODER),
+        (rb"v/1\x01", "an OpenEXR image" + _NO_DECODER),
+        (rb"#\?RADIANCE", "a Radiance image" + _NO_DECODER),
+        (rb".{4}ftypcrx", "a raw photograph of a Canon camera" + _NO_DECODER),
+        (rb"FUJIFILMCCD-RAW", "a raw photograph of a Fujifilm camera" + _NO_DECODER),
+        (rb"\x00\x05\x16\x07", "what macOS noted about another file" + _NO_IMAGE),
+        (rb"PK\x03\x04", "a ZIP archive" + _NO_IMAGE),
+        (rb"\x1f\x8b", "a gzip archive" + _NO_IMAGE),
+        (rb"7z\xbc\xaf", "a 7-Zip archive" + _NO_IMAGE),
+        (rb"Rar!", "a RAR archive" + _NO_IMAGE),
+        (rb".{4}ftyp|RIFF....AVI |\x1aE\xdf\xa3", "a video" + _NO_IMAGE),
+        (rb"RIFF....WAVE|ID3", "a sound recording" + _NO_IMAGE),
+        (rb"\x89HDF", "an HDF5 file" + _NO_IMAGE),
+        (rb"\x7fELF|MZ", "a program" + _NO_IMAGE),
+        (rb"#!", "a script" + _NO_IMAGE),
     )
 )
 
@@ -100,7 +100,7 @@ def describe(data: bytes) -> str:
     head = data[:2048]
     for pattern, name in _OTHERS:
         if pattern.match(head):
-            return f"is {name}" if "not the" in name else f"is {name}, not an image that can be decoded"
+            return f"is {name}"
     if not any(data):
         return "holds nothing but zeros"
     if _is_text(head):

@@ -10,6 +10,10 @@ from embed.images.formats import Format
 MAX_TEXT_BYTES = 1 << 20  # in one chunk of a PNG; Pillow has the same limit for texts that are compressed
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
 
+_TIFF_WIDTHS = {3: 2, 4: 4, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of a value of each type
+_TIFF_PIXELS = ((273, 279), (324, 325))  # the tags of where strips and tiles begin and how long they are
+_TIFF_TAGS = frozenset((258, *_TIFF_PIXELS[0], *_TIFF_PIXELS[1]))
+
 
 def check(data: bytes, format: Format) -> None:
     """Raise ImageError when the data stop before the format says that they end, or a checksum is wrong."""
@@ -89,13 +93,32 @@ def _check_boxes(data: bytes, name: str) -> None:
 
 
 def _check_tiff(data: bytes) -> None:
-    """The directory of the first page must be there; the decoder looks for the strips that it lists."""
+    """The directory of the first page, what it points to, and the pixels must all lie within the file."""
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-    wide = 43 in data[2:4]  # BigTIFF
-    begin = int.from_bytes(data[8:16] if wide else data[4:8], order)
-    count = int.from_bytes(data[begin : begin + (8 if wide else 2)], order)
-    if begin + count * (20 if wide else 12) > len(data):
+    word, entry = (8, 20) if 43 in data[2:4] else (4, 12)  # BigTIFF or not
+
+    def number(begin: int, size: int) -> int:
+        return int.from_bytes(data[begin : begin + size], order)
+
+    begin = number(word if word == 8 else 4, word)
+    count_size = 8 if word == 8 else 2
+    count = number(begin, count_size)
+    begin += count_size
+    if begin + count * entry > len(data):
         raise ImageError("truncated TIFF")
+    places: dict[int, list[int]] = {}
+    for here in range(begin, begin + count * entry, entry):
+        tag, width, length = number(here, 2), _TIFF_WIDTHS.get(number(here + 2, 2), 1), number(here + 4, word)
+        if tag not in _TIFF_TAGS:
+            continue
+        where = here + entry - word if width * length <= word else number(here + entry - word, word)
+        if where + width * length > len(data):
+            raise ImageError("truncated TIFF")
+        places[tag] = [number(i, width) for i in range(where, where + width * length, width)]
+    for starts, sizes in _TIFF_PIXELS:
+        ends = map(sum, zip(places.get(starts, ()), places.get(sizes, ()), strict=False))
+        if max(ends, default=0) > len(data):
+            raise ImageError("truncated TIFF")
 
 
 def _check_jpeg2000(data: bytes) -> None:

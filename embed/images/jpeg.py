@@ -17,7 +17,8 @@ from embed.errors import ImageError
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
-_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset((0xC0, 0xC1))
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _ALL = (1 << 64) - 1  # a bit for each of the 64 coefficients of a block
 _ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
@@ -36,13 +37,13 @@ class Structure:
 
     scans: int
     data: tuple[int, int]  # where the data of the last scan begin and end
-    progressive: bool
+    watchable: bool  # one scan of Huffman codes: all of the picture is in its data, to the last byte
 
 
 def structure(data: bytes) -> Structure:
     """Return the structure of a JPEG. Raises ImageError when it is cut short or inconsistent."""
     position, interval, scans, begin = 2, 0, 0, 0
-    progressive = False
+    frame = 0
     missing: dict[int, int] = {}  # of each component: a bit for every coefficient that is not yet complete
     while True:
         marker = _MARKER.search(data, position)
@@ -63,18 +64,18 @@ def structure(data: bytes) -> Structure:
         position += max(length, 2)
         begin = 0
         if kind in _FRAMES and len(body) >= 6 and not missing:
-            progressive = kind in _PROGRESSIVE
+            frame = kind
             missing = dict.fromkeys(body[6::3][: body[5]], _ALL)
         elif kind == _RESTART_INTERVAL:
             interval = int.from_bytes(body[:2], "big")
         elif kind == _SCAN and body:
             scans, begin = scans + 1, position
-            _strike_out(missing, body, progressive)
+            _strike_out(missing, body, frame in _PROGRESSIVE)
     if not scans:
         raise ImageError("damaged JPEG: no picture in it")
     if any(missing.values()):
         raise ImageError("truncated JPEG: its last scans are missing")
-    return Structure(scans, (begin, marker.start()), progressive)
+    return Structure(scans, (begin, marker.start()), scans == 1 and frame in _SEQUENTIAL)
 
 
 def _strike_out(missing: dict[int, int], scan: bytes, progressive: bool) -> None:
