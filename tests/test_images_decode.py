@@ -226,6 +226,11 @@ def test_sixteen_bits_of_rgb_in_a_tiff_are_scaled():
     assert colour(head.ljust(200, b"\0") + pixels.tobytes()) == [255, 128, 1]
 
 
+def test_lab_is_converted():
+    neutral = Image.new("LAB", (4, 4), (255, 128, 128))
+    assert min(colour(encoded(neutral, "TIFF"))) >= 253
+
+
 def test_grey_of_floats_is_scaled_from_zero_to_one_or_stretched():
     assert colour(encoded(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF")) == [128] * 3
     ramp = np.linspace(-500, 1500, 16, dtype=np.float32).reshape(4, 4)

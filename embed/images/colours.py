@@ -34,9 +34,8 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     if mode.startswith(("I", "F")):
         return Image.fromarray(_scale(np.asarray(image), mode, image.info.get("transparency")))
     if mode == "LAB":
-        return _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), mode).apply(
-            image
-        )
+        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        return ImageCms.ImageCmsTransform(lab, _SRGB, mode, "RGB").apply(image)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
     if mode in _RGB8:
