@@ -1,0 +1,167 @@
+"""What every head shares: choosing its strength on held-out folds, and turning scores into probabilities."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from embed.classifiers.calibration import calibrate, fit_calibration, log_loss
+from embed.classifiers.sampling import class_weights, deal
+from embed.classifiers.threads import in_threads, one_blas_thread
+
+FOLDS = 3  # that the strength is chosen on
+FEW_FOLDS_FROM = 10_000  # photographs from which one held-out fold of FOLDS is enough
+
+Candidate = dict[str, Any]
+
+
+def prepare(X: np.ndarray, power: float) -> np.ndarray:
+    """Return sign(X) |X|**power with every row scaled to length 1, float32; a row of zeros stays.
+
+    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010); the unit length
+    makes inner products cosines.
+    """
+    X = np.asarray(X, dtype=np.float32)
+    if power != 1:
+        X = np.sign(X) * (np.sqrt(np.abs(X)) if power == 0.5 else np.abs(X) ** np.float32(power))
+    length = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
+    return X / np.where(length > 0, length, 1)
+
+
+class Head(ClassifierMixin, BaseEstimator):
+    """A classifier of features that chooses its strength by cross-validation within the photographs it is fitted on.
+
+    A head of its own defines its constructor and `_candidates`, `_scores_of`, `_fit_one` and `_scores`.
+
+    Attributes:
+        classes_: the K classes, sorted.
+        chosen_: the candidate that was chosen, by parameter name.
+        search_: per candidate, its parameters and the `log_loss` and `accuracy` of its out-of-fold probabilities.
+        calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
+    """
+
+    power: float
+    class_weight: str | None
+    random_state: int
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> "Head":
+        """Choose the strength, calibrate, and fit on everything.
+
+        Args:
+            X: shape (n_samples, n_features).
+            y: shape (n_samples,).
+            groups: shape (n_samples,); rows of one group (views of one photograph, say) stay in one fold.
+        """
+        X, target, weight = self._start(X, y)
+        candidates = self._candidates(len(X))
+        with one_blas_thread():
+            X = prepare(X, self.power)
+            self._search(X, target, weight, candidates, groups)
+            self._fit_one(X, target, weight, self.chosen_)
+        return self
+
+    def refit(self, X: Any, y: Any) -> "Head":
+        """Fit on other photographs of the same classes with the strength and the calibration already chosen."""
+        check_is_fitted(self)
+        classes = self.classes_
+        X, target, weight = self._start(X, y)
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"refitting needs the same classes: {list(classes)} before, {list(self.classes_)} now"
+            )
+        with one_blas_thread():
+            self._fit_one(prepare(X, self.power), target, weight, self.chosen_)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of every class, float64 ndarray of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        with one_blas_thread():
+            return calibrate(self._scores(prepare(X, self.power)), self.calibration_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of every row, ndarray of shape (n_samples,)."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    # ------------------------------------------------------------------ what a head defines
+
+    def _candidates(self, n: int) -> list[Candidate]:
+        """The strengths to choose from, the most regularised first."""
+        raise NotImplementedError
+
+    def _scores_of(
+        self,
+        X: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray,
+        held_out: np.ndarray,
+        candidates: list[Candidate],
+    ) -> np.ndarray:
+        """Fit every candidate on (X, target) and return its scores of `held_out`, (candidates, n_held_out, K)."""
+        raise NotImplementedError
+
+    def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
+        """Fit the chosen candidate and keep what `_scores` needs in attributes that end in _."""
+        raise NotImplementedError
+
+    def _scores(self, X: np.ndarray) -> np.ndarray:
+        """Scores of shape (n, K)."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ the search
+
+    def _start(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(y)
+        self.classes_, target = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"a classifier needs at least two classes, got one class: {self.classes_[0]!r}")
+        return X, target, class_weights(target, len(self.classes_), self.class_weight)
+
+    def _folds(self, target: np.ndarray, groups: Any) -> np.ndarray:
+        random = np.random.RandomState(self.random_state)
+        group = np.arange(len(target)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        fold = deal(target, group, random.random_sample(group.max() + 1), FOLDS)
+        if len(target) >= FEW_FOLDS_FROM:
+            fold[fold > 0] = -1
+        return fold
+
+    def _search(
+        self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, candidates: list[Candidate], groups: Any
+    ) -> None:
+        fold = self._folds(target, groups)
+        out = np.flatnonzero(fold >= 0)
+        if len(np.unique(target[out])) < 2:
+            # Too few photographs to hold any out: the candidate in the middle, and scores as they are.
+            self.chosen_ = candidates[len(candidates) // 2]
+            self.search_: list[Candidate] = []
+            self.calibration_ = np.concatenate([[self._plain_scale()], np.zeros(len(self.classes_))])
+            return
+
+        def score(k: int) -> np.ndarray:
+            train = np.flatnonzero(fold != k)
+            held = np.flatnonzero(fold == k)
+            return self._scores_of(X[train], target[train], weight[train], X[held], candidates)
+
+        numbers = [k for k in range(FOLDS) if np.any(fold == k)]
+        scores = np.empty((len(candidates), len(out), len(self.classes_)))
+        for k, of_fold in zip(numbers, in_threads(score, numbers), strict=True):
+            scores[:, fold[out] == k] = of_fold
+        self.search_ = []
+        best = np.inf
+        for candidate, of_candidate in zip(candidates, scores, strict=True):
+            calibration = fit_calibration(of_candidate, target[out], weight[out])
+            calibrated = calibration[0] * of_candidate + calibration[1:]
+            loss = log_loss(calibrated, target[out], weight[out])
+            accuracy = float(np.mean(calibrated.argmax(axis=1) == target[out]))
+            self.search_.append({**candidate, "log_loss": loss, "accuracy": accuracy})
+            if loss < best:
+                best, self.chosen_, self.calibration_ = loss, candidate, calibration
+
+    def _plain_scale(self) -> float:
+        """The scale of the scores where nothing could be held out to calibrate them on."""
+        return 1.0

@@ -1,0 +1,102 @@
+"""Softmax regression, and the support-vector machine on plain features."""
+
+import numpy as np
+
+from embed.classifiers.base import Candidate, Head
+from embed.classifiers.solver import Linear, Problem, softmax_loss, squared_hinge_loss
+
+C_LOGISTIC = (1.0, 3.0, 10.0, 30.0, 100.0)
+C_LINEAR_SVM = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+class LinearHead(Head):
+    """A linear score per class on features scaled to length 1; `C` is chosen by cross-validation where it is None.
+
+    Attributes:
+        coef_: float32 ndarray of shape (K, d), on the prepared features.
+        intercept_: float32 ndarray of shape (K,).
+    """
+
+    C: float | None
+    strengths: tuple[float, ...]
+    loss = staticmethod(softmax_loss)
+
+    def _candidates(self, n: int) -> list[Candidate]:
+        return [{"C": C} for C in (self.strengths if self.C is None else (self.C,))]
+
+    def _scores_of(
+        self,
+        X: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray,
+        held_out: np.ndarray,
+        candidates: list[Candidate],
+    ) -> np.ndarray:
+        problem = self._problem(X, target, weight)
+        return np.stack([_apply(problem.solve(candidate["C"]), held_out) for candidate in candidates])
+
+    def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
+        found = self._problem(X, target, weight).solve(chosen["C"])
+        self.coef_, self.intercept_ = np.ascontiguousarray(found.weights.T), found.intercept
+
+    def _scores(self, X: np.ndarray) -> np.ndarray:
+        return X @ self.coef_.T + self.intercept_
+
+    def _problem(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Problem:
+        n_classes = len(self.classes_)
+        loss, curvature = self.loss(target, weight, n_classes)
+        return Problem(X, loss, curvature, n_classes)
+
+
+class LogisticHead(LinearHead):
+    """Softmax (logistic) regression with an L2 penalty.
+
+    Parameters:
+        C: inverse of the penalty; None chooses among `C_LOGISTIC`.
+        power: exponent that features are raised to before they are scaled to length 1.
+        class_weight: None or "balanced".
+        random_state: seed of the folds.
+    """
+
+    strengths = C_LOGISTIC
+
+    def __init__(
+        self,
+        C: float | None = None,
+        power: float = 0.5,
+        class_weight: str | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.C = C
+        self.power = power
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+
+class LinearSVMHead(LinearHead):
+    """Linear support-vector machines, one class against the rest, with the squared hinge loss.
+
+    Parameters: as `LogisticHead`; C is chosen among `C_LINEAR_SVM`.
+    """
+
+    strengths = C_LINEAR_SVM
+    loss = staticmethod(squared_hinge_loss)
+
+    def __init__(
+        self,
+        C: float | None = None,
+        power: float = 0.5,
+        class_weight: str | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.C = C
+        self.power = power
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def _plain_scale(self) -> float:
+        return 4.0  # of two classes a margin apart (scores 1 and -1) one is then all but certain
+
+
+def _apply(linear: Linear, X: np.ndarray) -> np.ndarray:
+    return X @ linear.weights + linear.intercept

@@ -1,0 +1,244 @@
+"""Which photographs train, which choose, which are only looked at; and which look the same on both sides."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embed.errors import LabelError, UsageError
+from embed.labels import Labels
+
+HELD_OUT = 0.2  # share of the photographs that is held out where no folder says which
+NEAR_DUPLICATE = 0.97  # cosine from which two photographs are taken for versions of one
+MOST_COMPARISONS = (
+    250_000_000  # pairs of photographs compared across a split; beyond it a sample of the scored ones
+)
+BLOCK = 1024  # rows of a similarity matrix held at a time
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the photographs by role, int ndarrays in ascending order, disjoint.
+
+    Attributes:
+        train: what a classifier is fitted on.
+        validation: what choices are made on where there is a test part, and what is scored where there is none.
+        test: what is only scored.
+        fold: for cross-validation, the fold of each photograph in `train`; None otherwise.
+        description: one line for people.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    fold: np.ndarray | None
+    description: str
+
+    @property
+    def scored(self) -> np.ndarray:
+        """The photographs that the printed number is about."""
+        if self.fold is not None:
+            return self.train
+        return self.test if len(self.test) else self.validation
+
+    @property
+    def evaluated_on(self) -> str:
+        """The role of the scored photographs."""
+        if self.fold is not None:
+            return f"{int(self.fold.max()) + 1}-fold cross-validation"
+        return "test" if len(self.test) else "validation"
+
+
+def divide(
+    labels: Labels,
+    sha256: np.ndarray,
+    *,
+    seed: int = 0,
+    cv: int | None = None,
+    groups: np.ndarray | None = None,
+    fraction: float = HELD_OUT,
+) -> Split:
+    """Give every labelled photograph its role.
+
+    With `cv`, everything that is not in a test folder is cross-validated. Otherwise the folders decide where a validation or
+    test folder exists. Otherwise a share of every class is held out by a hash of the content, so a photograph keeps its
+    role when its folder moves or grows; copies of one content, and photographs of one group, stay on one side.
+
+    Args:
+        labels: labels and splits of n photographs.
+        sha256: uint8 ndarray of shape (n, 32), the content of each.
+        seed: another seed is another draw.
+        cv: number of folds, at least 2.
+        groups: object ndarray of shape (n,); photographs with the same value that is not None stay together.
+        fraction: share held out.
+
+    Raises:
+        LabelError: too few labelled photographs or classes.
+        UsageError: fewer than two folds.
+    """
+    labelled = np.flatnonzero([label is not None for label in labels.labels])
+    _need_two_classes(labels, labelled)
+    keys = _keys(sha256, groups)
+    role = labels.splits
+    in_test = np.array([role[i] == "test" for i in labelled], dtype=bool)
+    in_validation = np.array([role[i] == "validation" for i in labelled], dtype=bool)
+    none = labelled[:0]
+    if cv is not None:
+        if cv < 2:
+            raise UsageError(f"cross-validation needs at least 2 folds, got {cv}")
+        train = labelled[~in_test]
+        _need_two_classes(labels, train)
+        fold = folds(labels.labels[train], keys[train], cv, seed)
+        return Split(train, none, labelled[in_test], fold, f"{cv}-fold cross-validation (seed {seed})")
+    if in_test.any() or in_validation.any():
+        train = labelled[~in_test & ~in_validation]
+        if not len(train):
+            raise LabelError(
+                "every labelled photograph is in a validation or test folder, so there is none to train on;"
+                " name a folder train/, or use --cv 5"
+            )
+        _need_two_classes(labels, train)
+        return Split(train, labelled[in_validation], labelled[in_test], None, "folders")
+    held_out = _held_out(labels.labels[labelled], keys[labelled], fraction, seed)
+    if not held_out.any():
+        raise LabelError(
+            "no photograph can be held out to score on: every class has a single photograph or a single group; add more"
+        )
+    by = "content" if groups is None else "group"
+    description = f"{fraction:.0%} of every class held out by {by} (seed {seed})"
+    return Split(labelled[~held_out], labelled[held_out], none, None, description)
+
+
+def folds(labels: np.ndarray, keys: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Return the fold of every photograph, int ndarray of shape (n,): stratified, whole groups in one fold.
+
+    Groups are dealt out one after another, largest class first, each to the fold that holds the fewest of its class.
+    """
+    _, target = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    names, group_of, first, sizes = np.unique(
+        keys, return_inverse=True, return_index=True, return_counts=True
+    )
+    if len(names) < k:
+        raise LabelError(
+            f"{k} folds need at least {k} different photographs or groups; there are {len(names)}"
+        )
+    draw = np.array([draw_of(name, seed) for name in names])
+    class_of_group = target[first]
+    held = np.zeros((k, target.max() + 1), dtype=int)
+    fold_of_group = np.zeros(len(names), dtype=int)
+    for group in np.lexsort((draw, -sizes, class_of_group)):
+        of_class = held[:, class_of_group[group]]
+        fewest = np.flatnonzero(of_class == of_class.min())
+        fold = fewest[np.argmin(held[fewest].sum(axis=1))]
+        fold_of_group[group] = fold
+        held[fold, class_of_group[group]] += sizes[group]
+    return fold_of_group[group_of]
+
+
+def draw_of(key: str, seed: int) -> float:
+    """Return the number in [0, 1) that a content or group draws; the same one wherever and whenever it is drawn."""
+    digest = hashlib.sha256(f"{seed}/{key}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _keys(sha256: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    contents = [row.tobytes().hex() for row in np.ascontiguousarray(sha256)]
+    if groups is None:
+        return np.array(contents, dtype=object)
+    # A copy of a photograph may lie in another group: the content then takes the group that it was seen in first.
+    group_of: dict[str, str] = {}
+    for content, group in zip(contents, groups, strict=True):
+        if group is not None:
+            group_of.setdefault(content, f"group {group}")
+    return np.array([group_of.get(content, content) for content in contents], dtype=object)
+
+
+def _held_out(labels: np.ndarray, keys: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Hold out what draws below `fraction`; a class that came out whole or empty-handed gives or takes one group."""
+    draw_by_key = {key: draw_of(key, seed) for key in sorted(set(keys))}
+    draws = np.array([draw_by_key[key] for key in keys])
+    out = draws < fraction
+    for label in sorted(set(labels)):
+        members = labels == label
+        if members.sum() < 2 or len(set(keys[members])) < 2:
+            out[np.isin(keys, list(set(keys[members])))] = False  # nothing to divide: it trains
+        elif not out[members].any():
+            out[keys == keys[members][np.argmin(draws[members])]] = True
+        elif out[members].all():
+            out[keys == keys[members][np.argmax(draws[members])]] = False
+    return out
+
+
+def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
+    classes = sorted(set(labels.labels[positions]))
+    if not classes:
+        raise LabelError(
+            f"no photograph has a label by the rule {labels.rule!r}; put them into one folder per class, or use"
+            " --labels 'regex:...' or --labels csv:FILE"
+        )
+    if len(classes) == 1:
+        raise LabelError(
+            f"all photographs to train on are {classes[0]!r}; a classifier needs at least two classes"
+        )
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Photographs on both sides of a split that are one picture, or nearly.
+
+    Attributes:
+        pairs: (scored, trained on, cosine), positions, the most similar first, one for each scored photograph.
+        checked: scored photographs that were compared.
+        scored: scored photographs in all.
+    """
+
+    pairs: list[tuple[int, int, float]]
+    checked: int
+    scored: int
+
+
+def near_duplicates(
+    rows: Callable[[np.ndarray], np.ndarray],
+    train: np.ndarray,
+    scored: np.ndarray,
+    threshold: float = NEAR_DUPLICATE,
+) -> NearDuplicates:
+    """Find the scored photographs with a cosine of at least `threshold` to one that is trained on.
+
+    Args:
+        rows: gives the features of positions, float32 of shape (n, d).
+        train, scored: positions.
+    """
+    if not len(train) or not len(scored):
+        return NearDuplicates([], 0, len(scored))
+    at_most = max(1, MOST_COMPARISONS // len(train))
+    checked = (
+        scored if len(scored) <= at_most else scored[np.linspace(0, len(scored) - 1, at_most).astype(int)]
+    )
+    trained = unit_rows(rows(train))
+    pairs = []
+    for start in range(0, len(checked), BLOCK):
+        block = checked[start : start + BLOCK]
+        similarity = unit_rows(rows(block)) @ trained.T
+        nearest = similarity.argmax(axis=1)
+        best = similarity[np.arange(len(block)), nearest]
+        pairs += [
+            (int(block[i]), int(train[nearest[i]]), min(1.0, float(best[i])))
+            for i in np.flatnonzero(best >= threshold)
+        ]
+    pairs.sort(key=lambda pair: (-pair[2], pair[0]))
+    return NearDuplicates(pairs, len(checked), len(scored))
+
+
+def unit_rows(X: np.ndarray) -> np.ndarray:
+    """Return the rows of X scaled to length 1, float32; a row of zeros stays."""
+    X = np.asarray(X, dtype=np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
+    return X / np.where(length > 0, length, 1)
+
+
+def straddling(groups: np.ndarray, train: Sequence[int], scored: Sequence[int]) -> list[str]:
+    """Return the groups that lie on both sides of a split, sorted."""
+    on_one_side = {groups[i] for i in train} & {groups[i] for i in scored}
+    return sorted(group for group in on_one_side if group is not None)
