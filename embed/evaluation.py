@@ -1,7 +1,7 @@
 """How good a classifier is, from the probabilities it gave photographs that it had not seen.
 
-Everything is computed from four columns (path, label, probabilities, training frequencies), so a result can be stored as a
-table and evaluated again later. Tables are pandas DataFrames.
+Everything is computed from four columns (path, label, probabilities, training frequencies), so a result can be
+stored as a table and evaluated again later. Tables are pandas DataFrames.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,8 @@ class Evaluation:
         y: object ndarray of shape (n,), the true labels.
         probabilities: float ndarray of shape (n, K), rows summing to 1.
         paths: object ndarray of shape (n,).
-        frequencies: shape (K,), photographs of each class in training; the baseline always says the most frequent one.
-        threshold: for two classes, the probability from which the second one is said; None: the more probable one.
+        frequencies: shape (K,), photographs of each class in training; the baseline says the most frequent one.
+        threshold: for two classes, the probability from which the second is said; None: the more probable one.
     """
 
     classes: Sequence[str]
@@ -134,7 +134,8 @@ class Evaluation:
         }
 
     def brier(self) -> float:
-        """The Brier score: the squared error of the probabilities, summed over the classes and averaged over photographs.
+        """The Brier score: the squared error of the probabilities, summed over the classes and averaged over
+        photographs.
 
         For two classes it is half of that, the familiar mean of (p - outcome)² (Brier 1950). 0 is perfect.
         """
@@ -215,28 +216,7 @@ class Evaluation:
         return pd.DataFrame(errors[:k], columns=["true", "predicted", "count", "share"])
 
     def predictions(self) -> "pd.DataFrame":
-        """One row per photograph: path, label, predicted, probability (of the class said), loss, and a column per class."""
-        import pandas as pd
-
-        table = pd.DataFrame(
-            {
-                "path": self.paths,
-                "label": self.y,
-                "predicted": np.asarray(self.classes, dtype=object)[self.said],
-                "probability": self.probabilities[np.arange(len(self)), self.said],
-                "loss": self.losses,
-            }
-        )
-        columns = pd.DataFrame(self.probabilities, columns=[f"p({label})" for label in self.classes])
-        return pd.concat([table, columns], axis=1)
-
-    def top_losses(self, k: int = 10) -> "pd.DataFrame":
-        """The photographs whose true class was given the least probability: path, label, predicted, probability, loss."""
-        order = np.argsort(-self.losses, kind="stable")[:k]
-        return self.predictions().iloc[order, :5].reset_index(drop=True)
-
-    def calibration(self) -> "pd.DataFrame":
-        """The calibration curve of the most probable class: low, high (of the bin), n, confidence, accuracy."""
+        """One row per photograph: path, label, predicted, its probability, loss, and p(CLASS) for every class."""
         import pandas as pd
 
         return pd.DataFrame(self._calibration_bins())

@@ -76,7 +76,8 @@ def assign(paths: Sequence[str], rule: str = "folder", root: str | Path | None =
               ``valid/``, ``validation/``, ``test/``). A photograph in no folder has no label.
             - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
               not found there, in the path with a "/" before it. Splits are the first folder's, as above.
-            - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are relative to
+            - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are
+              relative to
               the data folder. Without the column ``split``, splits are the first folder's.
         root: the data folder; absolute paths in a CSV file are taken relative to it.
 
@@ -99,7 +100,8 @@ def assign(paths: Sequence[str], rule: str = "folder", root: str | Path | None =
 
 
 def groups(paths: Sequence[str], rule: str) -> np.ndarray:
-    """Return what keeps photographs together: object ndarray of shape (n,) of the pattern's match, or None without one.
+    """Return what keeps photographs together: object ndarray of shape (n,) of the pattern's match, or None
+    without one.
 
     Args:
         paths: as for `assign`.
@@ -123,7 +125,8 @@ def split_of(path: str) -> str | None:
 
 
 def _by_folder(paths: Sequence[str]) -> tuple[list[str | None], list[str | None]]:
-    # A class may be called "train" (of a railway): the first folder is a split only where class folders lie in such folders.
+    # A class may be called "train" (of a railway): the first folder is a split only where class folders lie in
+    # such folders.
     divided = any(path.count("/") >= 2 and split_of(path) for path in paths)
     labels: list[str | None] = []
     splits: list[str | None] = []
@@ -164,7 +167,8 @@ def _time_limit(pattern: str) -> Iterator[None]:
 
     def stop(*_: Any) -> None:
         raise UsageError(
-            f"the pattern {pattern!r} was not done after {REGEX_SECONDS:g} s; it repeats a repetition: make it simpler"
+            f"the pattern {pattern!r} was not done after {REGEX_SECONDS:g} s; it repeats a repetition: make it"
+            f" simpler"
         )
 
     handler = signal.signal(signal.SIGALRM, stop)
@@ -183,7 +187,8 @@ def _by_csv(paths: Sequence[str], file: Path, root: str | Path | None) -> Labels
     unknown = tuple(sorted(label_of.keys() - set(paths)))
     if label_of and len(unknown) == len(label_of):
         raise LabelError(
-            f"none of the {len(label_of)} paths in {file} is a photograph of the cache; they are taken relative to the data"
+            f"none of the {len(label_of)} paths in {file} is a photograph of the cache; they are taken relative"
+            f" to the data"
             f" folder: the file says {unknown[0]!r}, the cache {paths[0] if len(paths) else 'nothing'!r}"
         )
     # The file is remembered by its full path, so that the rule still holds in another working folder.
@@ -205,7 +210,8 @@ def _read_csv(file: Path, root: str | Path | None) -> tuple[dict[str, str], dict
     missing = [name for name in ("path", "label") if name not in columns]
     if missing:
         raise LabelError(
-            f"{file} has no column {' and no column '.join(missing)}; its first line must name the columns path, label and,"
+            f"{file} has no column {' and no column '.join(missing)}; its first line must name the columns"
+            f" path, label and,"
             f" if wanted, split; it is {heading[:80]!r}"
         )
     label_of: dict[str, str] = {}

@@ -4,8 +4,8 @@
     head.fit(X, y)
     head.predict_proba(X_new)
 
-Every head chooses its strength by itself, is calibrated, and gives the same numbers for the same photographs whatever the
-number of threads.
+Every head chooses its strength by itself, is calibrated, and gives the same numbers for the same photographs
+whatever the number of threads.
 """
 
 from typing import TYPE_CHECKING, Any

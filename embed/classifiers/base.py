@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from embed.classifiers.calibration import calibrate, fit_calibration, log_loss
+from embed.classifiers.calibration import calibrate, fit_calibration, log_loss, softmax
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import in_threads, one_blas_thread
 
@@ -20,8 +20,8 @@ Candidate = dict[str, Any]
 def prepare(X: np.ndarray, power: float) -> np.ndarray:
     """Return sign(X) |X|**power with every row scaled to length 1, float32; a row of zeros stays.
 
-    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010); the unit length
-    makes inner products cosines.
+    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010);
+    the unit length makes inner products cosines.
     """
     X = np.asarray(X, dtype=np.float32)
     if power != 1:
@@ -40,6 +40,8 @@ class Head(ClassifierMixin, BaseEstimator):
         chosen_: the candidate that was chosen, by parameter name.
         search_: per candidate, its parameters and the `log_loss` and `accuracy` of its out-of-fold probabilities.
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
+        held_out_: columns of the true classes, shape (m,), and probabilities, shape (m, K), of the photographs
+            that were held out in choosing; None where there were too few.
     """
 
     power: float
@@ -139,6 +141,7 @@ class Head(ClassifierMixin, BaseEstimator):
             # Too few photographs to hold any out: the candidate in the middle, and scores as they are.
             self.chosen_ = candidates[len(candidates) // 2]
             self.search_: list[Candidate] = []
+            self.held_out_ = None
             self.calibration_ = np.concatenate([[self._plain_scale()], np.zeros(len(self.classes_))])
             return
 
@@ -161,6 +164,7 @@ class Head(ClassifierMixin, BaseEstimator):
             self.search_.append({**candidate, "log_loss": loss, "accuracy": accuracy})
             if loss < best:
                 best, self.chosen_, self.calibration_ = loss, candidate, calibration
+                self.held_out_ = target[out], softmax(calibrated)
 
     def _plain_scale(self) -> float:
         """The scale of the scores where nothing could be held out to calibrate them on."""

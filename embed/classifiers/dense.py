@@ -1,16 +1,17 @@
 """A small dense network on features: hidden layers, dropout, L2, batch normalisation, early stopping.
 
-Written on NumPy because scikit-learn's own network has neither dropout nor batch normalisation, and importing Keras takes
-longer than fitting this one does.
+Written on NumPy because scikit-learn's own network has neither dropout nor batch normalisation, and importing
+Keras takes longer than fitting this one does.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from embed.classifiers.base import Candidate, Head, prepare
-from embed.classifiers.calibration import fit_calibration
+from embed.classifiers.calibration import calibrate, fit_calibration
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import one_blas_thread
 
@@ -43,8 +44,8 @@ class DenseHead(Head):
         classes_: the K classes.
         weights_, biases_: per layer, float32 ndarrays of shape (inputs, units) and (units,).
         norms_: per hidden layer, float32 ndarray of shape (4, units): scale, shift, mean, variance; empty without.
-        history_: float64 ndarray of shape (epochs run, 4): loss and accuracy in training (dropout on), loss and accuracy
-            on the held-out part (NaN where nothing could be held out).
+        history_: float64 ndarray of shape (epochs run, 4): loss and accuracy in training (dropout on), loss
+            and accuracy on the held-out part (NaN where nothing could be held out).
         best_epoch_: index into `history_` of the epoch that was kept.
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
     """
@@ -106,17 +107,19 @@ class DenseHead(Head):
                     X, target, weight = X[~out], target[~out], weight[~out]
             self._train(X, target, weight, held_out, self.epochs)
             self.calibration_ = np.concatenate([[1.0], np.zeros(len(self.classes_))])
+            self.held_out_ = None
             if held_out is not None:
                 held_weight = class_weights(held_out[1], len(self.classes_), self.class_weight)
                 self.calibration_ = fit_calibration(self._scores(held_out[0]), held_out[1], held_weight)
+                self.held_out_ = held_out[1], calibrate(self._scores(held_out[0]), self.calibration_)
         self.chosen_ = {"epochs": self.best_epoch_ + 1}
         return self
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         """Train for the epochs that were found best, on everything; the learning curve of the search stays."""
-        history, best = self.history_, self.best_epoch_
+        kept = {name: getattr(self, name) for name in ("history_", "best_epoch_")}
         self._train(X, target, weight, None, chosen["epochs"])
-        self.history_, self.best_epoch_ = history, best
+        self.__dict__.update(kept)
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         return self._forward(X)
@@ -151,7 +154,7 @@ class DenseHead(Head):
         # He et al. 2015: the variance 2 / inputs keeps the size of the signal through a ReLU.
         self.weights_ = [
             (random.standard_normal((inputs, units)) * np.sqrt(2.0 / inputs)).astype(np.float32)
-            for inputs, units in zip(sizes[:-1], sizes[1:], strict=True)
+            for inputs, units in pairwise(sizes)
         ]
         self.biases_ = [np.zeros(units, np.float32) for units in sizes[1:]]
         self.norms_ = []

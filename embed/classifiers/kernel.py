@@ -16,9 +16,9 @@ JITTER = 1e-4  # added to the diagonal of the landmarks' kernel, so that its Cho
 class SVMHead(Head):
     """A support-vector machine with the kernel exp(-gamma |x - z|²) on features scaled to length 1.
 
-    Up to `EXACT_AT_MOST` photographs it is scikit-learn's SVC, one class against one other; the score of a class is its mean
-    margin. Beyond, the kernel is approximated with `LANDMARKS` photographs and the machines, one class against the rest,
-    are solved in the plane.
+    Up to `EXACT_AT_MOST` photographs it is scikit-learn's SVC, one class against one other; the score of a
+    class is its mean margin. Beyond, the kernel is approximated with `LANDMARKS` photographs and the machines,
+    one class against the rest, are solved in the plane.
 
     Parameters:
         C: inverse of the penalty; None chooses.
@@ -128,7 +128,8 @@ class _ExactMachine:
         for i in range(len(present)):
             of_i = slice(starts[i], starts[i + 1])
             for j in range(i + 1, len(present)):
-                # libsvm keeps, for the vectors of class i, the coefficients against class j in row j - 1; and the other way.
+                # libsvm keeps, for the vectors of class i, the coefficients against class j in row j - 1; and
+                # the other way.
                 of_j = slice(starts[j], starts[j + 1])
                 for part, row in ((of_i, j - 1), (of_j, i)):
                     vectors, values = machine.support_[part], machine.dual_coef_[row, part]

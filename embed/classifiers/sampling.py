@@ -24,8 +24,8 @@ def class_weights(target: np.ndarray, n_classes: int, mode: str | None) -> np.nd
 def deal(target: np.ndarray, groups: np.ndarray, draws: np.ndarray, k: int) -> np.ndarray:
     """Deal photographs into k folds by class, whole groups to one fold; int ndarray of shape (n,).
 
-    Groups are dealt class by class, the largest first and then by their draw, each to the fold that holds the fewest of its
-    class. A class with fewer than k groups is dealt to no fold (-1): it always trains.
+    Groups are dealt class by class, the largest first and then by their draw, each to the fold that holds the
+    fewest of its class. A class with fewer than k groups is dealt to no fold (-1): it always trains.
 
     Args:
         target: int ndarray of shape (n,), the class of each photograph.

@@ -1,7 +1,7 @@
 """Heads on disk, without pickle: a file from a stranger cannot run code.
 
-skops writes an estimator as data (JSON and arrays) and, on reading, builds only types that the reader trusts: those below and
-scikit-learn's own.
+skops writes an estimator as data (JSON and arrays) and, on reading, builds only types that the reader trusts:
+those below and scikit-learn's own.
 """
 
 from pathlib import Path
@@ -26,29 +26,24 @@ def dumps(head: Any) -> bytes:
     return skops_dumps(head)
 
 
-def load(file: Path) -> Any:
-    """Read a head.
+def loads(data: bytes, file: Path) -> Any:
+    """Return the head in the bytes of a file.
 
     Raises:
-        ModelError: the file is missing or damaged, or holds a type that is not trusted.
+        ModelError: it is damaged, or holds a type that is not trusted.
     """
-    from skops.io import get_untrusted_types, loads
+    from skops.io import get_untrusted_types
+    from skops.io import loads as skops_loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"there is no model in {file.parent}; run `embed fit`") from error
-    except OSError as error:
-        raise ModelError(f"cannot read the model {file}: {error.strerror}") from error
     try:
         foreign = sorted(set(get_untrusted_types(data=data)) - set(TRUSTED))
         if foreign:
             raise ModelError(
                 f"the model {file} is not loaded: it asks for {', '.join(foreign[:3])}, which no model of embed holds"
             )
-        return loads(data, trusted=list(TRUSTED))
+        return skops_loads(data, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise ModelError(f"the model {file} is not loaded: {error}") from error
-    except (BadZipFile, KeyError, ValueError, TypeError, AttributeError, EOFError, OSError) as error:
+    except (BadZipFile, LookupError, ValueError, TypeError, AttributeError, EOFError, OSError) as error:
         raise ModelError(f"the model {file} is damaged ({error}); run `embed fit` again") from error

@@ -1,8 +1,9 @@
-"""Linear models on features: softmax regression and the squared-hinge support vector machine, to convergence in a second.
+"""Linear models on features: softmax regression and the squared-hinge support vector machine, to convergence
+in a second.
 
-scikit-learn's solvers reach the same minimum. Here a strength costs a fifth of the time: the curvature of either loss is
-bounded by one matrix, whose Cholesky factor turns the problem into one that L-BFGS solves in a few dozen steps, and the
-solution for one strength starts the next.
+scikit-learn's solvers reach the same minimum. Here a strength costs a fifth of the time: the curvature of
+either loss is bounded by one matrix, whose Cholesky factor turns the problem into one that L-BFGS solves in a
+few dozen steps, and the solution for one strength starts the next.
 """
 
 from collections.abc import Callable

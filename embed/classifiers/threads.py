@@ -1,7 +1,7 @@
 """The same numbers whatever the number of threads.
 
-A sum that BLAS shares out between threads comes out different in its last bits for another number of threads, so one thread
-does each; the cores are used by fitting several folds at once instead.
+A sum that BLAS shares out between threads comes out different in its last bits for another number of threads,
+so one thread does each; the cores are used by fitting several folds at once instead.
 """
 
 import os

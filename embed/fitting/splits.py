@@ -61,9 +61,10 @@ def divide(
 ) -> Split:
     """Give every labelled photograph its role.
 
-    With `cv`, everything that is not in a test folder is cross-validated. Otherwise the folders decide where a validation or
-    test folder exists. Otherwise a share of every class is held out by a hash of the content, so a photograph keeps its
-    role when its folder moves or grows; copies of one content, and photographs of one group, stay on one side.
+    With `cv`, everything that is not in a test folder is cross-validated. Otherwise the folders decide where a
+    validation or test folder exists. Otherwise a share of every class is held out by a hash of the content, so
+    a photograph keeps its role when its folder moves or grows; copies of one content, and photographs of one
+    group, stay on one side.
 
     Args:
         labels: labels and splits of n photographs.
@@ -103,7 +104,8 @@ def divide(
     held_out = _held_out(labels.labels[labelled], keys[labelled], fraction, seed)
     if not held_out.any():
         raise LabelError(
-            "no photograph can be held out to score on: every class has a single photograph or a single group; add more"
+            "no photograph can be held out to score on: every class has a single photograph or a single group;"
+            " add more"
         )
     by = "content" if groups is None else "group"
     description = f"{fraction:.0%} of every class held out by {by} (seed {seed})"

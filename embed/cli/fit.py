@@ -1,0 +1,192 @@
+"""``embed fit``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+if TYPE_CHECKING:
+    from embed.evaluation import Evaluation
+    from embed.fitting import Fitted
+
+LABELS_HELP = "folder, 'regex:PATTERN' with one group, or csv:FILE (path, label and, if wanted, split)."
+GROUP_HELP = "'regex:PATTERN': photographs with one match stay on one side."
+
+LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
+
+
+@app.command()
+def fit(
+    clf: Annotated[str, typer.Option(help="logistic, dense, svm, linear-svm, knn or dummy.")] = "logistic",
+    labels: LabelsOption = "folder",
+    cv: Annotated[
+        int | None, typer.Option(help="Cross-validate in so many folds.", min=2, show_default=False)
+    ] = None,
+    group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="For two classes: say the second from this probability; auto tunes it.", show_default=False
+        ),
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(help="dense: units of the hidden layers, as 256 or 1024,1024.", show_default=False),
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="dense: share of silenced units.", show_default=False)
+    ] = None,
+    l2: Annotated[
+        float | None, typer.Option(help="dense: weight of the squared weights.", show_default=False)
+    ] = None,
+    batch_norm: Annotated[
+        bool, typer.Option("--batch-norm", help="dense: normalise over the batch.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="dense: at most so many.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; by default the classifier's.", show_default=False)
+    ] = None,
+    seed: SeedOption = 0,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Fit a classifier on the cached features and say how good it is.
+
+    \b
+    embed fit
+    embed fit --clf svm --cv 5
+    embed fit --labels 'regex:([^/]+)_\\d+\\.jpg$'
+    embed fit --clf dense --hidden 1024,1024 --dropout 0.5
+    """
+    from embed.fitting import FitOptions
+    from embed.fitting import fit as fit_features
+
+    options = FitOptions(
+        classifier=clf,
+        labels=labels,
+        cv=cv,
+        group=group,
+        balanced=balanced,
+        threshold=threshold,
+        seed=seed,
+        name=name,
+        head=_head_options(clf, hidden, dropout, l2, batch_norm, epochs),
+    )
+    fitted = fit_features(common.open_features(cache, features), options)
+    for note in fitted.notes:
+        common.say(f"Note: {note}.")
+    if as_json:
+        common.print_json(fitted.summary())
+    elif quiet:
+        print(f"{fitted.evaluation.accuracy:.4f}")
+    else:
+        _print_result(fitted)
+
+
+def _head_options(
+    clf: str,
+    hidden: str | None,
+    dropout: float | None,
+    l2: float | None,
+    batch_norm: bool,
+    epochs: int | None,
+) -> dict[str, Any]:
+    given = {
+        "hidden": _layers(hidden) if hidden is not None else None,
+        "dropout": dropout,
+        "l2": l2,
+        "batch_norm": batch_norm or None,
+        "epochs": epochs,
+    }
+    options = {key: value for key, value in given.items() if value is not None}
+    if options and clf != "dense":
+        names = ", ".join("--" + key.replace("_", "-") for key in options)
+        raise typer.BadParameter(f"{names} is for --clf dense, not for {clf}")
+    return options
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(units) for units in text.split(",") if units.strip())
+    except ValueError:
+        raise typer.BadParameter(f"--hidden takes numbers such as 256 or 1024,1024, not {text!r}") from None
+
+
+def _print_result(fitted: "Fitted") -> None:
+    evaluation = fitted.evaluation
+    metrics = fitted.model.document["metrics"]
+    common.print_table(
+        ["class", "n", "recall", "low", "high", "precision", "f1"],
+        evaluation.per_class()[["class", "n", "recall", "recall_low", "recall_high", "precision", "f1"]]
+        .astype(object)
+        .where(lambda table: table.notna(), None)
+        .values.tolist(),
+        title="Per class",
+    )
+    if len(evaluation.classes) <= MOST_CLASSES_IN_CONFUSION:
+        print()
+        confusion = evaluation.confusion()
+        rows = [
+            [label, *counts] for label, counts in zip(confusion.index, confusion.values.tolist(), strict=True)
+        ]
+        common.print_table(["true \\ predicted", *confusion.columns], rows, title="Confusion")
+    confused = evaluation.most_confused(5)
+    if len(confused):
+        print()
+        common.print_table(
+            ["true", "predicted", "count", "share"], confused.values.tolist(), title="Most confused"
+        )
+        print()
+        losses = evaluation.top_losses(5)
+        common.print_table(list(losses.columns), losses.values.tolist(), title="Top losses")
+    if evaluation.threshold is not None:
+        print()
+        _print_thresholds(evaluation)
+    print()
+    for line in _lines(fitted, metrics):
+        print(line)
+
+
+MOST_CLASSES_IN_CONFUSION = 12  # more columns do not fit a terminal
+SHOWN_THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)  # beside the one in use
+
+
+def _print_thresholds(evaluation: "Evaluation") -> None:
+    curve = evaluation.threshold_curve()
+    wanted = sorted({*SHOWN_THRESHOLDS, round(evaluation.threshold or 0.5, 2)})
+    shown = curve[curve["threshold"].round(2).isin(wanted)]
+    common.print_table(list(shown.columns), shown.values.tolist(), title="Thresholds")
+
+
+def _lines(fitted: "Fitted", metrics: dict[str, Any]) -> list[str]:
+    document = fitted.model.document
+    low, high = metrics["accuracy_interval"]
+    roles = f"{document['n_train']} train, {document['n_validation']} validation, {document['n_test']} test"
+    chosen = ", ".join(f"{key} {value:.3g}" for key, value in document["chosen"].items() if value is not None)
+    lines = [
+        f"accuracy   {metrics['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f}; {metrics['n']} photographs,"
+        f" {document['evaluated_on']})",
+        f"baseline   {metrics['baseline_accuracy']:.4f}  (always the most frequent class)",
+        f"balanced   {metrics['balanced_accuracy']:.4f}  macro F1 {metrics['macro_f1']:.4f}"
+        + (f"  ROC AUC {metrics['roc_auc']:.4f}" if metrics["roc_auc"] is not None else ""),
+        f"calibration error {metrics['calibration_error']:.3f}  Brier {metrics['brier']:.3f}"
+        f"  log loss {metrics['log_loss']:.3f}",
+        f"split      {document['split']}: {roles}",
+    ]
+    if chosen:
+        lines.append(f"chosen     {chosen}")
+    if document["threshold"] is not None:
+        lines.append(f"threshold  {document['threshold']:.2f} on {document['classes'][1]}")
+    lines.append(f"model      {_short(fitted.model.folder)}  ({fitted.seconds:.1f} s)")
+    return lines
+
+
+def _short(path: Path) -> str:
+    return common.printable(str(path))
