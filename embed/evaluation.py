@@ -219,6 +219,27 @@ class Evaluation:
         """One row per photograph: path, label, predicted, its probability, loss, and p(CLASS) for every class."""
         import pandas as pd
 
+        table = pd.DataFrame(
+            {
+                "path": self.paths,
+                "label": self.y,
+                "predicted": np.asarray(self.classes, dtype=object)[self.said],
+                "probability": self.probabilities[np.arange(len(self)), self.said],
+                "loss": self.losses,
+            }
+        )
+        columns = pd.DataFrame(self.probabilities, columns=[f"p({label})" for label in self.classes])
+        return pd.concat([table, columns], axis=1)
+
+    def top_losses(self, k: int = 10) -> "pd.DataFrame":
+        """The k photographs whose true class got the least probability: the first columns of `predictions`."""
+        order = np.argsort(-self.losses, kind="stable")[:k]
+        return self.predictions().iloc[order, :5].reset_index(drop=True)
+
+    def calibration(self) -> "pd.DataFrame":
+        """The calibration curve of the most probable class: low, high (of the bin), n, confidence, accuracy."""
+        import pandas as pd
+
         return pd.DataFrame(self._calibration_bins())
 
     def _calibration_bins(self) -> dict[str, np.ndarray]:

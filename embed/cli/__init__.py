@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from embed.cli import backbones, common, demo, extract  # each module registers its commands
+from embed.cli import backbones, common, demo, extract, fit, predict  # each module registers its commands
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError
 

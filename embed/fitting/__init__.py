@@ -1,6 +1,7 @@
-"""Between features and numbers: splits, fitting with an honest score, and the models on disk."""
+"""Between features and numbers: splits, fitting with an honest score, the models on disk and what they predict."""
 
 from embed.fitting.models import Model, all_models, load
+from embed.fitting.prediction import Prediction, predict_files
 from embed.fitting.protocol import FitOptions, Fitted, fit
 
-__all__ = ["FitOptions", "Fitted", "Model", "all_models", "fit", "load"]
+__all__ = ["FitOptions", "Fitted", "Model", "Prediction", "all_models", "fit", "load", "predict_files"]
