@@ -5,7 +5,15 @@ import sys
 
 import typer
 
-from embed.cli import backbones, common, demo, extract, fit, predict  # each module registers its commands
+from embed.cli import (  # each module registers its commands
+    backbones,
+    common,
+    demo,
+    extract,
+    fit,
+    info,
+    predict,
+)
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError
 

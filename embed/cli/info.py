@@ -1,0 +1,55 @@
+"""``embed info``: what a feature set holds."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+
+@app.command()
+def info(
+    labels: Annotated[
+        str, typer.Option(help="Where labels come from: folder, regex:… or csv:FILE.")
+    ] = "folder",
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    features: common.FeaturesOption = None,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Show what a feature set holds: recipe, photographs, classes, models, failures.
+
+    \b
+    embed info
+    embed info --json
+    """
+    from embed import overview
+
+    document = overview.describe(common.open_features(cache, features), labels)
+    if as_json:
+        common.print_json(document)
+    else:
+        common.print_table(("what", "value"), _info_rows(document))
+
+
+def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    recipe = document["recipe"]
+    yield "features", document["features"]
+    yield "photographs from", document["data"]
+    yield "images", f"{document['images']}, {document['dimension']} features each"
+    yield (
+        "computed by",
+        f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
+    )
+    yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}"
+    if recipe["views"] > 1:
+        yield "views", f"{recipe['views']}, seed {recipe['view_seed']}"
+    for what in ("classes", "splits"):
+        if document[what]:
+            yield what, ", ".join(f"{name} {count}" for name, count in document[what].items())
+    yield "models", ", ".join(document["models"]) or "none yet; `embed fit` makes one"
+    yield "failures", f"{document['failures']}"
+    for reason, count in document["failure_reasons"].items():
+        yield "", f"{count} × {reason}"
+    yield "on disk", f"{document['bytes'] / 1e6:.1f} MB in {document['parts']} parts, {document['folder']}"

@@ -1,0 +1,41 @@
+"""What a feature set holds, in one look: recipe, photographs, classes, models, failures."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from embed import labels
+from embed.cache import FeatureCache
+
+
+def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
+    """Describe a feature set as a document that JSON can hold.
+
+    :param rule: where the labels come from, as in `labels.assign`.
+    """
+    assigned = labels.assign(features.paths.tolist(), rule, features.root)
+    failures = features.failures()
+    return {
+        "features": features.name,
+        "folder": str(features.folder),
+        "data": str(features.root),
+        "recipe": features.recipe.to_json(),
+        "dimension": features.dimension,
+        "images": len(features),
+        "classes": _counts(assigned.labels),
+        "splits": _counts(assigned.splits),
+        "failures": len(failures),
+        "failure_reasons": _counts([failure.reason for failure in failures]),
+        "bytes": features.bytes_on_disk,
+        "parts": len(features.parts),
+        "models": _models(features.folder),
+    }
+
+
+def _counts(values: Any) -> dict[str, int]:
+    counts = Counter(value for value in values if value is not None)
+    return {key: counts[key] for key in sorted(counts)}
+
+
+def _models(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob("models/*/model.json"))
