@@ -13,6 +13,7 @@ from embed.cli import (  # each module registers its commands
     fit,
     info,
     predict,
+    search,
 )
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError

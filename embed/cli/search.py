@@ -1,0 +1,101 @@
+"""``embed similar``: what looks alike."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+from embed.errors import UsageError
+
+LabelsOption = Annotated[
+    str, typer.Option("--labels", help="Where labels come from: folder, regex:PATTERN or csv:FILE.")
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Write a page with the photographs.", show_default=False)
+]
+OpenOption = Annotated[bool, typer.Option("--open", help="Show that page in the browser.")]
+
+
+@app.command()
+def similar(
+    images: Annotated[
+        list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+    ],
+    k: Annotated[int, typer.Option("-k", help="Answers for each photograph.")] = 10,
+    threshold: Annotated[
+        float, typer.Option(help="Only answers at least this similar; the cosine, 1 is the same.")
+    ] = -1.0,
+    label: Annotated[str | None, typer.Option(help="Only photographs with this label.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only photographs of train, validation or test.")] = None,
+    include_self: Annotated[
+        bool, typer.Option("--include-self", help="A photograph may be its own answer.")
+    ] = False,
+    labels: LabelsOption = "folder",
+    html: HtmlOption = None,
+    show: OpenOption = False,
+    paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
+    print0: Annotated[
+        bool, typer.Option("--print0", "-0", help="Print the files alone, each ended by a zero byte.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    as_csv: common.CsvOption = False,
+) -> int:
+    """Find the photographs that look most like others.
+
+    A photograph that is in the cache is answered without a forward pass; any other goes through the backbone first.
+
+    \b
+    embed similar photo.jpg
+    embed similar photo.jpg -k 5 --label dress --split train
+    embed similar holiday/ --threshold 0.8 --html similar.html --open
+    embed similar photo.jpg -0 | xargs -0 cp -t picked/
+    """
+    from embed import search
+    from embed.extract import embed_files
+
+    if show and html is None:
+        raise UsageError("--open shows the page that --html FILE writes; name the file.")
+    wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
+    known = common.open_features(cache, features)
+    queries = embed_files(search.query_files(images), known)
+    found = list(search.similar(known, queries, wanted, label_rule=labels))
+    if paths or print0:
+        print_paths((known.root / answer.path for one in found for answer in one.answers), zero=print0)
+    else:
+        rows = [
+            (os.fspath(one.query), rank, answer.path, answer.similarity, answer.label)
+            for one in found
+            for rank, answer in enumerate(one.answers, 1)
+        ]
+        common.print_table(
+            ("query", "rank", "path", "similarity", "label"), rows, form=common.output(as_json, as_csv)
+        )
+    if html is not None:
+        from embed.report import page, search_pages
+
+        page.write(html, search_pages.similar(known.root, found))
+        common.say(f"Wrote {html}")
+        if show:
+            page.show(html)
+    failed = [one for one in found if one.problem is not None]
+    for one in failed:
+        common.say(f"embed: {common.printable(os.fspath(one.query))}: {one.problem}")
+    if len(failed) == len(found):
+        return common.EXIT_ERROR
+    return common.EXIT_SOME_FAILED if failed and strict else 0
+
+
+def print_paths(files: Iterable[Path], *, zero: bool) -> None:
+    """Print files for other programs: the very bytes of their names."""
+    sys.stdout.flush()
+    for file in files:
+        sys.stdout.buffer.write(os.fsencode(file) + (b"\0" if zero else b"\n"))
+    sys.stdout.buffer.flush()

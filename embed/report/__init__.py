@@ -1,0 +1,1 @@
+"""Self-contained pages and figures, from results that others computed."""

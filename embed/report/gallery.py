@@ -1,0 +1,72 @@
+"""A page of photographs in groups: answers to queries, duplicates, outliers, doubtful labels."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from embed import images
+from embed.errors import ImageError
+from embed.report.page import data_uri, render, text
+
+THUMBNAIL_PIXELS = 256  # sharp at the width of a card on a screen of high density
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """One photograph and the words below it."""
+
+    file: Path
+    path: str  # as it is to be read
+    name: str = ""  # label, in bold
+    figure: str = ""  # similarity or probability
+    note: str = ""
+    lead: bool = False  # framed: what the others of the group are compared with
+
+
+@dataclass(frozen=True)
+class Group:
+    """Photographs that belong together."""
+
+    title: str
+    cards: Sequence[Card]
+    note: str = ""
+
+
+def gallery(title: str, groups: Sequence[Group], *, summary: str = "") -> str:
+    """Return a self-contained page with a thumbnail of every photograph; one that cannot be read says why."""
+    files = list(dict.fromkeys(card.file for group in groups for card in group.cards))
+    with ThreadPoolExecutor(THREADS) as threads:
+        pictures = dict(zip(files, threads.map(picture, files), strict=True))
+    sections = []
+    for group in groups:
+        note = f'<p class="faint">{text(group.note)}</p>' if group.note else ""
+        cards = "\n".join(_card(card, pictures[card.file]) for card in group.cards)
+        sections.append(
+            f'<section><h2>{text(group.title)}</h2>{note}\n<ul class="cards">\n{cards}\n</ul></section>'
+        )
+    return render(title, "\n".join(sections), summary=summary)
+
+
+def picture(file: Path) -> str:
+    """Return the thumbnail of a photograph as an HTML image, or the reason why there is none."""
+    try:
+        return f'<img alt="" loading="lazy" src="{data_uri(images.thumbnail(file, THUMBNAIL_PIXELS))}">'
+    except ImageError as error:
+        return f"<span>{text(error)}</span>"
+
+
+def _card(card: Card, image: str) -> str:
+    frame = "card lead" if card.lead else "card"
+    first = ""
+    if card.name or card.figure:
+        first = (
+            f'<div class="first"><span class="name">{text(card.name)}</span>'
+            f'<span class="figure">{text(card.figure)}</span></div>'
+        )
+    note = f"<div>{text(card.note)}</div>" if card.note else ""
+    return (
+        f'<li class="{frame}"><div class="picture">{image}</div>'
+        f'<div class="words">{first}{note}<div class="path">{text(card.path)}</div></div></li>'
+    )

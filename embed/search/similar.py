@@ -1,0 +1,176 @@
+"""The photographs that look most like others."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from embed import images, labels
+from embed.cache import FeatureCache
+from embed.errors import InputError, LabelError, NoFeaturesError, UsageError
+from embed.search.current import open_index
+from embed.search.index import Index
+
+BATCH = 256  # queries searched at once
+SPLITS = ("train", "validation", "test")
+NAMED_AT_MOST = 10  # labels in a message
+
+
+class Query(Protocol):
+    """A photograph with its features, as `embed.extract.embed_files` yields it."""
+
+    @property
+    def file(self) -> Path: ...
+    @property
+    def sha256(self) -> bytes | None: ...
+    @property
+    def features(self) -> np.ndarray | None:
+        """Float32 (views, d); the first view is the one searched with."""
+
+    @property
+    def problem(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A photograph of the feature set."""
+
+    path: str
+    similarity: float  # cosine, in [-1, 1]
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What looks like one query, most similar first; or the reason why it could not be asked."""
+
+    query: Path
+    answers: list[Answer]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which answers are wanted."""
+
+    k: int = 10
+    threshold: float = -1.0
+    label: str | None = None
+    split: str | None = None
+    include_self: bool = False
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UsageError(f"-k {self.k} asks for nothing; it is 1 or more.")
+        if not -1 <= self.threshold <= 1:
+            raise UsageError(f"--threshold {self.threshold:g} is no similarity; it lies between -1 and 1.")
+        if self.split is not None and self.split not in SPLITS:
+            raise UsageError(f"--split {self.split!r} is not known; it is one of {', '.join(SPLITS)}.")
+
+
+def similar(
+    features: FeatureCache, queries: Iterable[Query], wanted: Wanted, *, label_rule: str = "folder"
+) -> Iterator[Answers]:
+    """Yield for each query the photographs of a feature set that are most similar to it.
+
+    The index is read, or built, while the features of the first queries are computed. A photograph is not its own
+    answer unless asked for; a copy of it under another path is one.
+
+    Raises NoFeaturesError where the set is empty and LabelError where no photograph has the label or the split.
+    """
+    if len(features) == 0:
+        raise NoFeaturesError(
+            f"There is no photograph in {features.name}: run `embed extract` on some first."
+        )
+    with ThreadPoolExecutor(1) as background:
+        opening = background.submit(open_index, features)
+        labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+        rows = _wanted_rows(labelled, wanted)
+        remaining = iter(queries)
+        while batch := list(islice(remaining, BATCH)):
+            yield from _answered(features, opening.result(), batch, wanted, labelled.labels, rows)
+
+
+def query_files(given: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that were named, and the images below each folder that was.
+
+    Raises InputError for a folder that cannot be read or holds no image.
+    """
+    for path in given:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [path / found.path for found in images.find(path)]
+        if not inside:
+            raise InputError(f"There is no image in {path}.")
+        yield from inside
+
+
+def _wanted_rows(labelled: labels.Labels, wanted: Wanted) -> np.ndarray | None:
+    """Return which rows may answer, bool (rows,), or None for all."""
+    if wanted.label is None and wanted.split is None:
+        return None
+    rows = np.ones(len(labelled.labels), bool)
+    if wanted.split is not None:
+        rows &= labelled.splits == wanted.split
+        if not rows.any():
+            raise LabelError(f"No photograph is in the split {wanted.split!r} by the rule {labelled.rule!r}.")
+    if wanted.label is not None:
+        rows &= labelled.labels == wanted.label
+        if not rows.any():
+            known = labelled.classes
+            some = ", ".join(map(repr, known[:NAMED_AT_MOST])) + (
+                " ..." if len(known) > NAMED_AT_MOST else ""
+            )
+            place = f" in the split {wanted.split!r}" if wanted.split else ""
+            raise LabelError(
+                f"No photograph{place} is labelled {wanted.label!r}; there are {some or 'no labels'}."
+            )
+    return rows
+
+
+def _answered(
+    features: FeatureCache,
+    index: Index,
+    batch: list[Query],
+    wanted: Wanted,
+    label_of_row: np.ndarray,
+    rows: np.ndarray | None,
+) -> Iterator[Answers]:
+    allowed = None
+    if rows is not None:
+        allowed = np.zeros(len(index.slots), bool)
+        allowed[index.slots.of_row[rows]] = True
+    vectors = [query.features[0] for query in batch if query.features is not None]
+    # One content more than asked for: the query itself may be among them.
+    found = iter(index.search(np.stack(vectors), wanted.k + 1, allowed) if vectors else [])
+    for query in batch:
+        if query.features is None:
+            yield Answers(query.file, [], query.problem)
+            continue
+        slots, similarities = next(found)
+        answers = []
+        for slot, similarity in zip(slots, similarities, strict=True):
+            if similarity < wanted.threshold:
+                break
+            for row in index.slots.rows(slot):
+                path = features.paths[row]
+                if rows is not None and not rows[row]:
+                    continue
+                same = index.slots.contents[slot].tobytes() == query.sha256
+                if same and not wanted.include_self and _is_file(features.root / path, query.file):
+                    continue
+                answers.append(Answer(path, float(similarity), label_of_row[row]))
+        yield Answers(query.file, answers[: wanted.k])
+
+
+def _is_file(cached: Path, file: Path) -> bool:
+    """Is this the file that the cache knows under another name, of the same content?"""
+    try:
+        return cached.samefile(file)
+    except OSError:
+        return True  # it is no longer there: the query is where it went
