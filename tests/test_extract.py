@@ -164,6 +164,21 @@ def test_a_photograph_that_breaks_loses_its_row(photographs, backbone):
     assert "warm/red.png" not in rows(photographs)
 
 
+def test_rows_below_a_folder_that_cannot_be_read_stay(photographs, backbone, monkeypatch):
+    extract(photographs)
+    scandir = os.scandir
+
+    def refuse(folder):
+        if os.fsencode(folder).endswith(b"warm"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything, whatever the mode says
+    summary = extract(photographs)
+    assert (summary.failed, summary.reused, summary.removed) == (1, 4, 0)
+    assert len(rows(photographs)) == 4
+
+
 def test_an_empty_folder_does_not_empty_the_cache(photographs, backbone):
     extract(photographs)
     os.rename(photographs, photographs.with_name("elsewhere"))

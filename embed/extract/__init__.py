@@ -2,7 +2,8 @@
 
 from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.outside import Embedded, embed_files
-from embed.extract.sync import Progress, Summary, extract_features
+from embed.extract.summary import Progress, Summary
+from embed.extract.sync import extract_features
 
 __all__ = [
     "Embedded",

@@ -5,86 +5,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache as once
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from queue import Queue
-from typing import Any
 
 import numpy as np
 
-from embed import images
+from embed import backbones, images
 from embed.cache import Failure, FeatureWriter, Recipe, list_features
 from embed.errors import EmbedError, InputError
 from embed.extract import pipeline
 from embed.extract.options import FeatureOptions, RunOptions
+from embed.extract.summary import Progress, Summary
 from embed.runtime import Runtime, open_runtime
 
 SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding (some 20 MB)
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far an extraction is. ``total`` is None until the scan has seen every file."""
-
-    stage: str = "scanning"  # scanning | preparing | extracting | finishing
-    total: int | None = None
-    extracted: int = 0
-    reused: int = 0
-    failed: int = 0
-    seconds: float = 0.0  # since the first photograph was handed to the decoder
-
-    @property
-    def done(self) -> int:
-        """Files dealt with."""
-        return self.extracted + self.reused + self.failed
-
-    @property
-    def rate(self) -> float:
-        """Photographs computed per second."""
-        return self.extracted / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What an extraction did."""
-
-    features: str  # name of the feature set
-    folder: Path
-    backbone: str
-    dimension: int
-    images: int  # files found = rows + failures
-    extracted: int
-    reused: int
-    removed: int
-    failed: int
-    seconds: float
-    bottleneck: str | None  # decode | forward | disk; None where nothing was computed
-    damaged: tuple[str, ...] = ()  # parts that were set aside, their rows computed again
-    interrupted: bool = False
-
-    @property
-    def images_per_second(self) -> float:
-        """Photographs computed per second of the whole extraction."""
-        return self.extracted / self.seconds if self.seconds else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the document that ``embed extract --json`` prints."""
-        return {
-            "features": self.features,
-            "backbone": self.backbone,
-            "dimension": self.dimension,
-            "images": self.images,
-            "extracted": self.extracted,
-            "reused": self.reused,
-            "removed": self.removed,
-            "failed": self.failed,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.images_per_second, 1),
-            "bottleneck": self.bottleneck,
-            "damaged": list(self.damaged),
-        }
 
 
 class _Scan:
@@ -211,11 +147,19 @@ class _Sync:
         self.progress.reused += 1
 
     def remove_vanished(self) -> int:
-        """Let the rows of files that are no longer there go; return how many."""
-        gone = np.flatnonzero(~self.seen)
-        for row in gone:
-            self.writer.remove(self.known.paths[row])
-        return len(gone)
+        """Let the rows of files that are no longer there go; return how many.
+
+        What lies in a folder that could not be read is not known to be gone: its rows stay.
+        """
+        failed = {failure.path for failure in self.failures}
+        removed = 0
+        for path in self.known.paths[~self.seen]:
+            if failed.isdisjoint(map(str, PurePosixPath(path).parents)):
+                self.writer.remove(path)
+                removed += 1
+            else:
+                self.progress.reused += 1
+        return removed
 
 
 def extract_features(
@@ -239,8 +183,7 @@ def extract_features(
     if not data.is_dir():
         what = "is a file" if data.exists() else "does not exist"
         raise InputError(f"{data} {what}; give the folder that holds the photographs.")
-    network = features.network.resolve()
-    recipe = features.recipe(network)
+    backbones.get(features.network.backbone)
     scan = _Scan(data)
     if scan.is_empty():
         raise InputError(

@@ -1,0 +1,68 @@
+"""How far an extraction is, and what it did."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an extraction is. ``total`` is None until the scan has seen every file."""
+
+    stage: str = "scanning"  # scanning | preparing | extracting | finishing
+    total: int | None = None
+    extracted: int = 0
+    reused: int = 0
+    failed: int = 0
+    seconds: float = 0.0  # since the first photograph was handed to the decoder
+
+    @property
+    def done(self) -> int:
+        """Files dealt with."""
+        return self.extracted + self.reused + self.failed
+
+    @property
+    def rate(self) -> float:
+        """Photographs computed per second."""
+        return self.extracted / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an extraction did."""
+
+    features: str  # name of the feature set
+    folder: Path
+    backbone: str
+    dimension: int
+    images: int  # files found = rows + failures
+    extracted: int
+    reused: int
+    removed: int
+    failed: int
+    seconds: float
+    bottleneck: str | None  # decode | forward | disk; None where nothing was computed
+    damaged: tuple[str, ...] = ()  # parts that were set aside, their rows computed again
+    interrupted: bool = False
+
+    @property
+    def images_per_second(self) -> float:
+        """Photographs computed per second of the whole extraction."""
+        return self.extracted / self.seconds if self.seconds else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that ``embed extract --json`` prints."""
+        return {
+            "features": self.features,
+            "backbone": self.backbone,
+            "dimension": self.dimension,
+            "images": self.images,
+            "extracted": self.extracted,
+            "reused": self.reused,
+            "removed": self.removed,
+            "failed": self.failed,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 1),
+            "bottleneck": self.bottleneck,
+            "damaged": list(self.damaged),
+        }
