@@ -189,6 +189,8 @@ def extract_features(
         raise InputError(
             f"There are no images in {data}: no file there has the name or the first bytes of one."
         )
+    network = features.network.resolve()
+    recipe = features.recipe(network)
     shown = Progress()
 
     @once
