@@ -115,8 +115,10 @@ class _Sync:
     def _unchanged(self, row: int, found: images.Found) -> bool:
         return bool(self.known.sizes[row] == found.size and self.known.mtimes_ns[row] == found.mtime_ns)
 
-    def fail(self, found: images.Found, reason: str) -> None:
-        self.failures.append(Failure(found.path, reason, found.size, found.mtime_ns))
+    def fail(self, found: images.Found, reason: str, judged: bool = True) -> None:
+        """Note a failure; where it was not the content that was judged, the next run tries again."""
+        size, mtime_ns = (found.size, found.mtime_ns) if judged else (None, None)
+        self.failures.append(Failure(found.path, reason, size, mtime_ns))
         self.progress.failed += 1
         if found.path in self.row_of:
             self.writer.remove(found.path)  # the row was of what the file held before
@@ -125,7 +127,7 @@ class _Sync:
         """Write one result of the pipeline."""
         found = result.found
         if result.problem is not None:
-            self.fail(found, result.problem)
+            self.fail(found, result.problem, judged=bool(result.sha256))
         elif result.features is None:
             self._reuse(found, result.sha256)
         else:

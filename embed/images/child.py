@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from embed.errors import ImageError
-from embed.images.decode import Resize, decode
+from embed.images.decode import CircumstanceError, Resize, decode
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -28,7 +28,8 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
             pixels = decode(data, Resize(request["size"], request["fit"]), max_pixels=request["max_pixels"])
             _reply(replies, {"shape": pixels.shape}, pixels.tobytes())
         except ImageError as error:
-            _reply(replies, {"problem": str(error)})
+            circumstance = isinstance(error, CircumstanceError)
+            _reply(replies, {"problem": str(error), "circumstance": circumstance})
 
 
 def _reply(replies: BinaryIO, head: dict[str, Any], payload: bytes = b"") -> None:

@@ -32,6 +32,8 @@ _FILTER = Image.Resampling.BILINEAR
 # A JPEG may be scaled down by its own decoder as long as this many times the wanted size is left for the filter.
 DRAFT_MARGIN = 2
 
+TOO_MUCH_MEMORY = "needs more memory to decode than there is"
+
 FITS = ("stretch", "crop", "pad")
 INSIDE = "inside"  # for pages: the photograph keeps its shape and is not made larger
 
@@ -66,6 +68,10 @@ _UNSUPPORTED = ("unknown", "unsupported", "not supported", "cannot handle", "not
 
 # Pillow warns of damaged metadata and of large pictures; here the first is no harm and the second has a limit.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class CircumstanceError(ImageError):
+    "The photograph may be in order; this machine, or a limit that was set, keeps it from being decoded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +127,12 @@ def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
         # Not Image.open: it warns of large pictures by a limit of its own.
         image = decoder(stream, "")
     except MemoryError:
-        raise ImageError("needs more memory than there is") from None
+        raise CircumstanceError(TOO_MUCH_MEMORY) from None
     except _DAMAGE as error:
         raise ImageError(_why(error, format)) from None
     width, height = image.size
     if width * height > max_pixels:
-        raise ImageError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
+        raise CircumstanceError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
     return Photograph(format, image, width * height * scans, stream)
 
 
@@ -146,7 +152,7 @@ def render(photograph: Photograph, resize: Resize) -> np.ndarray:
             upright = upright.transpose(method)
         return colours.to_srgb(_fit(upright, resize), profile)
     except MemoryError:
-        raise ImageError("needs more memory than there is") from None
+        raise CircumstanceError(TOO_MUCH_MEMORY) from None
     except Image.DecompressionBombError:
         raise ImageError(f"is more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels in all") from None
     except _DAMAGE as error:
@@ -159,7 +165,9 @@ def _decoder(format: Format) -> type[ImageFile]:
     except ImportError:
         if format is not formats.HEIF:
             raise
-        raise ImageError("is a HEIF photograph; install embed-images[heif] to read such files") from None
+        raise CircumstanceError(
+            "is a HEIF photograph; install embed-images[heif] to read such files"
+        ) from None
     return decoder
 
 
