@@ -1,3 +1,71 @@
-"""Features of photographs from a frozen ImageNet backbone, computed once and cached."""
+"""Features of photographs from a frozen ImageNet backbone, computed once and cached.
+
+    import embed
+
+    embed.extract_features("photos")
+    features = embed.open()
+    features.X, features.y, features.to_dataframe()
+
+Every name is imported when it is first used: `import embed` itself loads nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embed.api import extract_features, open
+    from embed.backbones import BACKBONES
+    from embed.cache import Recipe
+    from embed.errors import EmbedError
+    from embed.evaluation import Evaluation
+    from embed.extract import Progress, Summary
+    from embed.features import Features
+    from embed.fitting import Fitted, Model
+    from embed.photographs import Photographs
+    from embed.transformer import ImageFeatures
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BACKBONES",
+    "EmbedError",
+    "Evaluation",
+    "Features",
+    "Fitted",
+    "ImageFeatures",
+    "Model",
+    "Photographs",
+    "Progress",
+    "Recipe",
+    "Summary",
+    "extract_features",
+    "open",
+]
+
+_HOMES = {
+    "BACKBONES": "embed.backbones",
+    "EmbedError": "embed.errors",
+    "Evaluation": "embed.evaluation",
+    "Features": "embed.features",
+    "Fitted": "embed.fitting",
+    "ImageFeatures": "embed.transformer",
+    "Model": "embed.fitting",
+    "Photographs": "embed.photographs",
+    "Progress": "embed.extract",
+    "Recipe": "embed.cache",
+    "Summary": "embed.extract",
+    "extract_features": "embed.api",
+    "open": "embed.api",
+}  # name → the module that it is imported from when it is first used (PEP 562)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'embed' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

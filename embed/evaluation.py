@@ -117,7 +117,8 @@ class Evaluation:
         """Return every number that describes the whole, as plain Python values; None where one is not defined."""
         counts = self.confusion_counts()
         recall, precision = _recall(counts), _precision(counts)
-        f1 = np.nan_to_num(2 * recall * precision / (recall + precision))
+        with np.errstate(invalid="ignore"):
+            f1 = np.nan_to_num(2 * recall * precision / (recall + precision))
         present = counts.sum(axis=1) > 0
         return {
             "n": len(self),

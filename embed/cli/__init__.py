@@ -9,6 +9,7 @@ from embed.cli import (  # each module registers its commands
     backbones,
     common,
     demo,
+    export,
     extract,
     fit,
     info,

@@ -1,0 +1,67 @@
+"""``embed export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+
+@app.command()
+def export(
+    to: Annotated[
+        Path, typer.Argument(help="File (.npy, .csv, .parquet, .h5) or folder.", show_default=False)
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="npy, csv, parquet, hdf5 or projector; by default what the suffix says.", show_default=False
+        ),
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
+    ] = "folder",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only photographs of train, validation or test; may be repeated.", show_default=False
+        ),
+    ] = None,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Write features, paths, labels and splits into files for other programs.
+
+    A file with that name is replaced once the new one is whole. Parquet needs `pip install 'embed-images[parquet]'`;
+    `projector` writes a folder for TensorBoard's embedding projector.
+
+    \b
+    embed export features.npy
+    embed export train.parquet --split train
+    embed export projector/ --format projector
+    """
+    from embed.features import Features
+
+    photographs = Features(common.open_features(cache, features), labels).select(
+        label=label or None, split=split or None
+    )
+    files = photographs.export(to, format)
+    if as_json:
+        common.print_json(
+            {
+                "features": photographs.name,
+                "rows": len(photographs),
+                "dimension": photographs.dimension,
+                "files": [str(file) for file in files],
+            }
+        )
+    else:
+        for file in files:
+            print(file)
