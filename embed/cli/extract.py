@@ -1,5 +1,6 @@
 """``embed extract``."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +89,8 @@ def extract(
         rehash=rehash,
         retry_failed=retry_failed,
     )
+    # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExtractionDisplay(quiet=quiet) as display:
         summary = extract_features(data, cache, features, run, progress=display.update)
     if as_json:
