@@ -1,9 +1,10 @@
 """Features on disk: immutable parts, published whole or not at all, checked whenever they are read."""
 
 from embed.cache.failures import Failure
-from embed.cache.folders import FeatureSet, Meta, list_features
+from embed.cache.folders import FeatureSet, Meta, find_features, list_features
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
+from embed.cache.verify import Report, verify
 from embed.cache.writer import FeatureWriter
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "FeatureWriter",
     "Meta",
     "Recipe",
+    "Report",
+    "find_features",
     "list_features",
     "open_features",
+    "verify",
 ]

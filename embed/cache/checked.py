@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import struct
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def pack_index(index: dict[str, Any]) -> tuple[str, bytes]:
     """Return the digest of an index and the bytes that follow the HDF5 image."""
     document = json.dumps(index, sort_keys=True, separators=(",", ":")).encode()
     return digest(document), document + FOOTER.pack(len(document), MAGIC)
+
+
+_local = threading.local()
+
+
+def _scratch(size: int) -> memoryview:
+    """Return the buffer of this thread, in that size."""
+    buffer: memoryview | None = getattr(_local, "buffer", None)
+    if buffer is None or len(buffer) < size:
+        _local.buffer = buffer = memoryview(bytearray(size))
+    return buffer[:size]
 
 
 class CheckedFile:
@@ -108,14 +120,19 @@ class CheckedFile:
         return self.damaged(what)
 
     def read(self, start: int, size: int) -> memoryview:
-        """Return ``size`` checked bytes from ``start``. Safe to call from several threads."""
+        """Return ``size`` checked bytes from ``start``, valid until the next read of this thread."""
         if start < 0 or start + size > self.length:
             raise self.damaged(f"{size} bytes at {start} lie outside it")
         first = start // BLOCK_BYTES
         offset = first * BLOCK_BYTES
         stop = min(self.length, -(-(start + size) // BLOCK_BYTES) * BLOCK_BYTES)
-        data = memoryview(self._read(offset, stop - offset))
-        if len(data) != stop - offset:
+        # One buffer for each thread: fresh memory for every chunk costs as much as reading it.
+        data = _scratch(stop - offset)
+        try:
+            got = os.preadv(self._descriptor, [data], offset)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if got != len(data):
             raise self.damaged("it is truncated")
         for block, position in enumerate(range(0, len(data), BLOCK_BYTES), first):
             if xxhash.xxh3_64_intdigest(data[position : position + BLOCK_BYTES]) != self._sums[block]:

@@ -75,17 +75,24 @@ def read(folder: Path) -> list[Failure]:
     except OSError as error:
         raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise CacheFormatError(f"{path} is no UTF-8: {error.reason}") from error
+        raise _malformed(path, f"{error.reason}, no UTF-8") from error
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if not rows or tuple(rows[0]) != COLUMNS:
-        raise CacheFormatError(f"{path} does not start with the columns {','.join(COLUMNS)}")
+        raise _malformed(
+            path,
+            f"expected the columns {','.join(COLUMNS)}, found {','.join(rows[0]) if rows else 'nothing'}",
+        )
     try:
         return [
             Failure(unescape(name), unescape(reason), _number(size), _number(mtime_ns))
             for name, reason, size, mtime_ns in rows[1:]
         ]
     except ValueError as error:
-        raise CacheFormatError(f"{path} is not of this format: {error}") from error
+        raise _malformed(path, str(error)) from error
+
+
+def _malformed(path: Path, what: str) -> CacheFormatError:
+    return CacheFormatError(f"{path} cannot be understood ({what}): delete it, embed extract writes it anew")
 
 
 def escape(text: str) -> str:

@@ -113,6 +113,8 @@ def part_names(folder: Path) -> list[str]:
     for name in names:
         if NAME.fullmatch(name):
             parts.append(name)
+        elif name.startswith("."):
+            continue  # temporary files, the lock, and what file managers leave
         elif name.endswith((".h5", ".hdf5")) or name.startswith("part-"):
             raise CacheFormatError(
                 f"{folder / name} is no part of this feature set (expected part-<number>-<digest>-<digest>.h5): "

@@ -156,20 +156,22 @@ class Column:
         return len(self._offsets)
 
     def read_chunk(self, chunk: int) -> NDArray[Any]:
-        """Return the rows of one chunk, read-only, in the stored dtype."""
+        """Return the rows of one chunk in the stored dtype, valid until the next read of this thread."""
         first = chunk * self.chunk_rows
         return self._read(self._offsets[chunk], min(self.chunk_rows, len(self) - first))
 
     def read_row(self, row: int) -> NDArray[Any]:
-        """Return one row as an array of one row, read-only, in the stored dtype."""
+        """Return one row as an array of one row, valid until the next read of this thread."""
         chunk, inside = divmod(row, self.chunk_rows)
         return self._read(self._offsets[chunk] + inside * self._row_bytes, 1)
 
     def read(self) -> NDArray[Any]:
         """Return all rows."""
-        if not self._offsets:
-            return np.empty(self.shape, self.dtype)
-        return np.concatenate([self.read_chunk(chunk) for chunk in range(self.chunks)])
+        result = np.empty(self.shape, self.dtype)
+        for chunk in range(self.chunks):
+            first = chunk * self.chunk_rows
+            result[first : first + self.chunk_rows] = self.read_chunk(chunk)
+        return result
 
     def _read(self, start: int, rows: int) -> NDArray[Any]:
         data = self._file.read(start, rows * self._row_bytes)

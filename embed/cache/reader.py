@@ -22,7 +22,9 @@ from embed.errors import CacheDamagedError, CacheFormatError
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
 EMPTY_SHA256 = np.empty((0, 32), np.uint8)
-UNKNOWN_MTIME = -1  # of a row whose time stamp cannot be trusted: the file has to be looked at
+UNKNOWN_MTIME = np.iinfo(
+    np.int64
+).min  # of a row whose time stamp cannot be trusted: the file has to be looked at
 
 
 def open_features(cache: Path, name: str | None = None) -> "FeatureCache":

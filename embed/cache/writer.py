@@ -52,8 +52,8 @@ class FeatureWriter:
     ----------
     folder : Path
     known : FeatureCache
-        The set as it was when the writer was opened. After a part was lost, ``known.mtimes_ns`` is -1 for rows
-        that it may have superseded: their files have to be read again to know whether their content is the same.
+        The set as it was when the writer was opened. After a part was lost, ``known.mtimes_ns`` is that of no file for
+        rows that it may have superseded: their files have to be read again to know whether they still hold the same.
     damaged : dict of str to str
         Parts that are lost, each with a sentence; damaged ones lie in ``damaged/``. Their rows are not in ``known``.
     """
@@ -62,9 +62,11 @@ class FeatureWriter:
         self,
         feature_set: FeatureSet,
         lock: disk.Lock,
-        rows_per_part: int = ROWS_PER_PART,
-        seconds_per_part: float = SECONDS_PER_PART,
+        libraries: Mapping[str, str],
+        rows_per_part: int,
+        seconds_per_part: float,
     ) -> None:
+        self._libraries = dict(libraries)
         self._meta = feature_set.meta
         self.folder = feature_set.folder
         self._lock = lock
@@ -137,13 +139,12 @@ class FeatureWriter:
             meta = replace(
                 former or Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe, created=now),
                 root=str(root),
-                libraries=dict(libraries or {}),
                 extracted=now,
                 extraction=last_extraction(cache) + 1,
                 complete=False,
             )
             write_meta(folder, meta)
-            return cls(FeatureSet(folder, meta), lock, rows_per_part, seconds_per_part)
+            return cls(FeatureSet(folder, meta), lock, libraries or {}, rows_per_part, seconds_per_part)
         except BaseException:
             lock.release()
             raise
@@ -209,6 +210,10 @@ class FeatureWriter:
         self._committed_at = time.monotonic()
         rows = len(self._rows)
         if rows or self._removed:
+            computed = any(row.from_row is None for row in self._rows.values())
+            if computed and self._meta.libraries != self._libraries:
+                self._meta = replace(self._meta, libraries=self._libraries)
+                write_meta(self.folder, self._meta)
             self._publish(self._batch(), next_sequence(self.folder))
             self._rows.clear()
             self._removed.clear()

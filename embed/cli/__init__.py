@@ -15,6 +15,7 @@ from embed.cli import (  # each module registers its commands
     info,
     predict,
     search,
+    verify,
 )
 from embed.cli.app import app
 from embed.errors import EmbedError, UsageError

@@ -1,0 +1,62 @@
+"""Writers with one step of the protocol left out or done wrongly: the checker has to notice each of them."""
+
+import contextlib
+import dataclasses
+import os
+
+from embed.cache import disk, failures, parts, writer
+
+
+def write_without_fsync(folder, name, data):
+    temporary = folder / f".tmp-{name}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT)
+    os.write(descriptor, data)
+    os.close(descriptor)
+    return temporary
+
+
+def publish_in_place(folder, name, data):
+    """Write under the final name, in two steps."""
+    descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT)
+    os.write(descriptor, data[: len(data) // 2])
+    os.write(descriptor, data[len(data) // 2 :])
+    os.close(descriptor)
+
+
+def forget_removals(batch, recipe, sequence, original=parts.build):
+    return original(dataclasses.replace(batch, removed=[]), recipe, sequence)
+
+
+def drop_a_failure(folder, found, original=failures.write):
+    original(folder, list(found)[1:])
+
+
+def acknowledge_early(self, original=writer.FeatureWriter.commit):
+    """Say that rows are committed when only the next commit writes them."""
+    late, self._rows = self._rows, getattr(self, "late", {})
+    self.late = late
+    return original(self)
+
+
+# Where each step is found, and what a broken writer does instead.
+BROKEN = {
+    "sync_folder": (disk, "sync_folder", lambda folder: None),
+    "_write_temporary": (disk, "_write_temporary", write_without_fsync),
+    "publish": (disk, "publish", publish_in_place),
+    "sweep": (disk, "sweep", lambda folder: None),
+    "replay": (writer, "build", forget_removals),
+    "failures": (failures, "write", drop_a_failure),
+    "order": (writer.FeatureWriter, "commit", acknowledge_early),
+}
+
+
+@contextlib.contextmanager
+def without(step):
+    """Replace one step of the protocol by a broken one while the ``with`` block runs."""
+    owner, name, broken = BROKEN[step]
+    original = getattr(owner, name)
+    setattr(owner, name, broken)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
