@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test torture lint format clean
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
 
 test: $(BIN)/.installed lint  ## lint, types and the test suite
 	$(BIN)/pytest -n 2 -m "not giant and not torture"
+
+torture: $(BIN)/.installed  ## hundreds of kills and power cuts of a writer
+	$(BIN)/pytest -s -m torture
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
