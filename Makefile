@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test torture lint format clean
+.PHONY: demo test torture torture-images lint format clean
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,8 +17,11 @@ demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
 test: $(BIN)/.installed lint  ## lint, types and the test suite
 	$(BIN)/pytest -n 2 -m "not giant and not torture"
 
-torture: $(BIN)/.installed  ## hundreds of kills and power cuts of a writer
+torture: $(BIN)/.installed  ## everything long: kills, power cuts, damaged files
 	$(BIN)/pytest -s -m torture
+
+torture-images: $(BIN)/.installed  ## ten thousand damaged files through embed extract
+	$(BIN)/pytest tests/test_images_torture.py -m torture
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
