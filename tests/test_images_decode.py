@@ -157,6 +157,12 @@ def test_a_picture_over_the_limit_of_pixels_is_refused_with_its_size():
     assert why_not(samples()["rgb.png"], max_pixels=96 * 72 - 1).startswith("is 96 × 72 pixels, more than")
 
 
+def test_a_webp_that_claims_to_be_enormous_is_refused():
+    data = bytearray(samples()["moving.webp"])
+    data[24:30] = b"\xff" * 6  # width and height of the canvas, less one
+    assert why_not(bytes(data)).startswith(("is more than", "damaged WebP"))
+
+
 def test_a_huge_text_in_a_png_is_refused_with_its_size():
     plain = chunk(b"tEXt", b"Comment\0" + b"x" * (1 << 20))
     packed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * (50 << 20)))

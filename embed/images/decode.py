@@ -3,11 +3,13 @@
 The first frame, upright (EXIF orientation applied), as 8-bit sRGB on white, resized with an antialiasing filter.
 """
 
+import contextlib
 import importlib
 import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,13 +125,9 @@ def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
     else:
         integrity.check(data, format)
     decoder = _decoder(format)
-    try:
+    with _told(format):
         # Not Image.open: it warns of large pictures by a limit of its own.
         image = decoder(stream, "")
-    except MemoryError:
-        raise CircumstanceError(TOO_MUCH_MEMORY) from None
-    except _DAMAGE as error:
-        raise ImageError(_why(error, format)) from None
     width, height = image.size
     if width * height > max_pixels:
         raise CircumstanceError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
@@ -140,7 +138,7 @@ def render(photograph: Photograph, resize: Resize) -> np.ndarray:
     """Return the pixels of an opened photograph, uint8 ndarray (size, size, 3). Raises ImageError."""
     image = photograph.image
     profile = image.info.get("icc_profile")
-    try:
+    with _told(photograph.format):
         if isinstance(image, JpegImageFile):
             image.draft(None, (DRAFT_MARGIN * resize.size, DRAFT_MARGIN * resize.size))
         image.load()
@@ -151,12 +149,19 @@ def render(photograph: Photograph, resize: Resize) -> np.ndarray:
         if method is not None:
             upright = upright.transpose(method)
         return colours.to_srgb(_fit(upright, resize), profile)
+
+
+@contextlib.contextmanager
+def _told(format: Format) -> Iterator[None]:
+    """Tell what a decoder raises as an ImageError."""
+    try:
+        yield
     except MemoryError:
         raise CircumstanceError(TOO_MUCH_MEMORY) from None
-    except Image.DecompressionBombError:
+    except Image.DecompressionBombError:  # some decoders know a limit of their own
         raise ImageError(f"is more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels in all") from None
     except _DAMAGE as error:
-        raise ImageError(_why(error, photograph.format)) from None
+        raise ImageError(_why(error, format)) from None
 
 
 def _decoder(format: Format) -> type[ImageFile]:
