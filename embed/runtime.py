@@ -1,16 +1,21 @@
 """Run a backbone: batches of uint8 pixels in, float32 features out."""
 
-from collections.abc import Callable
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from embed.backbones import Network, ResolvedNetwork, export
+from embed.backbones import Network, ResolvedNetwork, compiled, export, with_weights
 from embed.errors import UsageError
 
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("float32", "bfloat16", "float16")
+OPENVINO_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+OPENVINO_CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16"}
+IN_FLIGHT = 2  # batches on their way through a GPU: one is copied while another is computed
 
 
 class Runtime(Protocol):
@@ -32,6 +37,9 @@ class Runtime(Protocol):
         Any thread may call it.
         """
 
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The features of each batch, in order, with the next one under way while one is handed out."""
+
 
 def open_runtime(
     network: Network | ResolvedNetwork,
@@ -39,7 +47,7 @@ def open_runtime(
     precision: str = "float32",
     notify: Callable[[str], None] | None = None,
 ) -> Runtime:
-    """Make a network ready to run: OpenVINO on a CPU, Keras on a GPU ("auto" takes a GPU where one is visible).
+    """Make a network ready to run: OpenVINO on a CPU, Keras on a GPU ("auto" takes a GPU where one can be used).
 
     The first time on a machine the network is exported, which `notify` is told. Raises UsageError for a device or
     precision that this machine has not, WeightsError where the weights cannot be had.
@@ -49,6 +57,12 @@ def open_runtime(
     if precision not in PRECISIONS:
         raise UsageError(f"Unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     resolved = network.resolve() if isinstance(network, Network) else network
+    if device != "cpu":
+        problem = compiled.gpu_problem()
+        if problem is None:
+            return KerasRuntime(with_weights(resolved), precision)
+        if device == "gpu":
+            raise UsageError(f"Cannot run on a GPU: {problem}. Use --device cpu.")
     return OpenVINORuntime(resolved, export(resolved, notify), precision)
 
 
@@ -64,15 +78,76 @@ class OpenVINORuntime:
         self.size = network.size
         self.precision = precision
         core = openvino.Core()
+        capability = OPENVINO_CAPABILITIES.get(precision)
+        if capability and capability not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise UsageError(
+                f"This CPU does not compute in {precision}, so that it would gain nothing; use --precision float32."
+            )
         graph = core.read_model(model)
         self.dimension = graph.output(0).get_partial_shape()[-1].get_length()
-        self._compiled = core.compile_model(
-            graph,
-            "CPU",
-            {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": openvino.Type.f32},
-        )
+        # LATENCY: all cores work on one batch. What is computed is what was asked for, never less.
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": OPENVINO_TYPES[precision]}
+        self._compiled = core.compile_model(graph, "CPU", settings)
+        self._requests: deque = deque()  # those that are idle
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """See `Runtime.run`."""
-        request = self._compiled.create_infer_request()
-        return np.array(request.infer(batch, share_inputs=True)[0], dtype=np.float32)
+        try:
+            request = self._requests.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        features = np.array(
+            request.infer(np.ascontiguousarray(batch), share_inputs=True)[0], dtype=np.float32
+        )
+        self._requests.append(request)
+        return features
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Runtime.stream`; a CPU is busy with one batch at a time."""
+        return map(self.run, batches)
+
+
+class KerasRuntime:
+    """A network through Keras, compiled by its backend; meant for a GPU. See `Runtime`.
+
+    gpu: False runs the same code on the CPU. Batches are filled up to `batch_size`, so that one shape is compiled and
+    no feature depends on how many pictures came along.
+    """
+
+    def __init__(
+        self, network: ResolvedNetwork, precision: str = "float32", *, gpu: bool = True, batch_size: int = 256
+    ) -> None:
+        self.size = network.size
+        self.precision = precision
+        self.device = "gpu" if gpu else "cpu"
+        self.batch_size = batch_size
+        self._network = compiled.compile_network(network, precision, gpu=gpu)
+        self.dimension = self._network.shape[-1]
+        self._lock = threading.Lock()
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """See `Runtime.run`."""
+        pieces = [batch[start : start + self.batch_size] for start in range(0, len(batch), self.batch_size)]
+        results = list(self.stream(pieces))
+        return np.concatenate(results) if results else np.empty((0, *self._network.shape), np.float32)
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Runtime.stream`; a batch holds `batch_size` pictures at most."""
+        under_way: deque = deque()
+        for batch in batches:
+            under_way.append((len(batch), self._submit(batch)))
+            if len(under_way) == IN_FLIGHT:
+                yield self._collect(*under_way.popleft())
+        while under_way:
+            yield self._collect(*under_way.popleft())
+
+    def _submit(self, batch: np.ndarray) -> object:
+        if len(batch) < self.batch_size:
+            filled = np.zeros((self.batch_size, *batch.shape[1:]), np.uint8)
+            filled[: len(batch)] = batch
+            batch = filled
+        with self._lock:  # tracing a function is no matter for two threads
+            return self._network.submit(np.ascontiguousarray(batch))
+
+    def _collect(self, length: int, features: object) -> np.ndarray:
+        return self._network.collect(features)[:length]

@@ -2,11 +2,17 @@
 
 import difflib
 import math
+import os
 import re
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
 
 from embed.backbones import tiny
 from embed.backbones.network import ResolvedNetwork
@@ -49,13 +55,19 @@ def build(network: ResolvedNetwork, dtype_policy: str = "float32") -> "keras.Mod
 
 
 def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
-    """Write the network as ``model.xml`` and ``model.bin`` for OpenVINO; return where it came from."""
+    """Write the network as ``model.xml`` and ``model.bin`` for OpenVINO; return where it came from.
+
+    Needs Keras on TensorFlow.
+    """
     import keras
     import openvino
     import tensorflow
 
     model = build(network)
-    model.export(str(folder / "model.xml"), format="openvino", verbose=False)
+    pixels = tensorflow.TensorSpec((None, network.size, network.size, 3), tensorflow.uint8, name="pixels")
+    forward = tensorflow.function(lambda pixels: model(pixels, training=False), input_signature=[pixels])
+    # What model.export(format="openvino") writes, to the bit, in less time: it traces the model several times.
+    openvino.serialize(openvino.convert_model(forward.get_concrete_function()), folder / "model.xml")
     return {
         "shape": list(model.output_shape[1:]),
         "libraries": {
@@ -122,14 +134,24 @@ def _pooled_by_keras(network: ResolvedNetwork) -> bool:
 
 
 def _load(model: "keras.Model", file: Path, network: ResolvedNetwork) -> None:
+    # Keras passes over layers that a file lacks with a warning at most, so that every weight must prove to be loaded.
+    for variable in model.weights:
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    problem = None
     try:
-        model.load_weights(str(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.load_weights(str(file))
     except (ValueError, KeyError, TypeError, OSError, IndexError) as error:
-        reason = re.split(r"[\n]|\. ", str(error).strip())[0].rstrip(".")
+        problem = re.split(r"\n|\. ", str(error).strip())[0].rstrip(".")
+    missing = [variable.path for variable in model.weights if np.isnan(variable.numpy()).any()]
+    if problem is None and missing:
+        problem = f"{len(missing)} of its {len(model.weights)} weights are missing, {missing[0]} among them"
+    if problem is not None:
         raise WeightsError(
-            f"The weights in {file} do not fit {network.backbone.name}: {reason}. "
+            f"The weights in {file} do not fit {network.backbone.name}: {problem}. "
             f"Give the backbone they were saved from, as keras.applications.{network.backbone.keras_name} builds it."
-        ) from error
+        )
 
 
 def _target(base: "keras.Model", network: ResolvedNetwork) -> Any:
@@ -173,9 +195,23 @@ def _snake_case(name: str) -> str:
 
 
 def _imagenet_rescaling(base: "keras.Model", network: ResolvedNetwork) -> Any:
-    if network.backbone.module != "efficientnet" or network.weights != "imagenet":
+    """Where EfficientNet's factor belongs, or None where there is none."""
+    if network.backbone.module != "efficientnet" or network.weights_file is None:
+        return None
+    if network.weights != "imagenet" and not _saved_with_rescaling(network.weights_file):
         return None
     return layer_names(base)["normalization"].output
+
+
+def _saved_with_rescaling(file: Path) -> bool:
+    """Whether a model whose weights are in a file had the second Rescaling layer, as one fine-tuned from ImageNet has."""
+    if zipfile.is_zipfile(file):
+        config = zipfile.ZipFile(file).read("config.json")
+        return config.count(b'"Rescaling"') > 1
+    with h5py.File(file) as saved:
+        saved = saved.get("model_weights", saved)
+        layers = [os.fsdecode(name) for name in saved.attrs.get("layer_names", saved.get("layers", ()))]
+    return sum(bool(re.fullmatch(r"rescaling(_\d+)?", name)) for name in layers) > 1
 
 
 def _pool(x: Any, network: ResolvedNetwork) -> Any:

@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embed.backbones import child, store, tiny
+from embed.backbones import child, store, tiny, weights
 from embed.backbones.network import Network, ResolvedNetwork
 from embed.backbones.table import TINY
 from embed.errors import WeightsError
@@ -24,15 +25,25 @@ def export(network: Network | ResolvedNetwork, notify: Callable[[str], None] | N
     resolved = network.resolve() if isinstance(network, Network) else network
     folder = resolved.export_folder
     if not store.intact(folder, resolved.fingerprint):
-        if resolved.weights_file is None:
-            raise WeightsError(
-                f"The exported {resolved.backbone.name} is damaged and its weights file, from which it could be made "
-                f"again, is gone; put {resolved.backbone.weights_file} back where Keras looks for it."
-            )
+        resolved = with_weights(resolved)
         if notify is not None:
             notify(f"preparing {resolved.backbone.name} for this machine, once; this takes some seconds")
         store.publish(folder, resolved.fingerprint, lambda temporary: _make(resolved, temporary))
     return folder / store.MODEL
+
+
+def with_weights(network: ResolvedNetwork) -> ResolvedNetwork:
+    """The network with its weights file, looked for by its hash where it is not known. Raises WeightsError."""
+    if network.weights_file is not None:
+        return network
+    file = weights.locate(network.weights_sha256)
+    if file is None:
+        name = network.backbone.weights_file if network.weights == "imagenet" else network.weights
+        raise WeightsError(
+            f"The weights of {network.backbone.name} that these features are computed with are gone from this machine: "
+            f"no {name} has the sha256 {network.weights_sha256[:16]}… any more. Put that file back where it was."
+        )
+    return replace(network, weights_file=file)
 
 
 def _make(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:

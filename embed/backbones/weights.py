@@ -64,6 +64,17 @@ def remembered(file: Path) -> str | None:
     return None if known is None else str(known["sha256"])
 
 
+def locate(digest: str) -> Path | None:
+    """A weights file seen before that still has this sha256, wherever it lies, or None."""
+    for record in sorted((home() / "weights").glob("*.json")):
+        known = _read_record(record)
+        if known is not None and known["sha256"] == digest:
+            file = Path(str(known.get("path")))
+            if file.is_file() and hash_file(file) == digest:
+                return file
+    return None
+
+
 def _record(file: Path) -> Path:
     return home() / "weights" / f"{sha256(os.fsencode(file.absolute())).hexdigest()[:32]}.json"
 
@@ -127,7 +138,7 @@ def _unreachable() -> str | None:
     def ask() -> None:
         try:
             request = urllib.request.Request(KERAS_SERVER, method="HEAD")
-            with urllib.request.urlopen(request, timeout=REACHABLE_SECONDS):
+            with urllib.request.build_opener().open(request, timeout=REACHABLE_SECONDS):
                 problem[0] = None
         except urllib.error.HTTPError:
             problem[0] = None  # it answered

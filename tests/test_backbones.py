@@ -1,0 +1,392 @@
+"""The table of backbones, finding their weights, and keeping their exports; all without Keras."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embed.backbones import BACKBONES, DEFAULT, Network, child, export, get, store, tiny, weights
+from embed.errors import CacheWriteError, UsageError, WeightsError
+
+MOBILENETV2 = BACKBONES["mobilenetv2"]
+
+
+@pytest.fixture(autouse=True)
+def embed_home(tmp_path, monkeypatch):
+    home = tmp_path / "embed_home"
+    monkeypatch.setenv("EMBED_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The folder where Keras keeps weights, empty."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    folder = tmp_path / "keras" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Every way out leads to a port that nobody listens on."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_every_imagenet_model_of_keras_and_tiny_are_there():
+    assert len(BACKBONES) == 41
+    assert DEFAULT in BACKBONES
+    assert all(name == name.lower() == backbone.name for name, backbone in BACKBONES.items())
+
+
+def test_names_are_found_in_either_case():
+    assert get("ResNet50") is BACKBONES["resnet50"]
+
+
+def test_unknown_backbone_names_the_nearest():
+    with pytest.raises(UsageError, match=r"'resnet5'.*did you mean resnet50"):
+        get("resnet5")
+
+
+def test_table_of_tiny_agrees_with_its_file():
+    values = tiny.load_weights().values()
+
+    assert get("tiny").parameters == sum(kernel.size + bias.size for kernel, bias in values)
+    assert get("tiny").dimension == tiny.DIMENSION
+
+
+def test_backbones_command_prints_the_table(run_embed):
+    listed = run_embed("backbones", "--json", check=True)
+
+    rows = json.loads(listed.stdout)
+    assert [row["name"] for row in rows] == list(BACKBONES)
+    assert list(rows[0]) == ["name", "input_size", "dimension", "parameters", "weights_mb", "top1"]
+    assert rows[0]["top1"] == pytest.approx(0.713)
+    table = run_embed("backbones", "--csv", check=True).stdout.splitlines()
+    assert table[0] == "name,input_size,dimension,parameters,weights_mb,top1"
+    assert len(table) == 1 + len(BACKBONES)
+
+
+# resolving
+
+
+def test_resolves_weights_on_disk_without_keras(models):
+    (models / MOBILENETV2.weights_file).write_bytes(b"weights")
+
+    code = (
+        "import sys; from embed.backbones import Network; network = Network('mobilenetv2').resolve();"
+        "print(network.weights_sha256, network.layer, network.size, {'keras', 'tensorflow'} & set(sys.modules))"
+    )
+
+    assert python(code) == f"{sha256(b'weights')} out_relu 224 set()\n"
+
+
+def test_layers_of_the_classifier_need_the_file_that_has_them(models):
+    (models / MOBILENETV2.weights_file).write_bytes(b"without")
+    (models / MOBILENETV2.weights_file_with_classifier).write_bytes(b"with")
+
+    assert Network("mobilenetv2").resolve().weights_sha256 == sha256(b"without")
+    assert Network("mobilenetv2", layer="predictions").resolve().weights_sha256 == sha256(b"with")
+
+
+def test_everything_that_defines_the_graph_is_in_the_fingerprint(models, tmp_path):
+    (models / MOBILENETV2.weights_file).write_bytes(b"weights")
+    own = tmp_path / "own.weights.h5"
+    own.write_bytes(weights.HDF5_MAGIC + b"own")
+    networks = [
+        Network("mobilenetv2"),
+        Network("mobilenetv2", size=96),
+        Network("mobilenetv2", pooling="max"),
+        Network("mobilenetv2", layer="block_6_expand_relu"),
+        Network("mobilenetv2", weights=own),
+        Network("tiny"),
+    ]
+
+    fingerprints = [network.resolve().fingerprint for network in networks]
+
+    assert len(set(fingerprints)) == len(networks)
+    assert Network("MobileNetV2", layer="out_relu", size=224).resolve().fingerprint == fingerprints[0]
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Network("mobilenetv2", size=31), "at least 32 pixels a side; --size is 31"),
+        (Network("inceptionv3", size=64), "at least 75 pixels"),
+        (Network("mobilenetv2", pooling="mean"), "Unknown pooling 'mean'; choose one of avg, max, flatten"),
+        (Network("vgg16", layer="fc1", size=256), "belongs to its classifier.*leave --size away"),
+        (Network("tiny", weights=Path("my.h5")), "tiny brings its own weights"),
+        (Network("mobilenetv5"), "did you mean mobilenetv2"),
+    ],
+)
+def test_values_that_cannot_work_are_told_in_a_sentence(network, message):
+    with pytest.raises(UsageError, match=message):
+        network.resolve()
+
+
+# weights
+
+
+def test_missing_weights_offline_are_one_sentence_with_the_ways_out(models, offline):
+    with pytest.raises(WeightsError) as caught:
+        Network("mobilenetv2").resolve()
+
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for part in (MOBILENETV2.weights_file, str(models), "--weights FILE", "--backbone tiny", "refused"):
+        assert part in sentence
+
+
+def test_a_download_that_keras_gives_up_leaves_nothing_behind(models, offline, monkeypatch):
+    monkeypatch.setattr(weights, "_unreachable", lambda: None)
+
+    with pytest.raises(
+        WeightsError, match=r"could not be downloaded \(URL fetch failure on https://.*refused"
+    ):
+        Network("mobilenetv2").resolve()
+
+    assert list(models.iterdir()) == []
+
+
+def test_a_download_appears_whole_where_keras_looks_for_it(models, monkeypatch):
+    def keras_downloads(job, environment):
+        assert job == {"job": "download", "backbone": "MobileNetV2", "classifier": False}
+        folder = Path(environment["KERAS_HOME"]) / "models"
+        folder.mkdir()
+        (folder / MOBILENETV2.weights_file).write_bytes(b"downloaded")
+        return {}
+
+    monkeypatch.setattr(weights, "_unreachable", lambda: None)
+    monkeypatch.setattr(child, "call", keras_downloads)
+
+    assert Network("mobilenetv2").resolve().weights_file == models / MOBILENETV2.weights_file
+    assert [file.name for file in models.iterdir()] == [MOBILENETV2.weights_file]
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(weights, "REACHABLE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+        assert weights._unreachable() in ("timed out", "no answer within 0.2 s")
+
+
+def test_weights_are_hashed_again_only_when_they_change(models, monkeypatch):
+    file = models / "weights.h5"
+    file.write_bytes(b"first")
+    reads = []
+    hash_content = store.file_sha256
+    monkeypatch.setattr(store, "file_sha256", lambda path: reads.append(path) or hash_content(path))
+
+    first = weights.hash_file(file), weights.hash_file(file)
+    file.write_bytes(b"other")
+    os.utime(file, ns=(0, 0))
+
+    assert first == (sha256(b"first"),) * 2
+    assert weights.hash_file(file) == sha256(b"other")
+    assert reads == [file, file]
+
+
+def test_a_damaged_record_of_hashes_does_no_harm(models, embed_home):
+    file = models / "weights.h5"
+    file.write_bytes(b"weights")
+    weights.hash_file(file)
+    for record in (embed_home / "weights").iterdir():
+        record.write_text('{"sha256"')
+
+    assert weights.hash_file(file) == sha256(b"weights")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("photo.jpg", b"", "no Keras weights file by its name"),
+        ("mine.weights.h5", b"PK\x03\x04", "neither HDF5"),
+        ("mine.keras", b"import os", "neither HDF5"),
+        ("missing.weights.h5", None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_that_is_no_weights_file_is_refused(name, content, message, tmp_path):
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(WeightsError, match=message):
+        Network("mobilenetv2", weights=file).resolve()
+
+
+def test_deleted_weights_are_remembered_while_their_export_is_there(models, offline, monkeypatch):
+    file = models / MOBILENETV2.weights_file
+    file.write_bytes(b"weights")
+    network = Network("mobilenetv2").resolve()
+    monkeypatch.setattr(child, "call", fake_export)
+    model = export(network)
+    file.unlink()
+
+    again = Network("mobilenetv2").resolve()
+
+    assert again.weights_file is None
+    assert again.fingerprint == network.fingerprint
+    assert export(again) == model
+    model.with_name("model.bin").unlink()
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        Network("mobilenetv2").resolve()
+    with pytest.raises(WeightsError, match=f"gone from this machine.*{network.weights_sha256[:16]}"):
+        export(again)
+
+
+def fake_export(job):
+    for name in (store.MODEL, store.WEIGHTS):
+        (Path(job["folder"]) / name).write_text(json.dumps(job["network"]))
+    return {"shape": [1280]}
+
+
+def test_own_weights_are_found_again_by_their_hash(tmp_path, monkeypatch):
+    file = tmp_path / "own.weights.h5"
+    file.write_bytes(weights.HDF5_MAGIC)
+    seen = Network("mobilenetv2", weights=file).resolve()
+    forgotten = type(seen).from_json({**seen.to_json(), "weights_file": None})
+    monkeypatch.setattr(child, "call", fake_export)
+
+    assert json.loads(export(forgotten).read_text())["weights_file"] == str(file)
+
+
+# exports
+
+
+def run(model, pixels):
+    import openvino
+
+    return openvino.Core().compile_model(model, "CPU")(pixels)[0]
+
+
+def test_tiny_is_exported_without_tensorflow():
+    code = (
+        "import sys; from embed.backbones import Network, export; export(Network('tiny'));"
+        "print({'keras', 'tensorflow'} & set(sys.modules))"
+    )
+
+    assert python(code) == "set()\n"
+
+
+def test_poolings_of_tiny_are_those_of_its_map():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+
+    pooled = {
+        pooling: run(export(Network("tiny", pooling=pooling)), pixels)
+        for pooling in ("avg", "max", "flatten")
+    }
+    maps = run(export(Network("tiny", pooling="none")), pixels)
+
+    assert maps.shape == (3, 7, 7, 512)
+    np.testing.assert_allclose(pooled["avg"], maps.mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(pooled["max"], maps.max(axis=(1, 2)))
+    np.testing.assert_array_equal(pooled["flatten"], maps.reshape(3, -1))
+
+
+def test_an_export_is_made_once_and_announced():
+    told = []
+
+    first = export(Network("tiny"), told.append)
+    written = first.stat().st_mtime_ns
+    second = export(Network("tiny"), told.append)
+
+    assert first == second
+    assert second.stat().st_mtime_ns == written
+    assert len(told) == 1
+    assert "tiny" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        (store.MODEL, "flip"),
+        (store.MODEL, "delete"),
+        (store.WEIGHTS, "flip"),
+        (store.WEIGHTS, "cut"),
+        (store.META, "cut"),
+        (store.META, "delete"),
+    ],
+)
+def test_a_damaged_export_is_made_again(file, harm):
+    resolved = Network("tiny").resolve()
+    pixels = np.full((1, 112, 112, 3), 77, np.uint8)
+    model = export(resolved)
+    before = run(model, pixels)
+    victim = model.with_name(file)
+    whole = victim.read_bytes()
+    middle = len(whole) // 2
+    if harm == "flip":
+        victim.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    elif harm == "cut":
+        victim.write_bytes(whole[:middle])
+    else:
+        victim.unlink()
+    assert not store.intact(model.parent, resolved.fingerprint)
+
+    assert export(resolved) == model
+
+    assert store.intact(model.parent, resolved.fingerprint)
+    assert np.array_equal(run(model, pixels), before)
+    assert [path.name for path in model.parent.parent.iterdir()] == [model.parent.name]
+
+
+def test_an_export_that_fails_leaves_nothing_behind(embed_home):
+    def fail(folder):
+        (folder / store.MODEL).write_text("half")
+        raise WeightsError("no")
+
+    with pytest.raises(WeightsError):
+        store.publish(store.folder("x", "f" * 64), "f" * 64, fail)
+
+    assert list((embed_home / "exports").iterdir()) == []
+
+
+def test_processes_that_export_at_once_agree(embed_home):
+    code = "from embed.backbones import Network, export; print(export(Network('tiny')))"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+
+    answers = {process.communicate(timeout=120)[0] for process in processes}
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(answers) == 1
+    assert len(list((embed_home / "exports").iterdir())) == 1
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("EMBED_HOME", str(file))
+
+    with pytest.raises(CacheWriteError, match=f"Cannot write exported backbones to {file}.*EMBED_HOME"):
+        export(Network("tiny"))
+
+
+def test_errors_of_the_child_process_arrive_as_they_were_raised(models, tmp_path):
+    (models / MOBILENETV2.weights_file).write_bytes(b"no HDF5 at all")
+
+    with pytest.raises(WeightsError, match=f"{MOBILENETV2.weights_file} do not fit mobilenetv2"):
+        export(Network("mobilenetv2", size=32))
