@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test torture torture-images lint format clean
+.PHONY: demo test test-giants torture torture-images lint format clean
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
 
 test: $(BIN)/.installed lint  ## lint, types and the test suite
 	$(BIN)/pytest -n 2 -m "not giant and not torture"
+
+test-giants: $(BIN)/.installed  ## the backbones that are too large for the ordinary run
+	$(BIN)/pytest -m giant -o timeout=3600
 
 torture: $(BIN)/.installed  ## everything long: kills, power cuts, damaged files
 	$(BIN)/pytest -s -m torture
