@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
+    from embed.classifiers.base import Head
 
 HEADS = {
     "logistic": "softmax regression",
@@ -25,7 +25,7 @@ HEADS = {
 }  # name → what it is
 
 
-def make(name: str, *, balanced: bool = False, random_state: int = 0, **options: Any) -> "ClassifierMixin":
+def make(name: str, *, balanced: bool = False, random_state: int = 0, **options: Any) -> "Head":
     """Return an unfitted head.
 
     Args:
@@ -40,17 +40,13 @@ def make(name: str, *, balanced: bool = False, random_state: int = 0, **options:
     if name not in HEADS:
         raise UsageError(f"there is no classifier {name!r}; use {', '.join(HEADS)}")
     weight = "balanced" if balanced else None
-    if name == "dummy":
-        from sklearn.dummy import DummyClassifier
-
-        return DummyClassifier(strategy="prior", random_state=random_state)
     try:
         return _class_of(name)(class_weight=weight, random_state=random_state, **options)
     except TypeError as error:
         raise UsageError(f"the classifier {name!r} cannot take {', '.join(options)}: {error}") from error
 
 
-def _class_of(name: str) -> type:
+def _class_of(name: str) -> "type[Any]":
     if name == "dense":
         from embed.classifiers.dense import DenseHead
 
@@ -59,6 +55,10 @@ def _class_of(name: str) -> type:
         from embed.classifiers.kernel import SVMHead
 
         return SVMHead
+    if name == "dummy":
+        from embed.classifiers.dummy import DummyHead
+
+        return DummyHead
     if name == "knn":
         from embed.classifiers.knn import KNNHead
 

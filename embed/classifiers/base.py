@@ -14,20 +14,37 @@ from embed.classifiers.threads import in_threads, one_blas_thread
 FOLDS = 3  # that the strength is chosen on
 FEW_FOLDS_FROM = 10_000  # photographs from which one held-out fold of FOLDS is enough
 
+MOST_DIMENSIONS = 4_096  # values of a feature vector beyond which it is sketched
+
 Candidate = dict[str, Any]
 
 
 def prepare(X: np.ndarray, power: float) -> np.ndarray:
     """Return sign(X) |X|**power with every row scaled to length 1, float32; a row of zeros stays.
 
-    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010);
-    the unit length makes inner products cosines.
+    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010); the unit
+    length makes inner products cosines. Rows of more than `MOST_DIMENSIONS` values (a flattened map) are sketched to
+    that many: the values are dealt into as many sums with random signs, which keeps inner products nearly as they
+    were (Charikar et al. 2002).
     """
     X = np.asarray(X, dtype=np.float32)
     if power != 1:
         X = np.sign(X) * (np.sqrt(np.abs(X)) if power == 0.5 else np.abs(X) ** np.float32(power))
+    if X.shape[1] > MOST_DIMENSIONS:
+        X = _sketch(X)
     length = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
     return X / np.where(length > 0, length, 1)
+
+
+def _sketch(X: np.ndarray) -> np.ndarray:
+    n, d = X.shape
+    random = np.random.RandomState(d)  # the same deal for every set of that width
+    order, sign = random.permutation(d), random.choice(np.array([-1, 1], np.float32), d)
+    sums = np.zeros((n, MOST_DIMENSIONS), np.float32)
+    for start in range(0, d, MOST_DIMENSIONS):
+        columns = order[start : start + MOST_DIMENSIONS]
+        sums[:, : len(columns)] += X[:, columns] * sign[columns]
+    return sums
 
 
 class Head(ClassifierMixin, BaseEstimator):
@@ -44,22 +61,28 @@ class Head(ClassifierMixin, BaseEstimator):
             that were held out in choosing; None where there were too few.
     """
 
+    name: str  # as `make` takes it
+    own: tuple[str, ...]  # fitted attributes of the head itself, beside those of every head
     power: float
     class_weight: str | None
     random_state: int
+    chosen_: Candidate
+    search_: list[Candidate]
+    held_out_: tuple[np.ndarray, np.ndarray] | None
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> "Head":
+    def fit(self, X: Any, y: Any, groups: Any = None, validation: tuple[Any, Any] | None = None) -> "Head":
         """Choose the strength, calibrate, and fit on everything.
 
         Args:
             X: shape (n_samples, n_features).
             y: shape (n_samples,).
             groups: shape (n_samples,); rows of one group (views of one photograph, say) stay in one fold.
+            validation: (X, y) of other photographs, for a head that stops by them; the others choose by folds.
         """
         X, target, weight = self._start(X, y)
         candidates = self._candidates(len(X))
         with one_blas_thread():
-            X = prepare(X, self.power)
+            X = self._prepare(X)
             self._search(X, target, weight, candidates, groups)
             self._fit_one(X, target, weight, self.chosen_)
         return self
@@ -74,7 +97,7 @@ class Head(ClassifierMixin, BaseEstimator):
                 f"refitting needs the same classes: {list(classes)} before, {list(self.classes_)} now"
             )
         with one_blas_thread():
-            self._fit_one(prepare(X, self.power), target, weight, self.chosen_)
+            self._fit_one(self._prepare(X), target, weight, self.chosen_)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -82,14 +105,23 @@ class Head(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         with one_blas_thread():
-            return calibrate(self._scores(prepare(X, self.power)), self.calibration_)
+            return calibrate(self._scores(self._prepare(X)), self.calibration_)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of every row, ndarray of shape (n_samples,)."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Names of the attributes that a fitted head consists of."""
+        return ("classes_", "n_features_in_", "chosen_", "search_", "calibration_", *self.own)
+
     # ------------------------------------------------------------------ what a head defines
+
+    def _prepare(self, X: np.ndarray) -> np.ndarray:
+        """What the head makes of features before anything else, float32."""
+        return prepare(X, self.power)
 
     def _candidates(self, n: int) -> list[Candidate]:
         """The strengths to choose from, the most regularised first."""
@@ -138,11 +170,7 @@ class Head(ClassifierMixin, BaseEstimator):
         fold = self._folds(target, groups)
         out = np.flatnonzero(fold >= 0)
         if len(np.unique(target[out])) < 2:
-            # Too few photographs to hold any out: the candidate in the middle, and scores as they are.
-            self.chosen_ = candidates[len(candidates) // 2]
-            self.search_: list[Candidate] = []
-            self.held_out_ = None
-            self.calibration_ = np.concatenate([[self._plain_scale()], np.zeros(len(self.classes_))])
+            self._without_search(candidates)
             return
 
         def score(k: int) -> np.ndarray:
@@ -165,6 +193,13 @@ class Head(ClassifierMixin, BaseEstimator):
             if loss < best:
                 best, self.chosen_, self.calibration_ = loss, candidate, calibration
                 self.held_out_ = target[out], softmax(calibrated)
+
+    def _without_search(self, candidates: list[Candidate]) -> None:
+        """Take the candidate in the middle, and scores as they are: there is nothing to choose by."""
+        self.chosen_ = candidates[len(candidates) // 2]
+        self.search_ = []
+        self.calibration_ = np.concatenate([[self._plain_scale()], np.zeros(len(self.classes_))])
+        self.held_out_ = None
 
     def _plain_scale(self) -> float:
         """The scale of the scores where nothing could be held out to calibrate them on."""

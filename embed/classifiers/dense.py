@@ -17,6 +17,9 @@ from embed.classifiers.threads import one_blas_thread
 
 BATCH_NORM_MOMENTUM = 0.9  # share of the running statistics that a batch leaves as it was
 BATCH_NORM_EPSILON = 1e-3
+BATCH_SIZES = (8, 256)  # photographs per step where none is given
+EPOCHS = (8, 40)  # passes over the photographs where none is given
+VISITS = 100_000  # of photographs in training, so that a large set takes no longer than it needs
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-7
 
@@ -32,8 +35,8 @@ class DenseHead(Head):
         l2: weight of the squared weights in the loss, as `keras.regularizers.L2` counts them.
         batch_norm: whether each hidden layer is normalised over the batch before its ReLU.
         learning_rate: the step of Adam, lowered along half a cosine to zero over `epochs`.
-        batch_size: photographs per step.
-        epochs: passes over the training part at most.
+        batch_size: photographs per step; None is a sixteenth of them, between 8 and 256.
+        epochs: passes over the training part at most; None is 40, fewer beyond 2,500 photographs, and never below 8.
         patience: epochs without a lower validation loss after which training stops; the best epoch is kept.
         validation_fraction: share held out, by class, where `fit` is given no validation part.
         power: exponent that features are raised to before they are scaled to length 1.
@@ -50,6 +53,9 @@ class DenseHead(Head):
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
     """
 
+    name = "dense"
+    own = ("weights_", "biases_", "norms_", "history_", "best_epoch_")
+
     def __init__(
         self,
         hidden: tuple[int, ...] = (256,),
@@ -57,8 +63,8 @@ class DenseHead(Head):
         l2: float = 0.0,
         batch_norm: bool = False,
         learning_rate: float = 2e-3,
-        batch_size: int = 64,
-        epochs: int = 30,
+        batch_size: int | None = None,
+        epochs: int | None = None,
         patience: int = 5,
         validation_fraction: float = 0.1,
         power: float = 0.5,
@@ -78,9 +84,7 @@ class DenseHead(Head):
         self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(
-        self, X: Any, y: Any, groups: Any = None, validation: tuple[Any, Any] | None = None
-    ) -> "DenseHead":
+    def fit(self, X: Any, y: Any, groups: Any = None, validation: tuple[Any, Any] | None = None) -> Head:
         """Train on X, shape (n_samples, n_features), and y, shape (n_samples,).
 
         Args:
@@ -92,12 +96,12 @@ class DenseHead(Head):
         self._check_parameters()
         held_out = None
         with one_blas_thread():
-            X = prepare(X, self.power)
+            X = self._prepare(X)
             if validation is not None:
                 known = np.isin(validation[1], self.classes_)
                 held_X = validate_data(self, np.asarray(validation[0])[known], dtype=np.float32, reset=False)
                 held_out = (
-                    prepare(held_X, self.power),
+                    self._prepare(held_X),
                     np.searchsorted(self.classes_, np.asarray(validation[1])[known]),
                 )
             else:
@@ -105,15 +109,19 @@ class DenseHead(Head):
                 if out.any():
                     held_out = X[out], target[out]
                     X, target, weight = X[~out], target[~out], weight[~out]
-            self._train(X, target, weight, held_out, self.epochs)
+            self._train(X, target, weight, held_out, self._epochs(len(X)))
             self.calibration_ = np.concatenate([[1.0], np.zeros(len(self.classes_))])
             self.held_out_ = None
             if held_out is not None:
                 held_weight = class_weights(held_out[1], len(self.classes_), self.class_weight)
                 self.calibration_ = fit_calibration(self._scores(held_out[0]), held_out[1], held_weight)
                 self.held_out_ = held_out[1], calibrate(self._scores(held_out[0]), self.calibration_)
-        self.chosen_ = {"epochs": self.best_epoch_ + 1}
+        self.chosen_, self.search_ = {"epochs": self.best_epoch_ + 1}, []
         return self
+
+    def _prepare(self, X: np.ndarray) -> np.ndarray:
+        X = prepare(X, self.power)
+        return X * np.float32(np.sqrt(X.shape[1]))  # values of about 1, as the initial weights expect
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         """Train for the epochs that were found best, on everything; the learning curve of the search stays."""
@@ -144,10 +152,13 @@ class DenseHead(Head):
         if any(units < 1 for units in self.hidden):
             raise ValueError(f"every hidden layer needs at least one unit, got {self.hidden}")
         for name in ("batch_size", "epochs"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.validation_fraction <= 0.5:
             raise ValueError(f"validation_fraction must lie in (0, 0.5], got {self.validation_fraction}")
+
+    def _epochs(self, n: int) -> int:
+        return self.epochs or int(np.clip(VISITS // n, *EPOCHS))
 
     def _initialise(self, n_features: int, random: np.random.RandomState) -> None:
         sizes = (n_features, *self.hidden, len(self.classes_))
@@ -172,9 +183,10 @@ class DenseHead(Head):
     ) -> None:
         random = np.random.RandomState(self.random_state)
         self._initialise(X.shape[1], random)
-        n, batch_size = len(X), min(self.batch_size, len(X))
+        n = len(X)
+        batch_size = self.batch_size or int(np.clip(n // 16, *BATCH_SIZES))
         steps_per_epoch = -(-n // batch_size)
-        steps, step = self.epochs * steps_per_epoch, 0
+        steps, step = self._epochs(n) * steps_per_epoch, 0
         adam = _Adam([*self.weights_, *self.biases_, *self.norms_])
         history: list[tuple[float, float, float, float]] = []
         best_loss, best = np.inf, self._copy()
@@ -236,7 +248,7 @@ class DenseHead(Head):
                 deviations.append(deviation)
             mask = (Z > 0).astype(np.float32)
             if self.dropout:
-                kept = random.random_sample(Z.shape) >= self.dropout
+                kept = random.randint(0, 2**16, Z.shape, np.uint16) >= self.dropout * 2**16
                 mask *= kept.astype(np.float32) / np.float32(1 - self.dropout)
             masks.append(mask)
             inputs.append(Z * mask)
@@ -291,6 +303,7 @@ class _Adam:
         self.steps = 0
 
     def step(self, gradients: list[np.ndarray], learning_rate: float) -> None:
+        """Move every parameter; the gradients are used up."""
         self.steps += 1
         beta1, beta2 = (np.float32(beta) for beta in ADAM_BETAS)
         correction = np.sqrt(1 - ADAM_BETAS[1] ** self.steps) / (1 - ADAM_BETAS[0] ** self.steps)
@@ -298,9 +311,17 @@ class _Adam:
         for parameter, gradient, mean, square in zip(
             self.parameters, gradients, self.means, self.squares, strict=True
         ):
-            mean += (1 - beta1) * (gradient - mean)
-            square += (1 - beta2) * (gradient * gradient - square)
-            parameter -= rate * mean / (np.sqrt(square) + epsilon)
+            mean *= beta1
+            mean += (1 - beta1) * gradient
+            square *= beta2
+            gradient *= gradient
+            gradient *= 1 - beta2
+            square += gradient
+            np.sqrt(square, out=gradient)
+            gradient += epsilon
+            np.divide(mean, gradient, out=gradient)
+            gradient *= rate
+            parameter -= gradient
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

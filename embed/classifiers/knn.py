@@ -25,6 +25,9 @@ class KNNHead(Head):
         weight_: float64 ndarray of shape (n,), the weight of their votes.
     """
 
+    name = "knn"
+    own = ("X_", "target_", "weight_")
+
     def __init__(
         self,
         n_neighbors: int | None = None,

@@ -17,6 +17,7 @@ class LinearHead(Head):
         intercept_: float32 ndarray of shape (K,).
     """
 
+    own = ("coef_", "intercept_")
     C: float | None
     strengths: tuple[float, ...]
     loss = staticmethod(softmax_loss)
@@ -58,6 +59,7 @@ class LogisticHead(LinearHead):
         random_state: seed of the folds.
     """
 
+    name = "logistic"
     strengths = C_LOGISTIC
 
     def __init__(
@@ -79,6 +81,7 @@ class LinearSVMHead(LinearHead):
     Parameters: as `LogisticHead`; C is chosen among `C_LINEAR_SVM`.
     """
 
+    name = "linear-svm"
     strengths = C_LINEAR_SVM
     loss = staticmethod(squared_hinge_loss)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 STEPS = 60  # of L-BFGS at most
-GRADIENT_TOLERANCE = 1e-3  # largest entry of the gradient, in the scaled problem, relative to that at zero
+GRADIENT_TOLERANCE = 3e-3  # largest entry of the gradient, in the scaled problem, relative to that at zero
+JITTER = 1e-5  # share of its mean that is added to the diagonal of X Xᵀ, so that its Cholesky factor exists
+TINY = 1e-12  # the same where X is all zeros
 MEMORY = 10  # corrections that L-BFGS keeps
 
 Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]  # scores (n, K) → summed loss, its gradient (n, K)
@@ -71,11 +73,12 @@ class Problem:
 
     def __init__(self, X: np.ndarray, loss: Loss, curvature: float, n_classes: int) -> None:
         self.mean = X.mean(axis=0)
-        self.X = X - self.mean
+        self.rows = X - self.mean
+        self.X, self.basis = _fewer_dimensions(self.rows)
         self.loss, self.n_classes = loss, n_classes
         self.bound = np.float32(curvature) * (self.X.T @ self.X)
         self.intercept_scale = np.float32(np.sqrt(curvature * len(X)))
-        self.weights = np.zeros((X.shape[1], n_classes), np.float32)
+        self.weights = np.zeros((self.X.shape[1], n_classes), np.float32)
         self.intercept = np.zeros(n_classes, np.float32)
 
     def solve(self, C: float) -> Linear:
@@ -118,4 +121,26 @@ class Problem:
             },
         )
         self.weights, self.intercept = unscale(found.x)
-        return Linear(self.weights, self.intercept - self.mean @ self.weights)
+        weights = self.weights
+        if self.basis is not None:
+            weights = self.rows.T @ solve_triangular(
+                self.basis, weights, lower=True, trans=1, check_finite=False
+            )
+        return Linear(weights, self.intercept - self.mean @ weights)
+
+
+def _fewer_dimensions(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return X, or, where it has fewer rows than columns, its rows in the space that they span.
+
+    That is the Cholesky factor L of X Xᵀ = L Lᵀ: a model V on its rows is the model Xᵀ L⁻ᵀ V on those of X, with the
+    same scores and the same length.
+    """
+    from scipy.linalg import cholesky
+
+    n, d = X.shape
+    if n >= d:
+        return X, None
+    products = (X @ X.T).astype(np.float64)
+    products[np.diag_indices(n)] += JITTER * np.trace(products) / n + TINY
+    factor = cholesky(products, lower=True, overwrite_a=True, check_finite=False).astype(np.float32)
+    return factor, factor

@@ -8,6 +8,7 @@ import typer
 from embed.cli import (  # each module registers its commands
     backbones,
     common,
+    compare,
     demo,
     export,
     extract,

@@ -1,7 +1,7 @@
 """Fitted models on disk, in ``models/<name>/`` of a feature set.
 
     model.json                 what was fitted on what, how well it does, and the names and hashes of the other two
-    head-<sha256[:16]>.skops   the classifier
+    head-<sha256[:16]>.npz     the classifier
     scored-<sha256[:16]>.csv   the probabilities given to every photograph that it was scored on
 
 `model.json` is replaced in one step after the files that it names are on disk, so a model is the old one or
@@ -155,14 +155,14 @@ def save(
         "serial": 1 + max((model.document["serial"] for model in all_models(features)), default=0),
         **document,
     }
-    for what, suffix, data in (("head", "skops", saving.dumps(head)), ("scored", "csv", _table(scored))):
+    for what, suffix, data in (("head", "npz", saving.dumps(head)), ("scored", "csv", _table(scored))):
         digest = hashlib.sha256(data).hexdigest()
         document[what] = {"file": f"{what}-{digest[:16]}.{suffix}", "sha256": digest}
         replace(folder, document[what]["file"], data)
     replace(folder, DOCUMENT, json.dumps(document, indent=2).encode())
     kept = {DOCUMENT, document["head"]["file"], document["scored"]["file"]}
     for file in folder.iterdir():
-        if file.name not in kept and re.fullmatch(r"(head|scored)-[0-9a-f]{16}\.(skops|csv)", file.name):
+        if file.name not in kept and re.fullmatch(r"(head|scored)-[0-9a-f]{16}\.(npz|csv)", file.name):
             file.unlink(missing_ok=True)
     return Model(folder, document)
 

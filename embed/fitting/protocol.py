@@ -14,47 +14,21 @@
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from embed import __version__, classifiers, labels
+from embed import __version__, labels
 from embed.cache import FeatureCache
 from embed.errors import UsageError
 from embed.evaluation import Evaluation, best_threshold
 from embed.fitting import models, splits
+from embed.fitting.bench import Bench, FitOptions
 from embed.fitting.splits import NearDuplicates, Split
 from embed.labels import Labels
 
 AUTO = "auto"  # a threshold to be tuned
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitOptions:
-    """How to fit.
-
-    Attributes:
-        classifier: a name of `classifiers.HEADS`.
-        labels: the rule that labels photographs.
-        cv: folds of a cross-validation, instead of a held-out part.
-        group: ``regex:PATTERN``; photographs with one match stay on one side of a split.
-        balanced: every class counts the same.
-        threshold: for two classes, the probability from which the second is said; "auto" tunes it.
-        seed: of everything that is drawn.
-        name: of the model; by default the classifier's.
-        head: parameters of the head's own.
-    """
-
-    classifier: str = "logistic"
-    labels: str = "folder"
-    cv: int | None = None
-    group: str | None = None
-    balanced: bool = False
-    threshold: float | str | None = None
-    seed: int = 0
-    name: str | None = None
-    head: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,7 +92,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
-    bench = _Bench(features, labelled, options)
+    bench = Bench(features, labelled, options)
     if split.fold is not None:
         head, scored, tuned = _cross_validate(bench, split, threshold)
     else:
@@ -138,8 +112,8 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         "group": options.group,
         "cv": options.cv,
         "options": {key: _plain(value) for key, value in options.head.items()},
-        "chosen": {key: _plain(value) for key, value in getattr(head, "chosen_", {}).items()},
-        "search": [{k: _plain(v) for k, v in row.items()} for row in getattr(head, "search_", [])],
+        "chosen": {key: _plain(value) for key, value in head.chosen_.items()},
+        "search": [{k: _plain(v) for k, v in row.items()} for row in head.search_],
         "learning_curve": learning_curve(head),
         "features": features.name,
         "recipe_hash": features.recipe.hash,
@@ -163,64 +137,10 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     return Fitted(model, evaluation, validation, labelled, split, near, notes, time.perf_counter() - started)
 
 
-class _Bench:
-    """The photographs of a feature set with their labels, and heads fitted on some of them."""
-
-    def __init__(self, features: FeatureCache, labelled: Labels, options: FitOptions) -> None:
-        self.features, self.labels, self.options = features, labelled.labels, options
-
-    def rows(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return X, y and the photograph of each row: the plain photographs first, then their views."""
-        X, y = self.features.rows(positions), self.labels[positions].astype(str)
-        views = self.features.view_rows(positions)
-        if views is None:
-            return X, y, np.arange(len(positions))
-        count = views.shape[1]
-        X = np.concatenate([X, views.reshape(-1, views.shape[2])])
-        return X, np.concatenate([y, np.repeat(y, count)]), _of_photographs(len(positions), count)
-
-    def fit(self, positions: np.ndarray, validation: np.ndarray | None = None) -> Any:
-        """Return a head fitted on all views of some photographs."""
-        head = classifiers.make(
-            self.options.classifier,
-            balanced=self.options.balanced,
-            random_state=self.options.seed,
-            **self.options.head,
-        )
-        X, y, groups = self.rows(positions)
-        if self.options.classifier == "dummy":
-            return head.fit(X, y)
-        if self.options.classifier == "dense" and validation is not None and len(validation):
-            return head.fit(
-                X, y, groups, validation=(self.features.rows(validation), self.labels[validation])
-            )
-        return head.fit(X, y, groups)
-
-    def refit(self, head: Any, positions: np.ndarray) -> Any:
-        """Fit a head on other photographs with what it has chosen."""
-        X, y, _ = self.rows(positions)
-        return head.fit(X, y) if self.options.classifier == "dummy" else head.refit(X, y)
-
-    def score(self, head: Any, trained: np.ndarray, positions: np.ndarray) -> Evaluation:
-        """Return the head's answers to the plain photographs."""
-        classes = [str(label) for label in head.classes_]
-        return Evaluation(
-            classes=classes,
-            y=self.labels[positions],
-            probabilities=head.predict_proba(self.features.rows(positions)),
-            paths=self.features.paths[positions],
-            frequencies=np.array([int(np.sum(self.labels[trained] == label)) for label in classes]),
-        )
-
-
-def _of_photographs(n: int, views: int) -> np.ndarray:
-    return np.concatenate([np.arange(n), np.repeat(np.arange(n), views)])
-
-
 Scored = dict[str, Evaluation]
 
 
-def _hold_out(bench: _Bench, split: Split, threshold: float | str | None) -> tuple[Any, Scored, float | None]:
+def _hold_out(bench: Bench, split: Split, threshold: float | str | None) -> tuple[Any, Scored, float | None]:
     head = bench.fit(split.train, split.validation if len(split.test) else None)
     scored: Scored = {}
     trained = split.train
@@ -238,28 +158,12 @@ def _hold_out(bench: _Bench, split: Split, threshold: float | str | None) -> tup
 
 
 def _cross_validate(
-    bench: _Bench, split: Split, threshold: float | str | None
+    bench: Bench, split: Split, threshold: float | str | None
 ) -> tuple[Any, Scored, float | None]:
-    assert split.fold is not None
+    answers = bench.cross_validate(split)
     head = bench.fit(split.train)
-    classes = [str(label) for label in head.classes_]
-    probabilities = np.zeros((len(split.train), len(classes)))
-    for k in range(int(split.fold.max()) + 1):
-        out = split.fold == k
-        of_fold = bench.fit(split.train[~out])
-        columns = np.searchsorted(classes, [str(label) for label in of_fold.classes_])
-        answers = of_fold.predict_proba(bench.features.rows(split.train[out]))
-        probabilities[np.ix_(out, columns)] = answers
     tuned = _tuned(threshold, head, None)
-    evaluation = Evaluation(
-        classes=classes,
-        y=bench.labels[split.train],
-        probabilities=probabilities,
-        paths=bench.features.paths[split.train],
-        frequencies=np.array([int(np.sum(bench.labels[split.train] == label)) for label in classes]),
-        threshold=tuned,
-    )
-    return head, {split.evaluated_on: evaluation}, tuned
+    return head, {split.evaluated_on: _with_threshold(answers, tuned)}, tuned
 
 
 def _with_threshold(answers: Evaluation, threshold: float | None) -> Evaluation:
@@ -274,7 +178,7 @@ def _tuned(threshold: float | str | None, head: Any, validation: Evaluation | No
         return None if threshold is None else float(threshold)
     if validation is not None:
         return best_threshold(validation.true, validation.probabilities, validation.classes)
-    held_out = getattr(head, "held_out_", None)
+    held_out = head.held_out_
     if held_out is None:
         return None
     target, probabilities = held_out

@@ -1,0 +1,79 @@
+"""``embed compare``."""
+
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+from embed.cli.fit import GROUP_HELP, LabelsOption, SeedOption
+
+
+@app.command()
+def compare(
+    clf: Annotated[
+        list[str] | None, typer.Option(help="A classifier, repeatable; by default all.", show_default=False)
+    ] = None,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Accuracy against the photographs of each class.")
+    ] = False,
+    cv: Annotated[int, typer.Option(help="Folds.", min=2)] = 5,
+    labels: LabelsOption = "folder",
+    group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
+    seed: SeedOption = 0,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    as_csv: common.CsvOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Compare all classifiers, and all feature sets of the same photographs, by cross-validation.
+
+    Photographs in a test folder take no part: they stay for the one that you choose.
+
+    \b
+    embed compare
+    embed compare --clf logistic --clf svm --cv 10
+    embed compare --learning-curve --clf logistic
+    """
+    from embed import fitting
+    from embed.cache import FeatureCache, list_features
+    from embed.classifiers import HEADS
+
+    options = fitting.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
+    chosen = common.open_features(cache, features)
+    if learning_curve:
+        rows = fitting.learning_curve(chosen, clf or ["logistic"], options)
+    else:
+        others = [FeatureCache.open(other) for other in list_features(cache)] if features is None else []
+        rows = fitting.compare(fitting.same_photographs(chosen, others), clf or list(HEADS), options)
+    table = []
+    for row in rows:
+        if not quiet:
+            of = f" on {row.per_class or 'all'} of each class" if learning_curve else ""
+            common.say(f"{row.features} {row.classifier}{of}: {row.accuracy:.4f}")
+        table.append(row.row())
+    if not learning_curve:
+        table.sort(key=lambda row: -row["accuracy"])
+    form = common.output(as_json, as_csv)
+    if form is common.Output.JSON:
+        common.print_json(table)
+        return
+    columns = [
+        "features",
+        "classifier",
+        "per_class",
+        "n",
+        "accuracy",
+        "low",
+        "high",
+        "baseline",
+        "log_loss",
+        "seconds",
+    ]
+    if not learning_curve:
+        columns.remove("per_class")
+    common.print_table(
+        columns, [["all" if row[c] is None else row[c] for c in columns] for row in table], form=form
+    )

@@ -1,0 +1,373 @@
+"""Every head: what it learns, chooses, repeats and keeps."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embed import classifiers
+from embed.classifiers import saving
+from embed.errors import ModelError, UsageError
+
+TRAINABLE = [name for name in classifiers.HEADS if name != "dummy"]
+FAST = {"dense": {"epochs": 20, "hidden": (16,), "learning_rate": 0.01}}
+
+
+def make(name, **options):
+    return classifiers.make(name, **{**FAST.get(name, {}), **options})
+
+
+def blobs(n=90, d=24, classes=3, noise=0.6, seed=0):
+    """Non-negative features around one centre per class, and class names."""
+    random = np.random.default_rng(seed)
+    centres = random.random((classes, d))
+    target = np.arange(n) % classes
+    X = np.maximum(centres[target] + noise * random.standard_normal((n, d)), 0).astype(np.float32)
+    return X, np.array([f"class {k}" for k in range(classes)])[target]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = blobs()
+    return {name: make(name).fit(X, y) for name in classifiers.HEADS}
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_head_learns_and_its_probabilities_are_probabilities(name, fitted):
+    X, y = blobs(seed=0)
+    X_new = X + np.float32(0.05)
+    p = fitted[name].predict_proba(X_new)
+    assert p.shape == (90, 3) and np.allclose(p.sum(axis=1), 1) and p.min() >= 0
+    assert fitted[name].score(X_new, y) > 0.85
+    assert fitted[name].classes_.tolist() == ["class 0", "class 1", "class 2"]
+
+
+def test_the_dummy_says_the_most_frequent_class():
+    X, y = blobs()
+    head = make("dummy").fit(X[:-1], y[:-1])
+    assert set(head.predict(X)) == {"class 0"}
+    assert head.predict_proba(X[:1])[0] == pytest.approx([30 / 89, 30 / 89, 29 / 89])
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_head_keeps_its_numbers_through_a_file(name, fitted, tmp_path):
+    X, _ = blobs(seed=1)
+    again = saving.loads(saving.dumps(fitted[name]), tmp_path / "head.npz")
+    assert np.array_equal(again.predict_proba(X), fitted[name].predict_proba(X))
+    assert again.get_params() == fitted[name].get_params()
+    assert again.chosen_ == fitted[name].chosen_
+
+
+def test_two_fits_give_the_same_bits_whatever_the_number_of_threads(tmp_path):
+    code = """
+import sys; sys.path.insert(0, sys.argv[1])
+import hashlib, numpy as np
+from test_classifiers import blobs, make, TRAINABLE
+X, y = blobs(n=400, d=300)
+for name in TRAINABLE:
+    print(name, hashlib.sha256(make(name).fit(X, y).predict_proba(X).tobytes()).hexdigest())
+"""
+    seen = set()
+    for threads in ("1", "2"):
+        variables = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        env = {**os.environ, **dict.fromkeys(variables, threads)}
+        command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+        seen.add(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+    assert len(seen) == 1
+    assert len(seen.pop().splitlines()) == len(TRAINABLE)
+
+
+@pytest.mark.parametrize("name", ["logistic", "linear-svm", "svm", "knn"])
+def test_the_strength_is_the_one_with_the_lowest_held_out_loss(name, fitted):
+    search = fitted[name].search_
+    assert len(search) >= 3
+    best = min(search, key=lambda row: row["log_loss"])
+    assert {key: best[key] for key in fitted[name].chosen_} == fitted[name].chosen_
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("logistic", {"C": 0.5}), ("svm", {"C": 2.0}), ("knn", {"n_neighbors": 4})]
+)
+def test_a_given_strength_is_used(name, option):
+    X, y = blobs()
+    head = make(name, **option).fit(X, y)
+    assert head.chosen_ == option
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_head_can_be_fitted_on_two_photographs_of_each_class(name):
+    X, y = blobs(n=6, noise=0.1)
+    head = make(name).fit(X, y)
+    assert head.score(X, y) == 1.0
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_class_with_a_single_photograph_is_still_a_class(name):
+    X, y = blobs(n=60, classes=2)
+    X, y = np.concatenate([X, 3 - X[:1]]), np.append(y, "rare")
+    head = make(name).fit(X, y)
+    assert "rare" in head.classes_
+    assert np.isfinite(head.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("name", ["logistic", "linear-svm", "svm", "dense", "knn", "dummy"])
+def test_balanced_lets_a_rare_class_count_as_much(name):
+    random = np.random.default_rng(0)
+    target = np.array([0] * 180 + [1] * 20)
+    X = np.abs(random.standard_normal((200, 8)) + 0.7 * target[:, None] * np.array([1, -1] * 4)).astype(
+        np.float32
+    )
+    y = np.array(["many", "few"])[target]
+    plain, balanced = make(name).fit(X, y), make(name, balanced=True).fit(X, y)
+    few = balanced.classes_.tolist().index("few")
+    assert balanced.predict_proba(X)[:, few].mean() > plain.predict_proba(X)[:, few].mean() + 0.1
+
+
+def test_views_of_one_photograph_are_held_out_together():
+    X, y = blobs(n=60)
+    head = make("knn")
+    groups = np.tile(np.arange(60), 3)
+    fold = head._folds(np.tile(np.arange(60) % 3, 3), groups)
+    assert all(len(set(fold[groups == group])) == 1 for group in range(60))
+    # The twin of a photograph in another fold would make one neighbour the best choice.
+    noise = np.random.default_rng(1).permutation(y)
+    tripled = make("knn").fit(np.tile(X, (3, 1)), np.tile(noise, 3), groups)
+    assert tripled.chosen_["n_neighbors"] > 3
+
+
+def test_refitting_keeps_what_was_chosen():
+    X, y = blobs(n=120)
+    head = make("logistic").fit(X[:60], y[:60])
+    chosen, calibration = head.chosen_, head.calibration_.copy()
+    before = head.coef_.copy()
+    head.refit(X, y)
+    assert head.chosen_ == chosen and np.array_equal(head.calibration_, calibration)
+    assert not np.array_equal(head.coef_, before)
+
+
+def test_softmax_regression_finds_the_minimum_that_scikit_learn_finds():
+    from sklearn.linear_model import LogisticRegression
+
+    from embed.classifiers.base import prepare
+
+    X, y = blobs(n=200, d=30, noise=1.0)
+    ours = classifiers.make("logistic", C=3.0).fit(X, y)
+    theirs = LogisticRegression(C=3.0, max_iter=1000, tol=1e-8).fit(prepare(X, ours.power), y)
+    raw = prepare(X, ours.power) @ ours.coef_.T + ours.intercept_
+    reference = theirs.decision_function(prepare(X, ours.power))
+    raw, reference = raw - raw.mean(axis=1, keepdims=True), reference - reference.mean(axis=1, keepdims=True)
+    assert np.abs(raw - reference).max() < 0.02 * np.abs(reference).max()
+
+
+def test_fewer_photographs_than_features_give_the_same_minimum():
+    from sklearn.linear_model import LogisticRegression
+
+    from embed.classifiers.base import prepare
+
+    X, y = blobs(n=40, d=200)
+    ours = classifiers.make("logistic", C=3.0).fit(X, y)
+    theirs = LogisticRegression(C=3.0, max_iter=1000, tol=1e-8).fit(prepare(X, ours.power), y)
+    raw = prepare(X, ours.power) @ ours.coef_.T + ours.intercept_
+    reference = theirs.decision_function(prepare(X, ours.power))
+    raw, reference = raw - raw.mean(axis=1, keepdims=True), reference - reference.mean(axis=1, keepdims=True)
+    assert np.abs(raw - reference).max() < 0.02 * np.abs(reference).max()
+
+
+def test_many_photographs_are_seen_through_landmarks(monkeypatch):
+    from embed.classifiers import kernel
+
+    X, y = blobs(n=300)
+    exact = make("svm", C=1.0).fit(X, y)
+    monkeypatch.setattr(kernel, "EXACT_AT_MOST", 100)
+    monkeypatch.setattr(kernel, "LANDMARKS", 120)
+    seen = make("svm", C=1.0).fit(X, y)
+    assert seen.landmarks_.shape == (120, 24)
+    assert np.mean(seen.predict(X) == exact.predict(X)) > 0.95
+
+
+def test_long_vectors_are_sketched(monkeypatch):
+    from embed.classifiers import base
+
+    X, y = blobs(n=60, d=2000, noise=0.3)
+    monkeypatch.setattr(base, "MOST_DIMENSIONS", 256)
+    head = make("logistic").fit(X, y)
+    assert head.coef_.shape == (3, 256) and head.score(X, y) > 0.9
+    products = base.prepare(X, 1.0) @ base.prepare(X, 1.0).T
+    monkeypatch.undo()
+    assert np.abs(products - base.prepare(X, 1.0) @ base.prepare(X, 1.0).T).max() < 0.35
+
+
+def test_probabilities_are_calibrated():
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 1200)
+    X = np.abs(random.standard_normal((1200, 16)) + 1.2 * target[:, None] * np.array([1, 0] * 8)).astype(np.float32)
+    for name in ("svm", "linear-svm", "logistic"):
+        head = make(name).fit(X[:600], target[:600])
+        p = head.predict_proba(X[600:])[:, 1]
+        sure = p > 0.7
+        assert abs(p[sure].mean() - target[600:][sure].mean()) < 0.08, name
+
+
+def test_the_dense_head_keeps_its_best_epoch_and_a_learning_curve():
+    X, y = blobs(n=240, noise=1.2)
+    head = classifiers.make(
+        "dense", hidden=(32,), epochs=60, patience=4, learning_rate=0.02, batch_size=32
+    ).fit(X, y)
+    assert head.history_.shape[1] == 4 and len(head.history_) < 60
+    assert head.best_epoch_ == np.argmin(head.history_[:, 2])
+    assert len(head.history_) == head.best_epoch_ + 5
+    assert head.history_[-1, 0] < head.history_[0, 0]
+
+
+def test_the_dense_head_stops_by_the_validation_part_it_is_given():
+    X, y = blobs(n=120)
+    head = make("dense").fit(X[:90], y[:90], validation=(X[90:], y[90:]))
+    probabilities = head.predict_proba(X[90:])
+    raw = head._forward(head._prepare(X[90:]))
+    assert probabilities.shape == raw.shape
+    of_true = np.take_along_axis(raw, np.searchsorted(head.classes_, y[90:])[:, None], axis=1)[:, 0]
+    loss = np.mean(np.log(np.exp(raw).sum(axis=1)) - of_true)
+    assert loss == pytest.approx(head.history_[head.best_epoch_, 2], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_norm": True}, {"l2": 0.01}, {"batch_norm": True, "l2": 0.01}]
+)
+def test_the_gradients_of_the_dense_head_are_those_of_its_loss(options):
+    X, y = blobs(n=16, d=6)
+    head = classifiers.make("dense", hidden=(5, 4), dropout=0.0, epochs=2, **options).fit(X, y)
+    target, weight = np.searchsorted(head.classes_, y), np.linspace(0.5, 1.5, 16)
+    for array in (*head.weights_, *head.biases_, *head.norms_):
+        array += np.float32(0.1)
+    random = np.random.RandomState(0)
+    arrays = [*head.weights_, *head.biases_, *head.norms_]
+
+    def loss():
+        inputs = X.astype(np.float64)
+        for layer in range(2):
+            inputs = inputs @ head.weights_[layer] + head.biases_[layer]
+            if head.batch_norm:
+                scale, shift = head.norms_[layer][:2]
+                inputs = (inputs - inputs.mean(axis=0)) / np.sqrt(inputs.var(axis=0) + 1e-3) * scale + shift
+            inputs = np.maximum(inputs, 0)
+        scores = inputs @ head.weights_[2] + head.biases_[2]
+        losses = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(16), target]
+        return np.mean(weight * losses) + head.l2 * sum(
+            float((w.astype(float) ** 2).sum()) for w in head.weights_
+        )
+
+    _, _, gradients = head._gradients(X, target, weight, random)
+    for array, gradient in zip(arrays, gradients, strict=True):
+        for index in [tuple(i) for i in np.argwhere(np.abs(gradient) > 1e-3)[:6]]:
+            kept, at, seen = array[index], [], []
+            for step in (1e-3, -1e-3):
+                array[index] = kept + np.float32(step)
+                at.append(float(array[index]))
+                seen.append(loss())
+            array[index] = kept
+            slope = (seen[0] - seen[1]) / (at[0] - at[1])
+            assert slope == pytest.approx(float(gradient[index]), rel=0.02, abs=2e-4)
+
+
+def test_dropout_silences_units_in_training_only():
+    X, y = blobs(n=60)
+    head = classifiers.make("dense", hidden=(16,), dropout=0.5, epochs=3).fit(X, y)
+    assert np.array_equal(head.predict_proba(X), head.predict_proba(X))
+    target, weight = np.searchsorted(head.classes_, y), np.ones(60)
+    losses = {head._gradients(X, target, weight, np.random.RandomState(seed))[0] for seed in (0, 1)}
+    assert len(losses) == 2
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_heads_are_scikit_learn_estimators(name):
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    X, y = blobs(n=60)
+    head = make(name)
+    assert clone(head).get_params() == head.get_params()
+    assert cross_val_score(make_pipeline(head), X, y, cv=2).mean() > 0.6
+
+
+CHECKS = (
+    "check_estimators_dtypes",
+    "check_fit_score_takes_y",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_dict_unchanged",
+    "check_dont_overwrite_attributes",
+    "check_fit_idempotent",
+    "check_n_features_in",
+    "check_classifier_data_not_an_array",
+    "check_classifiers_one_label",
+    "check_classifiers_classes",
+    "check_supervised_y_2d",
+    "check_parameters_default_constructible",
+    "check_estimators_unfitted",
+    "check_no_attributes_set_in_init",
+    "check_readonly_memmap_input",
+)  # of scikit-learn's own, those that fit in seconds and ask nothing of the accuracy on two made-up dimensions
+
+
+@pytest.mark.parametrize("name", ["logistic", "dense", "svm", "knn"])
+@pytest.mark.filterwarnings("ignore")
+def test_heads_pass_the_checks_of_scikit_learn(name):
+    from sklearn.utils.estimator_checks import check_estimator
+
+    ran = [
+        result
+        for result in check_estimator(make(name), on_fail=None, on_skip=None)
+        if result["check_name"] in CHECKS and result["status"] == "failed"
+    ]
+    assert [(result["check_name"], str(result["exception"])[:200]) for result in ran] == []
+
+
+def test_an_unknown_head_or_option_is_wrong_usage():
+    with pytest.raises(UsageError, match="no classifier 'forest'; use logistic"):
+        classifiers.make("forest")
+    with pytest.raises(UsageError, match="cannot take depth"):
+        classifiers.make("logistic", depth=3)
+
+
+class Malice:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (Path(self.marker),))
+
+
+def test_a_file_from_a_stranger_runs_no_code(tmp_path, fitted):
+    marker = tmp_path / "it ran"
+    with np.load(io.BytesIO(saving.dumps(fitted["logistic"])), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    hostile = np.empty(1, dtype=object)
+    hostile[0] = Malice(str(marker))
+    for name in ("coef_", "document"):
+        stream = io.BytesIO()
+        np.savez(stream, **{**arrays, name: hostile})
+        with pytest.raises(ModelError, match="damaged or no model"):
+            saving.loads(stream.getvalue(), tmp_path / "head.npz")
+    assert not marker.exists()
+    stream = io.BytesIO()
+    np.savez(stream, **{**arrays, "predict_proba": hostile})  # what no head has is never looked at
+    saving.loads(stream.getvalue(), tmp_path / "head.npz")
+    assert not marker.exists()
+    document = json.loads(str(arrays["document"]))
+    document["head"] = "os.system"
+    stream = io.BytesIO()
+    np.savez(stream, **{**arrays, "document": np.array(json.dumps(document))})
+    with pytest.raises(ModelError):
+        saving.loads(stream.getvalue(), tmp_path / "head.npz")
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04 half of one"])
+def test_a_damaged_file_is_told(tmp_path, data):
+    with pytest.raises(ModelError, match="damaged"):
+        saving.loads(data, tmp_path / "head.npz")
