@@ -205,7 +205,9 @@ def test_long_vectors_are_sketched(monkeypatch):
 def test_probabilities_are_calibrated():
     random = np.random.default_rng(0)
     target = random.integers(0, 2, 1200)
-    X = np.abs(random.standard_normal((1200, 16)) + 1.2 * target[:, None] * np.array([1, 0] * 8)).astype(np.float32)
+    X = np.abs(random.standard_normal((1200, 16)) + 1.2 * target[:, None] * np.array([1, 0] * 8)).astype(
+        np.float32
+    )
     for name in ("svm", "linear-svm", "logistic"):
         head = make(name).fit(X[:600], target[:600])
         p = head.predict_proba(X[600:])[:, 1]

@@ -118,8 +118,8 @@ def folds(labels: np.ndarray, keys: np.ndarray, k: int, seed: int) -> np.ndarray
     Groups are dealt out one after another, largest class first, each to the fold that holds the fewest of its class.
     """
     _, target = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-    names, group_of, first, sizes = np.unique(
-        keys, return_inverse=True, return_index=True, return_counts=True
+    names, first, group_of, sizes = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
     )
     if len(names) < k:
         raise LabelError(
