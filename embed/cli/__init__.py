@@ -15,6 +15,7 @@ from embed.cli import (  # each module registers its commands
     fit,
     info,
     predict,
+    report,
     search,
     verify,
 )

@@ -98,7 +98,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     else:
         head, scored, tuned = _hold_out(bench, split, threshold)
     evaluation = scored[split.evaluated_on]
-    near = _near_duplicates(features, split)
+    near = splits.near_duplicates_across(features.rows, split)
     notes = _notes(labelled, split, groups, near, evaluation, features)
     seconds = time.perf_counter() - started
     document = {
@@ -200,23 +200,6 @@ def _checked_threshold(threshold: float | str | None, labelled: Labels, split: S
     if not 0 < value < 1:
         raise UsageError(f"--threshold must lie between 0 and 1, not at {value:g}")
     return value
-
-
-def _near_duplicates(features: FeatureCache, split: Split) -> NearDuplicates:
-    if split.fold is None:
-        trained = split.train
-        if len(split.test):
-            trained = np.concatenate([split.train, split.validation])
-        return splits.near_duplicates(features.rows, trained, split.scored)
-    found = [
-        splits.near_duplicates(features.rows, split.train[split.fold != k], split.train[split.fold == k])
-        for k in range(int(split.fold.max()) + 1)
-    ]
-    return NearDuplicates(
-        sorted((pair for one in found for pair in one.pairs), key=lambda pair: (-pair[2], pair[0])),
-        sum(one.checked for one in found),
-        sum(one.scored for one in found),
-    )
 
 
 def _notes(

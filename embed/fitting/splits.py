@@ -233,6 +233,24 @@ def near_duplicates(
     return NearDuplicates(pairs, len(checked), len(scored))
 
 
+def near_duplicates_across(rows: Callable[[np.ndarray], np.ndarray], split: Split) -> NearDuplicates:
+    """Find the scored photographs of a split, or of every fold, that nearly equal one that is then trained on."""
+    if split.fold is None:
+        trained = split.train
+        if len(split.test):
+            trained = np.concatenate([split.train, split.validation])
+        return near_duplicates(rows, trained, split.scored)
+    found = [
+        near_duplicates(rows, split.train[split.fold != k], split.train[split.fold == k])
+        for k in range(int(split.fold.max()) + 1)
+    ]
+    return NearDuplicates(
+        sorted((pair for one in found for pair in one.pairs), key=lambda pair: (-pair[2], pair[0])),
+        sum(one.checked for one in found),
+        sum(one.scored for one in found),
+    )
+
+
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Return the rows of X scaled to length 1, float32; a row of zeros stays."""
     X = np.asarray(X, dtype=np.float32)

@@ -57,16 +57,30 @@ def picture(file: Path) -> str:
         return f"<span>{text(error)}</span>"
 
 
-def _card(card: Card, image: str) -> str:
-    frame = "card lead" if card.lead else "card"
+def card(
+    image: str,
+    path: str,
+    *,
+    name: str = "",
+    figure: str = "",
+    note: str = "",
+    lead: bool = False,
+    tone: str = "",
+) -> str:
+    """Return one card; `image` is HTML, the rest is plain text; `tone` is "good", "bad" or neither, for the name."""
+    frame = "card lead" if lead else "card"
     first = ""
-    if card.name or card.figure:
+    if name or figure:
         first = (
-            f'<div class="first"><span class="name">{text(card.name)}</span>'
-            f'<span class="figure">{text(card.figure)}</span></div>'
+            f'<div class="first"><span class="name {tone}">{text(name)}</span>'
+            f'<span class="figure">{text(figure)}</span></div>'
         )
-    note = f"<div>{text(card.note)}</div>" if card.note else ""
+    below = f"<div>{text(note)}</div>" if note else ""
     return (
         f'<li class="{frame}"><div class="picture">{image}</div>'
-        f'<div class="words">{first}{note}<div class="path">{text(card.path)}</div></div></li>'
+        f'<div class="words">{first}{below}<div class="path">{text(path)}</div></div></li>'
     )
+
+
+def _card(one: Card, image: str) -> str:
+    return card(image, one.path, name=one.name, figure=one.figure, note=one.note, lead=one.lead)

@@ -38,7 +38,9 @@ def json_block(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{text(name)}">{document}</script>'
 
 
-def render(title: str, body: str, *, summary: str = "", scripts: Sequence[str] = ()) -> str:
+def render(
+    title: str, body: str, *, summary: str = "", scripts: Sequence[str] = (), styles: Sequence[str] = ()
+) -> str:
     """Return a whole page.
 
     Args:
@@ -46,10 +48,11 @@ def render(title: str, body: str, *, summary: str = "", scripts: Sequence[str] =
         body: HTML whose every piece from outside went through `text`.
         summary: plain text below the heading.
         scripts: JavaScript to run at the end of the page.
+        styles: CSS of the page's own, after that of all pages.
     """
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
-    style = files(__package__).joinpath("page.css").read_text("utf-8")
+    style = "\n".join([files(__package__).joinpath("page.css").read_text("utf-8"), *styles])
     lead = f"<p>{text(summary)}</p>" if summary else ""
     tail = "".join(f"<script>{script}</script>" for script in scripts)
     return f"""<!doctype html>

@@ -1,0 +1,131 @@
+"""``embed report`` and ``embed explain``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Model to use; by default the one fitted last.", show_default=False),
+]
+
+
+@app.command()
+def report(
+    model: ModelOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="HTML file; by default report.html in the feature set.", show_default=False),
+    ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Where labels come from while no model has been fitted: folder, regex:… or csv:FILE."
+        ),
+    ] = "folder",
+    maps: Annotated[
+        bool, typer.Option("--maps/--no-maps", help="Class-activation maps over the top losses.")
+    ] = True,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    features: common.FeaturesOption = None,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Write a report on the fitted model as one HTML file: numbers, curves, and the photographs behind them.
+
+    The file needs no network and opens anywhere; thumbnails are inside it.
+
+    \b
+    embed report --open
+    embed report --model svm --out svm.html
+    """
+    from embed.report.material import gather
+    from embed.report.model_page import model_page
+    from embed.report.page import show as open_page
+    from embed.report.page import write
+
+    feature_set = common.open_features(cache, features)
+    material = gather(feature_set, model, labels, maps=maps)
+    file = out or feature_set.folder / "report.html"
+    write(file, model_page(material))
+    if material.no_maps:
+        common.say(f"No class-activation maps: {material.no_maps}")
+    if as_json:
+        name = material.model.name if material.model else None
+        common.print_json({"report": str(file), "features": feature_set.name, "model": name})
+    else:
+        print(file)
+    if show:
+        open_page(file)
+
+
+@app.command()
+def explain(
+    images: Annotated[
+        list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+    ],
+    label: Annotated[
+        str | None,
+        typer.Option("--class", help="Class to explain; by default the one said.", show_default=False),
+    ] = None,
+    model: ModelOption = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the pictures; or a .png file, for one photograph.")
+    ] = Path(),
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights file of the backbone, if it is your own.", show_default=False),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    features: common.FeaturesOption = None,
+    as_json: common.JsonOption = False,
+) -> int:
+    """Show which parts of a photograph speak for a class and which against it, as a picture.
+
+    Exact for linear heads (logistic, linear-svm), whose score is a sum over the parts; Grad-CAM for others. A photograph
+    that cannot be read is named on stderr and the others go on; the exit code is 1 where none could.
+
+    \b
+    embed explain photo.jpg
+    embed explain photo.jpg --class bees --out why.png
+    """
+    from embed import fitting
+    from embed.explain import Explainer
+    from embed.extract import RunOptions
+    from embed.report.overlay import write_pictures
+    from embed.search import query_files
+
+    feature_set = common.open_features(cache, features)
+    fitted = fitting.load(feature_set, model)
+    explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
+    explained = explainer.explain((file, [label]) for file in query_files(images))
+    done, failed = [], 0
+    for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
+        if picture is None:
+            failed += 1
+            common.say(f"embed: {common.printable(str(one.file))}: {one.problem}")
+            continue
+        done.append((one, picture))
+        if not one.maps[0].cells.any():
+            common.say(
+                f"No part of {common.printable(str(one.file))} changes the score of {one.maps[0].label}."
+            )
+    if as_json:
+        common.print_json(
+            [{"path": str(one.file), **one.maps[0].to_json(), "picture": str(file)} for one, file in done]
+        )
+    else:
+        rows = [
+            (one.file, one.maps[0].label, one.maps[0].probability, one.maps[0].method, file)
+            for one, file in done
+        ]
+        common.print_table(("path", "class", "probability", "method", "picture"), rows)
+    if failed and not done:
+        return common.EXIT_ERROR
+    return common.EXIT_SOME_FAILED if failed and strict else 0

@@ -1,0 +1,282 @@
+"""Class-activation maps: worked out by hand, exact where they say so, and made by the real backbone."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+from embed import classifiers, demo
+from embed.backbones import Network
+from embed.cache import open_features
+from embed.errors import UsageError, WeightsError
+from embed.explain import Explainer, class_map, shares
+from embed.extract import FeatureOptions, extract_features
+from embed.fitting import FitOptions, fit
+from embed.report import overlay
+
+POOLINGS = ("avg", "max", "flatten")
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def pool(activations, pooling):
+    if pooling == "flatten":
+        return activations.reshape(-1)
+    return activations.mean(axis=(0, 1)) if pooling == "avg" else activations.max(axis=(0, 1))
+
+
+def fitted(name, random, d=12, classes="abc", **options):
+    y = np.array(list(classes) * 12)
+    X = np.abs(random.normal(size=(len(y), d))) + (y[:, None] == np.array(list(classes))[:, None].T).repeat(
+        d // len(classes), axis=1
+    )
+    return classifiers.make(name, **options).fit(X.astype(np.float32), y)
+
+
+def logit(head, x, column):
+    """The calibrated score of a class, computed as the head does."""
+    raised = np.sign(x) * np.abs(x) ** head.power
+    scores = raised / np.linalg.norm(raised) @ head.coef_[column] + head.intercept_[column]
+    return head.calibration_[0] * scores + head.calibration_[1 + column]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_shares_of_the_cells_add_up_to_the_features(pooling, random):
+    activations = random.normal(size=(3, 4, 5)).astype(np.float32)
+    parts = shares(activations, pooling)
+    assert parts.shape == (12, 60 if pooling == "flatten" else 5)
+    np.testing.assert_allclose(parts.sum(axis=0), pool(activations, pooling), rtol=1e-5, atol=1e-6)
+
+
+def test_a_pooling_that_is_not_known_is_refused(random):
+    with pytest.raises(UsageError, match="'median'"):
+        shares(random.normal(size=(2, 2, 3)), "median")
+
+
+def test_a_map_worked_out_by_hand():
+    """Two channels, a 1 × 2 map, the plain case: power 1, no calibration; features (2, 1), of length √5."""
+    head = classifiers.make("logistic", power=1.0).fit(
+        np.eye(2, dtype=np.float32).repeat(6, axis=0), list("aaaaaabbbbbb")
+    )
+    head.coef_ = np.array([[1.0, -1.0], [-3.0, 5.0]], np.float32)
+    head.intercept_ = np.array([0.0, 0.5], np.float32)
+    head.calibration_ = np.array([2.0, 0.0, 0.25])
+    activations = np.array([[[4.0, 0.0], [0.0, 2.0]]], np.float32)
+    found = class_map(head, activations, "avg", label="b")
+    # a cell's share is half of its activations; the score is 2 (-3 · 2 + 5 · 1) / √5 + 2 · 0.5 + 0.25
+    np.testing.assert_allclose(found.cells, [[2 * -3 * 2 / 5**0.5, 2 * 5 * 1 / 5**0.5]], rtol=1e-6)
+    assert found.exact and found.bias == pytest.approx(1.25)
+    score_a, score_b = 2 * (2 - 1) / 5**0.5, 2 * (-6 + 5) / 5**0.5 + 1.25
+    assert found.probability == pytest.approx(np.exp(score_b) / (np.exp(score_a) + np.exp(score_b)), rel=1e-5)
+    assert (found.label, found.predicted) == ("b", "a" if score_a > score_b else "b")
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("power", [1.0, 0.5])
+@pytest.mark.parametrize("name", ["logistic", "linear-svm"])
+def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, power, pooling, random):
+    activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
+    activations[:, :, 7] = 0  # a channel that nothing excites has no share, and no division by zero
+    x = pool(activations, pooling)
+    head = fitted(name, random, d=len(x), power=power)
+    for column, label in enumerate("abc"):
+        found = class_map(head, activations, pooling, label=label)
+        assert found.exact and found.method == "class-activation map (exact)"
+        assert found.cells.shape == (3, 3)
+        assert found.cells.sum() + found.bias == pytest.approx(logit(head, x, column), rel=1e-4, abs=1e-4)
+
+
+class Quadratic:
+    """Log-odds of class 1 are ½ Σ x², so that the slope along v is x · v."""
+
+    classes_ = np.array(["0", "1"])
+
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(-0.5 * np.sum(np.square(X, dtype=np.float64), axis=1)))
+        return np.stack([1 - p, p], axis=1)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_curved_head_gets_the_slope_of_its_log_odds_along_every_share(pooling, random):
+    activations = random.normal(size=(2, 3, 4)).astype(np.float32)
+    found = class_map(Quadratic(), activations, pooling, label="1")
+    x = pool(activations, pooling)
+    np.testing.assert_allclose(found.cells.ravel(), shares(activations, pooling) @ x, rtol=1e-3, atol=1e-4)
+    assert not found.exact and found.method == "Grad-CAM"
+    against = class_map(Quadratic(), activations, pooling, label="0")
+    np.testing.assert_allclose(against.cells, -found.cells, atol=1e-4)
+
+
+def test_the_slopes_of_average_pooling_are_grad_cam(random):
+    """Grad-CAM weighs each channel by the mean over the cells of the gradient of the score with respect to it."""
+    activations = random.normal(size=(4, 4, 6)).astype(np.float32)
+    features = activations.mean(axis=(0, 1))
+    weights = features / 16  # gradient of ½ Σ x² with respect to a cell, the same for all
+    found = class_map(Quadratic(), activations, "avg", label="1")
+    np.testing.assert_allclose(found.cells, activations @ weights, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["dense", "svm", "knn"])
+def test_heads_that_are_not_linear_say_so_and_find_the_cell_that_matters(name, random):
+    X = np.abs(random.normal(size=(60, 6))).astype(np.float32) * 0.3
+    y = np.array(["left", "right"] * 30)
+    X[::2, 0] += 1
+    X[1::2, 1] += 1
+    head = classifiers.make(name).fit(X, y)
+    activations = np.full((1, 2, 6), 0.15, np.float32)
+    activations[0, 0, 0] += 1.1  # the first cell shows what makes "left"
+    activations[0, 1, 1] += 0.9
+    found = class_map(head, activations, "avg", label="left")
+    assert not found.exact
+    assert found.cells[0, 0] > 0 > found.cells[0, 1]
+
+
+def test_a_map_that_is_not_what_the_head_was_given_is_no_exact_one(random):
+    """ConvNeXt normalises after pooling: the pooled map is then not the features."""
+    activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
+    head = fitted("logistic", random)
+    given = pool(activations, "avg")
+    assert class_map(head, activations, "avg", features=given * 1.001).exact
+    shifted = class_map(head, activations, "avg", features=given + 1)
+    assert not shifted.exact
+    assert shifted.probability == pytest.approx(head.predict_proba((given + 1)[None]).max())
+
+
+def test_estimators_of_others_are_explained_too(random):
+    X, y = np.abs(random.normal(size=(30, 6))), np.arange(30) % 3
+    found = class_map(LogisticRegression().fit(X, y), random.random((2, 2, 6)), "avg", label="2")
+    assert (found.label, found.exact) == ("2", False)
+
+
+def test_a_class_that_the_head_does_not_know_is_refused_with_those_that_it_knows(random):
+    with pytest.raises(UsageError, match=r"'zebra'.*a, b, c"):
+        class_map(fitted("logistic", random), np.ones((2, 2, 12)), "avg", label="zebra")
+
+
+# ---- the picture
+
+
+def test_heat_lies_where_the_network_looked():
+    cells = np.zeros((4, 4))
+    cells[0, 0], cells[3, 3] = 2.0, -1.0
+    stretched = np.asarray(overlay.heat_image(cells, 80, 40))
+    assert stretched.shape == (40, 80, 4)
+    assert tuple(stretched[0, 0, :3]) == overlay.FOR and stretched[0, 0, 3] > 150
+    assert tuple(stretched[39, 79, :3]) == overlay.AGAINST and 0 < stretched[39, 79, 3] < 120
+    assert stretched[20, 40, 3] == 0
+    cropped = np.asarray(overlay.heat_image(cells, 80, 40, "crop"))
+    assert cropped[0, 20, 3] > 150 and not cropped[:, :20, 3].any() and not cropped[:, 60:, 3].any()
+    padded = np.asarray(overlay.heat_image(np.ones((4, 4)), 80, 40, "pad"))
+    assert padded.shape == (40, 80, 4) and (padded[..., 3] > 150).all()
+    top = np.asarray(overlay.heat_image(cells, 80, 40, "pad"))
+    assert top[..., 3].max() < 150, "the strongest cell is in the padding, above the photograph"
+
+
+def test_a_map_without_evidence_is_clear():
+    assert not np.asarray(overlay.heat_image(np.zeros((3, 3)), 30, 30))[..., 3].any()
+
+
+# ---- with the real backbone
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A drawn data set with features of `tiny` and two heads, the linear one fitted last."""
+    folder = tmp_path_factory.mktemp("drawn")
+    demo.draw(folder / "pictures", train=8, test=3)
+    extract_features(folder / "pictures", folder / "cache", FeatureOptions(network=Network("tiny")))
+    features = open_features(folder / "cache")
+    for name in ("dense", "logistic"):
+        fit(features, FitOptions(classifier=name))
+    return folder
+
+
+def test_the_map_of_the_real_backbone_pools_to_the_cached_features(drawn):
+    features = open_features(drawn / "cache")
+    head = fitted_head(features)
+    files = [features.root / path for path in features.paths[:20]]
+    for row, one in enumerate(Explainer(features, head).explain((file, [None]) for file in files)):
+        (found,) = one.maps
+        x = features.rows([row])
+        probabilities = head.predict_proba(x)[0]
+        assert found.exact and found.cells.shape == (7, 7)
+        assert found.label == found.predicted == head.classes_[probabilities.argmax()]
+        assert found.probability == pytest.approx(probabilities.max())
+        expected = logit(head, x[0].astype(np.float64), int(probabilities.argmax()))
+        assert found.cells.sum() + found.bias == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def fitted_head(features, name="logistic"):
+    from embed.fitting import load
+
+    return load(features, name).head
+
+
+def test_unreadable_photographs_say_why_and_the_others_go_on(drawn, tmp_path):
+    features = open_features(drawn / "cache")
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    good = features.root / features.paths[0]
+    wanted = [(bad, [None]), (good, ["fish", "star"]), (tmp_path / "gone.jpg", [None])]
+    wanted[1] = (good, list(fitted_head(features).classes_[:2]))
+    first, second, third = Explainer(features, fitted_head(features)).explain(wanted)
+    assert first.problem and third.problem and not first.maps and not third.maps
+    assert [found.label for found in second.maps] == wanted[1][1]
+
+
+def test_other_weights_than_those_of_the_features_are_refused(drawn, keras_home):
+    features = open_features(drawn / "cache")
+    (file,) = (keras_home / "models").glob("*.h5")
+    explainer = Explainer(features, fitted_head(features), weights=file)
+    with pytest.raises(WeightsError, match="does not hold the weights"):
+        next(explainer.explain([(features.root / features.paths[0], [None])]))
+
+
+def test_the_command_writes_pictures_and_prints_where(drawn, run_embed, tmp_path):
+    names = ["fish-000.jpg", "fish-001.jpg"]
+    photographs = [drawn / "pictures/test/fish" / name for name in names]
+    at = ("--cache", drawn / "cache")
+    printed = run_embed("explain", *photographs, *at, "--out", "why", check=True).stdout.splitlines()
+    assert [line.split("\t")[-1] for line in printed[1:]] == [
+        f"why/{name[:-4]}.explained.png" for name in names
+    ]
+    for name in names:
+        with Image.open(tmp_path / f"why/{name[:-4]}.explained.png") as picture:
+            assert picture.format == "PNG" and picture.width > picture.height
+    (document,) = json.loads(
+        run_embed(
+            "explain", photographs[0], *at, "--class", "fish", "--out", "a.png", "--json", check=True
+        ).stdout
+    )
+    assert document["class"] == "fish" and document["exact"] and document["picture"] == "a.png"
+    assert np.array(document["cells"]).shape == (7, 7) and (tmp_path / "a.png").is_file()
+    (curved,) = json.loads(
+        run_embed("explain", photographs[0], *at, "--model", "dense", "--json", check=True).stdout
+    )
+    assert curved["method"] == "Grad-CAM" and np.abs(curved["cells"]).max() > 0
+
+
+def test_photographs_of_one_name_get_pictures_of_their_own(drawn, run_embed, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.jpg").write_bytes((drawn / "pictures/test/fish/fish-000.jpg").read_bytes())
+    run_embed("explain", "a", "b", "--cache", drawn / "cache", check=True)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"one.explained.png", "one-2.explained.png"}
+
+
+def test_what_cannot_work_is_one_sentence(drawn, run_embed, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    at = ("--cache", drawn / "cache")
+    photograph = drawn / "pictures/test/fish/fish-000.jpg"
+    bad = run_embed("explain", "bad.jpg", *at)
+    assert bad.returncode == 1 and bad.stderr.startswith("embed: bad.jpg: ") and bad.stderr.count("\n") == 1
+    assert run_embed("explain", "bad.jpg", photograph, "--strict", *at).returncode == 3
+    unknown = run_embed("explain", photograph, "--class", "zebra", *at)
+    assert unknown.returncode == 2 and "fish" in unknown.stderr and unknown.stderr.count("\n") == 1
+    several = run_embed("explain", photograph, photograph, "--out", "one.png", *at)
+    assert several.returncode == 2 and not (tmp_path / "one.png").exists()
