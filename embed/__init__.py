@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embed.cache import Recipe
     from embed.errors import EmbedError
     from embed.evaluation import Evaluation
+    from embed.explain import ClassMap, Explained
     from embed.extract import Progress, Summary
     from embed.features import Features
     from embed.fitting import Fitted, Model
@@ -28,8 +29,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BACKBONES",
+    "ClassMap",
     "EmbedError",
     "Evaluation",
+    "Explained",
     "Features",
     "Fitted",
     "ImageFeatures",
@@ -44,8 +47,10 @@ __all__ = [
 
 _HOMES = {
     "BACKBONES": "embed.backbones",
+    "ClassMap": "embed.explain",
     "EmbedError": "embed.errors",
     "Evaluation": "embed.evaluation",
+    "Explained": "embed.explain",
     "Features": "embed.features",
     "Fitted": "embed.fitting",
     "ImageFeatures": "embed.transformer",

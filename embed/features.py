@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from embed.evaluation import Evaluation
+    from embed.explain import Explained
     from embed.fitting import Fitted, Model
 
 File = str | os.PathLike[str]
@@ -255,6 +256,52 @@ class Features(Photographs):
                 for rank, answer in enumerate(found.answers, 1)
             ]
         return pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"])
+
+    def explain(
+        self,
+        files: File | Iterable[File],
+        label: str | None = None,
+        *,
+        model: str | None = None,
+        device: str = "auto",
+    ) -> "list[Explained]":
+        """Return which parts of photographs speak for a class, and which against it.
+
+        Parameters
+        ----------
+        files : path or iterable of paths
+            Photographs.
+        label : str, optional
+            The class; by default the most probable one of each photograph.
+        model : str, optional
+            Name of the model; by default the one fitted last.
+        device : {"auto", "cpu", "gpu"}
+
+        Returns
+        -------
+        list of Explained
+            One for each file, in order: ``maps`` with one `ClassMap`, or the ``problem`` for which there is none.
+
+        Raises
+        ------
+        UsageError
+            The model does not know the class.
+        ModelError
+            There is no such model.
+        WeightsError
+            The weights of the backbone cannot be had.
+
+        Examples
+        --------
+        >>> (explained,) = embed.open("cache").explain("pictures/test/sun/sun-000.jpg", "sun")
+        >>> explained.maps[0].label, explained.maps[0].cells.ndim
+        ('sun', 2)
+        """
+        from embed.explain import Explainer
+        from embed.extract import RunOptions
+
+        explainer = Explainer(self._cache, self.model(model).head, RunOptions(device=device))
+        return list(explainer.explain((file, [label]) for file in _files(files)))
 
 
 def _files(given: File | Iterable[File]) -> list[Path]:
