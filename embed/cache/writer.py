@@ -263,9 +263,11 @@ class FeatureWriter:
         given = np.asarray(values)
         if given.shape != shape:
             raise ValueError(f"{path}: features of shape {given.shape}, expected {shape}")
+        if self._dtype == np.float32:
+            return given.astype(np.float32)
         with np.errstate(over="ignore"):
             stored = given.astype(self._dtype)
-        if not np.isfinite(stored).all() and np.isfinite(given).all():
+        if np.isinf(stored).any() and not np.isinf(given).any():
             raise CacheError(f"{path}: its features do not fit {self._dtype}; store them as float32")
         return stored
 

@@ -1,0 +1,58 @@
+"""failures.csv: opens in a spreadsheet, and gives every name back."""
+
+import csv
+import io
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embed.cache import Failure
+from embed.cache.failures import escape, read, unescape, write
+from embed.errors import CacheFormatError
+
+
+@given(st.binary().map(os.fsdecode))
+def test_any_file_name_comes_back_from_its_cell(name):
+    cell = escape(name)
+    assert unescape(cell) == name
+    assert cell.encode().decode() == cell
+    assert cell.isprintable() or "\u3000" in cell
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@given(st.text())
+def test_any_reason_comes_back_from_a_file(text):
+    row = io.StringIO()
+    csv.writer(row).writerow([escape(text), "x"])
+    assert unescape(next(csv.reader(io.StringIO(row.getvalue(), newline="")))[0]) == text
+
+
+def test_failures_come_back_in_the_order_of_their_paths(tmp_path):
+    names = [
+        "=1+1.jpg",
+        " =2.jpg",
+        "a\nb.jpg",
+        "caf\udce9.jpg",
+        "\\x.jpg",
+        "'quoted', \"twice\".jpg",
+        "\U0001f98b.jpg",
+    ]
+    found = [Failure(name, "is no image", 1, -5) for name in names] + [Failure("z", "vanished")]
+    write(tmp_path, reversed(found))
+    assert read(tmp_path) == sorted(found, key=lambda failure: os.fsencode(failure.path))
+    assert b"\n=" not in (tmp_path / "failures.csv").read_bytes()
+
+
+def test_no_file_means_no_failures(tmp_path):
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n", "path,reason,size,mtime_ns\na,b,c,d\n", "path,reason,size,mtime_ns\na\n"]
+)
+def test_another_file_of_that_name_is_refused(tmp_path, text):
+    (tmp_path / "failures.csv").write_text(text)
+    with pytest.raises(CacheFormatError, match=r"failures\.csv cannot be understood .* delete it"):
+        read(tmp_path)
