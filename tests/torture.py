@@ -132,14 +132,17 @@ def at_random_moments(kind, folder, kills, seed=0):
     if kind == "extract":
         world, run = cache_extract.ExtractWorld(folder), cache_extract.synchronise
     result, chance = Result(), random.Random(seed)
-    generation, seconds = -1, 0.0
-    ended = True
+    generation, whole, ended = -1, 0.0, True
     while result.faults < kills and len(result.violations) < 20:
         if ended:
             generation += 1
-            seconds = time_of(world, run, generation, folder / "trial", kind)
+            whole = time_of(world, run, generation, folder / "trial", kind)
             shutil.rmtree(folder / "trial", ignore_errors=True)
-        process = fork(partial(run, store, world, generation, log.acknowledge))
+        process, seconds = fork(partial(run, store, world, generation, log.acknowledge)), whole
+        if result.faults % 2:
+            # Half of the kills strike while parts are being published, not while the program starts.
+            wait_for(log, len(log.read()) + 1, process)
+            seconds = whole / 2
         moment = time.monotonic() + chance.uniform(0, 1.2 * seconds)
         what = f"run {result.faults} of generation {generation}"
         while time.monotonic() < moment and not has_ended(process):
@@ -168,6 +171,12 @@ def time_of(world, run, generation, folder, kind):
     started = time.monotonic()
     wait(fork(partial(run, STORES[kind](folder), world, generation, lambda rows: None)))
     return time.monotonic() - started
+
+
+def wait_for(log, commits, process):
+    """Wait until so many commits are in the log, or the process has ended."""
+    while len(log.read()) < commits and not has_ended(process):
+        time.sleep(0.002)
 
 
 def has_ended(process):
