@@ -139,10 +139,10 @@ def at_random_moments(kind, folder, kills, seed=0):
             whole = time_of(world, run, generation, folder / "trial", kind)
             shutil.rmtree(folder / "trial", ignore_errors=True)
         process, seconds = fork(partial(run, store, world, generation, log.acknowledge)), whole
-        if result.faults % 2:
+        if chance.random() < 0.5:
             # Half of the kills strike while parts are being published, not while the program starts.
             wait_for(log, len(log.read()) + 1, process)
-            seconds = whole / 2
+            seconds = whole / 10
         moment = time.monotonic() + chance.uniform(0, 1.2 * seconds)
         what = f"run {result.faults} of generation {generation}"
         while time.monotonic() < moment and not has_ended(process):
