@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from embed.backbones import Network, ResolvedNetwork, compiled, export, with_weights
+from embed.backbones.quiet import import_openvino
 from embed.errors import UsageError
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -73,8 +74,7 @@ class OpenVINORuntime:
     batch_size = 32
 
     def __init__(self, network: ResolvedNetwork, model: Path, precision: str = "float32") -> None:
-        import openvino
-
+        openvino = import_openvino()
         self.size = network.size
         self.precision = precision
         core = openvino.Core()

@@ -9,29 +9,32 @@ from embed.backbones import BACKBONES, Network, ResolvedNetwork, build, tiny
 from embed.errors import UsageError, WeightsError
 from embed.runtime import OpenVINORuntime
 
-# One of every family for the ordinary run, and sizes that leave a map of some cells to pool.
+# One of every family for the ordinary run.
 REPRESENTATIVES = {
-    "mobilenetv2": 64,
-    "mobilenet": 64,
-    "mobilenetv3small": 64,
-    "efficientnetb0": 64,
-    "efficientnetv2b0": 64,
-    "convnexttiny": 64,
-    "resnet50": 64,
-    "resnet50v2": 64,
-    "densenet121": 64,
-    "inceptionv3": 128,
-    "inceptionresnetv2": 128,
-    "xception": 96,
-    "nasnetmobile": 64,
-    "vgg16": 64,
-    "vgg19": 64,
+    "convnexttiny",
+    "densenet121",
+    "efficientnetb0",
+    "efficientnetv2b0",
+    "inceptionresnetv2",
+    "inceptionv3",
+    "mobilenet",
+    "mobilenetv2",
+    "mobilenetv3small",
+    "nasnetmobile",
+    "resnet50",
+    "resnet50v2",
+    "vgg16",
+    "vgg19",
+    "xception",
 }
 EVERY_BACKBONE = [
     pytest.param(name, marks=() if name in REPRESENTATIVES else pytest.mark.giant)
     for name in BACKBONES
     if name != "tiny"
 ]
+# Small pictures, for speed, that still leave a map of some cells to pool.
+SIZE = 64
+SIZES = {"inceptionv3": 128, "inceptionresnetv2": 128, "xception": 96}
 TOLERANCE = 1e-4  # relative to the largest feature
 
 
@@ -76,7 +79,7 @@ def network(name, weights_file, label="imagenet", **changes):
         "weights_file": weights_file,
         "layer": backbone.layer,
         "pooling": "avg",
-        "size": REPRESENTATIVES.get(name, backbone.input_size),
+        "size": SIZES.get(name, SIZE),
     }
     return ResolvedNetwork(**{**fields, **changes})
 

@@ -59,11 +59,38 @@ def test_features_do_not_depend_on_neighbours_in_the_batch(runtime, pixels):
     for length in (1, 2, 5):
         for start in range(0, len(pixels), length):
             alone = runtime.run(pixels[start : start + length])
-            np.testing.assert_allclose(alone, together[start : start + length], rtol=1e-5, atol=1e-6)
+            assert np.array_equal(alone, together[start : start + length])
 
 
 def test_the_same_batch_gives_the_same_bits(runtime, pixels):
     assert np.array_equal(runtime.run(pixels), runtime.run(pixels))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_features_do_not_depend_on_the_number_of_threads(threads, runtime, pixels, monkeypatch):
+    import openvino
+
+    compile_model = openvino.Core.compile_model
+
+    def with_threads(core, model, device, settings):
+        return compile_model(core, model, device, {**settings, "INFERENCE_NUM_THREADS": threads})
+
+    monkeypatch.setattr(openvino.Core, "compile_model", with_threads)
+    limited = open_runtime(Network("tiny"), device="cpu")
+
+    assert np.array_equal(limited.run(pixels), runtime.run(pixels))
+
+
+def test_nothing_is_reported_over_the_network():
+    code = (
+        "import sys; from embed.backbones import Network; from embed.runtime import open_runtime\n"
+        "open_runtime(Network('tiny'), device='cpu')\n"
+        "print('openvino' in sys.modules, 'openvino_telemetry.main' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True False\n"
 
 
 def test_result_is_the_callers_own(runtime, pixels):

@@ -16,6 +16,7 @@ import numpy as np
 
 from embed.backbones import tiny
 from embed.backbones.network import ResolvedNetwork
+from embed.backbones.quiet import import_openvino
 from embed.backbones.table import TINY
 from embed.errors import UsageError, WeightsError
 
@@ -60,8 +61,9 @@ def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     Needs Keras on TensorFlow.
     """
     import keras
-    import openvino
     import tensorflow
+
+    openvino = import_openvino()
 
     model = build(network)
     pixels = tensorflow.TensorSpec((None, network.size, network.size, 3), tensorflow.uint8, name="pixels")

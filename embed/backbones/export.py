@@ -11,6 +11,7 @@ import numpy as np
 
 from embed.backbones import child, store, tiny, weights
 from embed.backbones.network import Network, ResolvedNetwork
+from embed.backbones.quiet import import_openvino
 from embed.backbones.table import TINY
 from embed.errors import WeightsError
 
@@ -61,7 +62,7 @@ def _make(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
 
 def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     """`tiny` is built from OpenVINO's own operations, so that it works at once and without TensorFlow."""
-    import openvino
+    openvino = import_openvino()
     from openvino import opset13 as opset
 
     graph = tiny.openvino_model(network.size, network.weights_file or tiny.WEIGHTS)
