@@ -1,16 +1,17 @@
 """How good `tiny` is: a logistic head on frozen features, on two sets of photographs it was not trained on.
 
     python -m training.evaluate    # the table: accuracy of every contender, speed of tiny
-    python -m training.evaluate --only tiny --sizes 96 112 128
+    python -m training.evaluate --only tiny speed --sizes 96 112 128
 
 The head is chosen on the training part alone (five-fold cross-validation over its strength); the test part,
-`test` of clothing and `val` of ants_bees, is looked at once. Writes work/table.csv.
+`test` of clothing and `val` of ants_bees, is looked at once. Rows go to results/table.csv.
 """
 
 import argparse
 import csv
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from training.data import SHARED, WORK
 from training.teacher import compile_teacher
 
 SETS = {"clothing": ("train", "test"), "ants_bees": ("train", "val")}
-STRENGTHS = np.geomspace(0.1, 1000, 9)  # of the logistic head: C in scikit-learn
+STRENGTHS = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0]  # of the logistic head: C in scikit-learn
 FOLDS = 5
+TABLE = Path(__file__).resolve().parent / "results" / "table.csv"
 PAIRS = 7  # alternated timings of the two networks
 BATCH = 32
 
@@ -101,18 +103,18 @@ def untrained_weights() -> Path:
     return path
 
 
-def accuracy(features: Callable, name: str, size: int) -> float:
-    """Accuracy on the test part of a logistic head whose strength was chosen on the training part."""
+def score(features: Callable, name: str, size: int) -> tuple[float, float, float]:
+    """Accuracy on the test part, then what chose the head: its cross-validated accuracy and its strength."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import Normalizer
+    from sklearn.preprocessing import normalize
 
     (X, y), (X_test, y_test) = (photographs(name, part, size) for part in SETS[name])
-    head = make_pipeline(Normalizer(), LogisticRegression(max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    search = GridSearchCV(head, {"logisticregression__C": STRENGTHS}, cv=folds)
-    return float(search.fit(features(X), y).score(features(X_test), y_test))
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": STRENGTHS}, cv=folds)
+    search.fit(normalize(features(X)), y)
+    accuracy = search.score(normalize(features(X_test)), y_test)
+    return float(accuracy), float(search.best_score_), search.best_params_["C"]
 
 
 def speed(size: int) -> None:
@@ -144,34 +146,59 @@ def speed(size: int) -> None:
     print(f"tiny read and compiled in {1000 * loading:.0f} ms")
 
 
+def contenders(sizes: list[int]) -> dict[str, list[tuple[str, Callable, int]]]:
+    """What to measure, by kind: the label of a row, what makes its features, the size of its pictures."""
+    return {
+        "tiny": [(f"tiny, {size} px", partial(tiny_features, size), size) for size in sizes],
+        "mobilenet": [
+            (f"MobileNetV2, {size} px", partial(mobilenet_features, size), size) for size in (224, 128, 96)
+        ],
+        "untrained": [
+            (
+                "tiny, untrained",
+                lambda: tiny_features(tiny.INPUT_SIZE, untrained_weights()),
+                tiny.INPUT_SIZE,
+            )
+        ],
+        "histogram": [("colour histogram", lambda: colour_histogram, tiny.INPUT_SIZE)],
+    }
+
+
+def record(row: dict[str, str]) -> None:
+    """Put a row into results/table.csv, in place of an earlier one with the same label."""
+    rows = {}
+    if TABLE.exists():
+        with TABLE.open(newline="") as file:
+            rows = {old["features"]: old for old in csv.DictReader(file)}
+    rows[row["features"]] = row
+    with TABLE.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=["tiny", "speed"])
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[tiny.INPUT_SIZE], help="inputs at which to measure tiny"
-    )
+    kinds = ["tiny", "mobilenet", "untrained", "histogram", "speed"]
+    parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[tiny.INPUT_SIZE], help="inputs for tiny")
     options = parser.parse_args()
-    contenders = [(f"tiny, {size} px", lambda size=size: tiny_features(size), size) for size in options.sizes]
-    if options.only is None:
-        contenders += [
-            (f"MobileNetV2, {size} px", lambda size=size: mobilenet_features(size), size)
-            for size in (224, 128, 96)
-        ]
-        contenders.append(
-            ("tiny, untrained", lambda: tiny_features(tiny.INPUT_SIZE, untrained_weights()), tiny.INPUT_SIZE)
-        )
-        contenders.append(("colour histogram", lambda: colour_histogram, tiny.INPUT_SIZE))
-    rows = []
-    for label, make, size in contenders if options.only != "speed" else []:
-        features = make()
-        rows.append([label, *(f"{accuracy(features, name, size):.3f}" for name in SETS)])
-        print("  ".join(rows[-1]), flush=True)
-    if options.only is None:
-        with (WORK / "table.csv").open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([["features", *SETS], *rows])
-    if options.only in (None, "speed"):
+    for kind, members in contenders(options.sizes).items():
+        if kind not in options.only:
+            continue
+        for label, make, size in members:
+            features = make()
+            row = {"features": label}
+            for name in SETS:
+                accuracy, validated, strength = score(features, name, size)
+                row[name] = f"{accuracy:.3f}"
+                row[f"{name}_cross_validated"] = f"{validated:.3f}"
+                row[f"{name}_strength"] = f"{strength:g}"
+            record(row)
+            print(row, flush=True)
+    if "speed" in options.only:
         speed(tiny.INPUT_SIZE)
 
 

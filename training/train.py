@@ -30,7 +30,7 @@ COMPONENTS = 256  # principal components of the teacher's features that are lear
 WHITENING = 0.5  # each component is divided by its standard deviation to this power
 LABEL_SMOOTHING = 0.1
 WARM_UP = 0.02  # part of the run in which the learning rate rises; then it falls along a cosine
-AVERAGING = 0.998  # decay of the running average of the weights, which is what is kept
+AVERAGING = 0.998  # decay, every 128 crops, of the running average of the weights, which is what is kept
 SAVE_SECONDS = 300
 COLUMNS = (
     "samples",
@@ -290,7 +290,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
         samples, steps = samples + options.batch, steps + 1
         sums += [loss.item(), distance.item(), entropy.item()]
         if rank == 0:
-            decay = min(AVERAGING, 1 - 10 / (10 + samples / options.batch))
+            decay = min(AVERAGING ** (options.batch / 128), 1 - 10 / (10 + samples / options.batch))
             kept, new = list(average.state_dict().values()), list(learner.state_dict().values())
             for old, value in zip(kept, new, strict=True):
                 if old.dtype.is_floating_point:
