@@ -370,7 +370,7 @@ def test_shrinking_blends_fine_patterns():
 
 
 def test_a_large_jpeg_is_scaled_by_its_decoder_to_nearly_the_same_pixels():
-    large = picture(1600, 1200)
+    large = picture(1600, 1200)  # eight times the size and more: halved by the decoder
     for form in ("crop", "stretch"):
         fast = decode(encoded(large, "JPEG", quality=92), form, size=96).astype(int)
         full = decode(encoded(large, "PNG"), form, size=96).astype(int)
