@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,16 +17,16 @@ from embed.cache.claim import claim, last_extraction
 from embed.cache.failures import Failure
 from embed.cache.fold import fold, plan, plan_garbage
 from embed.cache.folders import FeatureSet, Meta, write_meta
-from embed.cache.listing import THREADS, Listing, list_parts, next_sequence, part_names
+from embed.cache.listing import next_sequence, part_names
 from embed.cache.parts import Batch, Part, build, open_part, part_sequence
 from embed.cache.reader import FeatureCache
 from embed.cache.recipe import Recipe
-from embed.errors import CacheDamagedError, CacheError, CacheFormatError
+from embed.cache.recover import recover
+from embed.errors import CacheError, CacheFormatError
 
 ROWS_PER_PART = 2048
 PART_BYTES = 24 << 20  # of features in one part, at most: it is built in memory
 SECONDS_PER_PART = 30.0
-DAMAGED_FOLDER = "damaged"
 
 
 @dataclass
@@ -79,9 +78,9 @@ class FeatureWriter:
         self._rows: dict[bytes, _Row] = {}
         self._removed: set[bytes] = set()
         self._committed_at = time.monotonic()
-        disk.sweep(self.folder)
-        self.damaged: dict[str, str] = {}
-        self._parts = self._recover()
+        self._parts, self.damaged = recover(self.folder, recipe.hash)
+        # Their names stay in the ledger until an extraction has looked at every file.
+        self._lost = set(self.damaged)
         trust_after = max(map(part_sequence, self.damaged), default=0)
         self.known = FeatureCache(feature_set, self._parts, trust_after)
 
@@ -238,8 +237,9 @@ class FeatureWriter:
         self.commit()
         self._fold(plan_garbage)
         failures.write(self.folder, found)
-        if self.damaged:
-            ledger.write(self.folder, (part.name for part in self._parts))
+        if self._lost:
+            self._lost.clear()
+            self._write_ledger()
         self._meta = replace(self._meta, complete=True)
         write_meta(self.folder, self._meta)
 
@@ -328,41 +328,4 @@ class FeatureWriter:
             disk.remove(self.folder, batch.replaces)
 
     def _write_ledger(self) -> None:
-        ledger.write(self.folder, [part.name for part in self._parts] + list(self.damaged))
-
-    def _recover(self) -> list[Part]:
-        """Check every part, set damaged ones aside, delete folded ones, and return the rest."""
-        listing = self._check(list_parts(self.folder, self._meta.recipe.hash))
-        while listing.damaged:
-            # The ledger keeps their names until an extraction is complete: their rows are known to be lost.
-            ledger.write(self.folder, {*ledger.read(self.folder), *part_names(self.folder)})
-            aside = disk.move_aside(self.folder, listing.damaged, DAMAGED_FOLDER)
-            for name, what in listing.damaged.items():
-                self.damaged[name] = f"{what.partition(';')[0]} (moved to {aside})"
-            intact = {part.name: part for part in listing.parts}
-            listing = self._check(list_parts(self.folder, self._meta.recipe.hash, intact), intact)
-        gone = {name: what for name, what in listing.problems().items() if name not in self.damaged}
-        self.damaged |= gone
-        self._parts = listing.parts
-        if ledger.read(self.folder) != {*self.damaged, *(part.name for part in self._parts)}:
-            self._write_ledger()
-        disk.remove(self.folder, listing.replaced)
-        return listing.parts
-
-    def _check(self, listing: Listing, checked: Mapping[str, Part] | None = None) -> Listing:
-        """Read every block of the parts that were not checked before; a damaged one joins the damaged."""
-
-        def attempt(part: Part) -> CacheDamagedError | None:
-            try:
-                part.file.check_blocks()
-            except CacheDamagedError as error:
-                return error
-            return None
-
-        fresh = [part for part in listing.parts if part.name not in (checked or {})]
-        with ThreadPoolExecutor(THREADS) as pool:
-            for part, error in zip(fresh, pool.map(attempt, fresh), strict=True):
-                if error is not None:
-                    listing.damaged[part.name] = str(error)
-        listing.parts = [part for part in listing.parts if part.name not in listing.damaged]
-        return listing
+        ledger.write(self.folder, self._lost.union(part.name for part in self._parts))
