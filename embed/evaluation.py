@@ -176,8 +176,8 @@ class Evaluation:
         names = list(self.classes)
         return pd.DataFrame(
             self.confusion_counts(),
-            index=pd.Index(names, name="true"),
-            columns=pd.Index(names, name="predicted"),
+            index=pd.Index(names, dtype=object, name="true"),
+            columns=pd.Index(names, dtype=object, name="predicted"),
         )
 
     def per_class(self) -> "pd.DataFrame":
@@ -191,7 +191,7 @@ class Evaluation:
             f1 = 2 * recall * precision / (recall + precision)
         return pd.DataFrame(
             {
-                "class": list(self.classes),
+                "class": _words(self.classes),
                 "n": counts.sum(axis=1),
                 "recall": recall,
                 "recall_low": [low for low, _ in intervals],
@@ -214,7 +214,10 @@ class Evaluation:
             if i != j
         ]
         errors.sort(key=lambda error: (-error[2], -error[3], error[0], error[1]))
-        return pd.DataFrame(errors[:k], columns=["true", "predicted", "count", "share"])
+        true, predicted, count, share = zip(*errors[:k], strict=True) if errors else ((), (), (), ())
+        return pd.DataFrame(
+            {"true": _words(true), "predicted": _words(predicted), "count": count, "share": share}
+        )
 
     def predictions(self) -> "pd.DataFrame":
         """One row per photograph: path, label, predicted, its probability, loss, and p(CLASS) for every class."""
@@ -222,15 +225,17 @@ class Evaluation:
 
         table = pd.DataFrame(
             {
-                "path": self.paths,
-                "label": self.y,
-                "predicted": np.asarray(self.classes, dtype=object)[self.said],
+                "path": _words(self.paths),
+                "label": _words(self.y),
+                "predicted": _words([self.classes[k] for k in self.said]),
                 "probability": self.probabilities[np.arange(len(self)), self.said],
                 "loss": self.losses,
             }
         )
-        columns = pd.DataFrame(self.probabilities, columns=[f"p({label})" for label in self.classes])
-        return pd.concat([table, columns], axis=1)
+        names = [*table.columns, *(f"p({label})" for label in self.classes)]
+        table = pd.concat([table, pd.DataFrame(self.probabilities)], axis=1)
+        table.columns = pd.Index(names, dtype=object)
+        return table
 
     def top_losses(self, k: int = 10) -> "pd.DataFrame":
         """The k photographs whose true class got the least probability: the first columns of `predictions`."""
@@ -282,15 +287,15 @@ def threshold_curve(true: np.ndarray, probabilities: np.ndarray, classes: Sequen
     second = true == 1
     recall_first = np.mean(~said[:, ~second], axis=1) if np.any(~second) else np.full(len(thresholds), np.nan)
     recall_second = np.mean(said[:, second], axis=1) if np.any(second) else np.full(len(thresholds), np.nan)
-    return pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "accuracy": np.mean(said == second[None, :], axis=1),
-            "balanced_accuracy": (recall_first + recall_second) / 2,
-            f"recall({classes[0]})": recall_first,
-            f"recall({classes[1]})": recall_second,
-        }
-    )
+    columns = {
+        "threshold": thresholds,
+        "accuracy": np.mean(said == second[None, :], axis=1),
+        "balanced_accuracy": (recall_first + recall_second) / 2,
+        f"recall({classes[0]})": recall_first,
+        f"recall({classes[1]})": recall_second,
+    }
+    names = pd.Index(list(columns), dtype=object)
+    return pd.DataFrame(np.stack(list(columns.values()), axis=1), columns=names)
 
 
 def best_threshold(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> float:
@@ -300,6 +305,13 @@ def best_threshold(true: np.ndarray, probabilities: np.ndarray, classes: Sequenc
     thresholds = curve["threshold"].to_numpy()
     best = np.flatnonzero(score >= np.nanmax(score) - 1e-12)
     return float(thresholds[best[np.argmin(np.abs(thresholds[best] - 0.5))]])
+
+
+def _words(values: Sequence[str] | np.ndarray) -> "pd.Series":
+    """Return a column of Python strings: pandas' own cannot hold a file name that is no UTF-8."""
+    import pandas as pd
+
+    return pd.Series(list(values), dtype=object)
 
 
 def _recall(counts: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def threshold_curve(curve: "pd.DataFrame", threshold: float | None) -> str:
         recalls[0]: "first",
         recalls[1]: "second",
     }
-    low = float(np.nanmin(curve[list(drawn)].to_numpy()))
+    low = min(float(np.nanmin(curve[column])) for column in drawn)
     chart = Chart(
         (0, 1),
         (min(0.9, np.floor(low * 10) / 10), 1.0),

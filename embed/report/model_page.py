@@ -127,7 +127,7 @@ def _curves(document: dict[str, Any], evaluation: Evaluation) -> str:
         curves = figures.learning_curves(document["learning_curve"])
         drawn += [(f"Learning: {measure}", drawing) for measure, drawing in curves]
     return (
-        '<div class="figures">'
+        f'<div class="figures{" pairs" if len(drawn) in (2, 4) else ""}">'
         + "".join(
             f"<figure><figcaption>{text(name)}</figcaption>{drawing}</figure>" for name, drawing in drawn
         )
