@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 import pytest
-from image_samples import encoded, picture, png, samples
+from image_samples import encoded, picture, samples
 from PIL import Image
 
 from embed import images
 from embed.errors import ImageError
-from embed.images import Decoder, Resize
+from embed.images import Decoder, Resize, guard
 
 RESIZE = Resize(32)
 
@@ -103,20 +103,28 @@ def test_a_decoder_that_crashes_is_a_failure_of_its_file(tmp_path, monkeypatch):
         assert decoder.decode(samples()["rgb.jp2"]).shape == (32, 32, 3)
 
 
-def test_large_pictures_are_not_decoded_side_by_side(tmp_path):
-    data = png(bytes(5000 * 4000), 5000, 4000, 8, 0)
-    for i in range(8):
-        (tmp_path / f"{i}.png").write_bytes(data)
-    script = (
-        "import resource\nfrom pathlib import Path\nfrom embed import images\n"
-        "with images.Decoder(images.Resize(32), workers=8) as decoder:\n"
-        "    assert all(r.problem is None for r in decoder.map(Path('.'), images.find(Path('.'))))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert int(run.stdout) < 250  # megabytes; all eight at once take more
+def test_pictures_that_need_the_memory_for_themselves_are_decoded_one_at_a_time(folder, monkeypatch):
+    render, lock, now, most = guard.render, threading.Lock(), 0, 0
+
+    def counting(*arguments):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        try:
+            return render(*arguments)
+        finally:
+            with lock:
+                now -= 1
+
+    monkeypatch.setattr(guard, "render", counting)
+    outcome(folder, workers=8)
+    assert most > 1
+    most = 0
+    monkeypatch.setattr(guard, "_BYTES_PER_PIXEL", 1 << 20)
+    outcome(folder, workers=8)
+    assert most == 1
 
 
 def test_no_process_is_left_when_decoding_is_broken_off(tmp_path):
