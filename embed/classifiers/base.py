@@ -185,7 +185,7 @@ class Head(ClassifierMixin, BaseEstimator):
         self.search_ = []
         best = np.inf
         for candidate, of_candidate in zip(candidates, scores, strict=True):
-            calibration = fit_calibration(of_candidate, target[out], weight[out])
+            calibration = fit_calibration(of_candidate, target[out], weight[out], self._plain_scale())
             calibrated = calibration[0] * of_candidate + calibration[1:]
             loss = log_loss(calibrated, target[out], weight[out])
             accuracy = float(np.mean(calibrated.argmax(axis=1) == target[out]))

@@ -6,9 +6,7 @@ Fitted on scores of photographs that the scorer had not seen, so that a probabil
 
 import numpy as np
 
-PRIOR = (
-    1e-2  # pulls the logarithm of the scale and the offsets towards zero: few photographs move them little
-)
+PRIOR = 5.0  # pulls the scale to the plain one and the offsets to zero: few photographs move them little
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -26,19 +24,21 @@ def log_loss(scores: np.ndarray, target: np.ndarray, weight: np.ndarray) -> floa
     return float(np.average(losses, weights=weight))
 
 
-def fit_calibration(scores: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def fit_calibration(
+    scores: np.ndarray, target: np.ndarray, weight: np.ndarray, plain_scale: float = 1.0
+) -> np.ndarray:
     """Return (scale, offset of class 1, ..., offset of class K), float64 of shape (1 + K,).
 
     Args:
         scores: shape (n, K), of photographs that were not fitted on.
         target: int ndarray of shape (n,).
         weight: shape (n,).
+        plain_scale: the scale to take where nothing speaks for another.
     """
     from scipy.optimize import minimize
 
     scores = np.asarray(scores, dtype=np.float64)
-    unit = np.sqrt(np.mean((scores - scores.mean(axis=1, keepdims=True)) ** 2)) or 1.0
-    scaled = scores / unit
+    scaled = plain_scale * scores
     outcome = np.zeros_like(scaled)
     outcome[np.arange(len(target)), target] = 1
 
@@ -51,7 +51,7 @@ def fit_calibration(scores: np.ndarray, target: np.ndarray, weight: np.ndarray) 
         return value, gradient + PRIOR * parameters
 
     found = minimize(objective, np.zeros(1 + scores.shape[1]), jac=True, method="L-BFGS-B").x
-    return np.concatenate([[np.exp(found[0]) / unit], found[1:]])
+    return np.concatenate([[np.exp(found[0]) * plain_scale], found[1:]])
 
 
 def calibrate(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
