@@ -51,6 +51,7 @@ def test_an_image_without_its_extension_is_found_and_text_is_not(folder, photo):
     (folder / "photo").write_bytes(photo.read_bytes())
     (folder / "photo.txt").write_bytes(photo.read_bytes())
     (folder / "notes.txt").write_text("no image")
+    (folder / "plan.txt").write_text("P5 is what we call the fifth meeting")
     (folder / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
     assert found(folder) == {"photo": None, "photo.txt": None}
 

@@ -32,7 +32,7 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (rb"RIFF....WEBP", WEBP),
     (rb"II(\*\x00|\x2b\x00)|MM(\x00\*|\x00\x2b)", TIFF),
     (rb"BM.{4}\x00\x00\x00\x00.{4}[\x0c-\x7c]\x00\x00\x00", BMP),
-    (rb"P[1-7fFy][\s#]", PPM),
+    (rb"P[1-6fF]\s+[#\d]", PPM),
     (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", JPEG2000),
     (rb".{4}ftyp(avif|avis)", AVIF),
     (rb".{4}ftyp(heic|heix|hevc|hevx|heim|heis|hevm|hevs|mif1|msf1)", HEIF),
