@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+import embed
 from embed.cache import FeatureWriter, Recipe, open_features
 
 
@@ -46,6 +47,7 @@ def main():
         for name, work in {
             "numpy.load": lambda: np.load(Path(folder) / "X.npy"),
             "open and all features": lambda: open_features(cache).X,
+            "embed.open(cache).X": lambda: embed.open(cache).X,
             "open, paths, sizes, times": lambda: (open_features(cache).paths, open_features(cache).sizes),
             "open and 20 rows": lambda: open_features(cache).rows(some),
             "open and blocks": lambda: [block.sum() for _, block in open_features(cache).blocks()],
