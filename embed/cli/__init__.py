@@ -6,6 +6,7 @@ import sys
 import typer
 
 from embed.cli import (  # each module registers its commands
+    analyse,
     backbones,
     common,
     compare,

@@ -39,11 +39,17 @@ def open_index(features: FeatureCache, demand: Demand | None = None) -> Index:
         demand = demand or Demand()
         index = None
     if index is None:
-        slots = NO_SLOTS.after(features.sha256)
-        index = choose(_all_vectors(features, slots), slots, demand)
+        slots, vectors = distinct_vectors(features)
+        index = choose(vectors, slots, demand)
     table = storage.Table(features.fingerprint, demand, index.kind.name, index.measured, index.slots)
     storage.save(features.folder, table, index.kind.index)
     return Index(index.kind, index.slots, index.measured, _reader(features, index.slots))
+
+
+def distinct_vectors(features: FeatureCache) -> tuple[Slots, np.ndarray]:
+    """Return the distinct contents of a feature set and the vector of each, float32 (slots, d), of length one."""
+    slots = NO_SLOTS.after(features.sha256)
+    return slots, _all_vectors(features, slots)
 
 
 def _updated(features: FeatureCache, table: storage.Table) -> Index | None:

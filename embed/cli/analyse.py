@@ -1,0 +1,182 @@
+"""``embed duplicates``, ``outliers``, ``mislabelled``, ``matrix`` and ``map``: what a data set is like."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+from embed.cli.search import HtmlOption, LabelsOption, OpenOption, check_page, publish
+
+SHOWN = 200  # groups or photographs on a page, unless told otherwise
+
+LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Photographs to name.", min=1)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")]
+
+
+@app.command()
+def duplicates(
+    threshold: Annotated[float, typer.Option(help="Least similarity; the cosine, 1 is the same.")] = 0.92,
+    across_splits: Annotated[
+        bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
+    ] = False,
+    labels: LabelsOption = "folder",
+    html: HtmlOption = None,
+    show: OpenOption = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    as_csv: common.CsvOption = False,
+) -> None:
+    """Find photographs that are there more than once: copies, and pictures saved again, scaled, flipped or cropped.
+
+    The similarity is that to the first photograph of the group.
+
+    \b
+    embed duplicates
+    embed duplicates --across-splits --csv > leaks.csv
+    embed duplicates --threshold 0.98 --html duplicates.html --open
+    """
+    from embed import search
+
+    check_page(html, show)
+    known = common.open_features(cache, features)
+    found = search.duplicates(known, threshold, across_splits=across_splits, label_rule=labels)
+    rows = [
+        (number, one.path, one.similarity)
+        for number, group in enumerate(found, 1)
+        for one in group.photographs
+    ]
+    common.print_table(("group", "path", "similarity"), rows, form=common.output(as_json, as_csv))
+    if html is not None:
+        from embed.report import search_pages
+
+        publish(html, search_pages.duplicates(known.root, found, SHOWN), show=show)
+
+
+@app.command()
+def outliers(
+    limit: LimitOption = 50,
+    labels: LabelsOption = "folder",
+    html: HtmlOption = None,
+    show: OpenOption = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    as_csv: common.CsvOption = False,
+) -> None:
+    """Name the photographs that are furthest from all others.
+
+    The similarity is the mean over the ten nearest others.
+
+    \b
+    embed outliers
+    embed outliers -n 200 --html outliers.html --open
+    """
+    from embed import search
+
+    check_page(html, show)
+    known = common.open_features(cache, features)
+    found = search.outliers(known, label_rule=labels)[:limit]
+    rows = [(one.path, one.similarity, one.label) for one in found]
+    common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
+    if html is not None:
+        from embed.report import search_pages
+
+        publish(html, search_pages.outliers(known.root, found, limit), show=show)
+
+
+@app.command()
+def mislabelled(
+    limit: LimitOption = SHOWN,
+    labels: LabelsOption = "folder",
+    html: HtmlOption = None,
+    show: OpenOption = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+    as_csv: common.CsvOption = False,
+) -> None:
+    """Name the photographs whose label the others contradict, the most doubtful first.
+
+    Each is classified by a classifier fitted on the others.
+
+    \b
+    embed mislabelled
+    embed mislabelled --labels csv:labels.csv --html doubts.html --open
+    """
+    from embed import search
+
+    check_page(html, show)
+    known = common.open_features(cache, features)
+    found = search.mislabelled(known, label_rule=labels)
+    rows = [
+        (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
+        for one in found[:limit]
+    ]
+    columns = ("path", "label", "suggested", "probability", "suggested_probability")
+    common.print_table(columns, rows, form=common.output(as_json, as_csv))
+    if html is not None:
+        from embed.report import search_pages
+
+        publish(html, search_pages.mislabelled(known.root, found, limit), show=show)
+
+
+@app.command()
+def matrix(
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("matrix.png"),
+    per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
+    seed: SeedOption = 0,
+    labels: LabelsOption = "folder",
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+) -> None:
+    """Draw how similar a few photographs of each class are to one another.
+
+    \b
+    embed matrix
+    embed matrix --per-class 6 --out similarity.png
+    """
+    from embed import search
+    from embed.report import search_figures as figures
+
+    known = common.open_features(cache, features)
+    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=labels)
+    figures.write(out, figures.similarity_matrix(known.root, found))
+    print(out)
+
+
+@app.command("map")
+def map_features(
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("map.png"),
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
+    ] = 3000,
+    seed: SeedOption = 0,
+    labels: LabelsOption = "folder",
+    html: HtmlOption = None,
+    show: OpenOption = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+) -> None:
+    """Draw a map of the photographs, coloured by label: what is alike lies close together.
+
+    The page of --html shows the photograph that one points at.
+
+    \b
+    embed map
+    embed map --html map.html --open
+    """
+    from embed import search
+    from embed.report import search_figures as figures
+
+    check_page(html, show)
+    known = common.open_features(cache, features)
+    placed = search.layout(known, limit=limit, seed=seed, label_rule=labels)
+    figures.write(out, figures.feature_map(placed))
+    print(out)
+    if html is not None:
+        from embed.report import search_pages
+
+        publish(html, search_pages.feature_map(known.root, placed), show=show)
