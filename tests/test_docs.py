@@ -35,6 +35,17 @@ def test_every_command_is_shown_in_a_guide(name):
     assert re.search(rf"embed {name}\b", GUIDES)
 
 
+def test_what_the_guides_tell_to_type_exists():
+    typed = re.findall(r"^\$ embed (\S+)(.*)$", GUIDES, re.MULTILINE) + re.findall(
+        r"`embed ([\w-]+)( [^`]*)?`", GUIDES
+    )
+    assert len(typed) > 40
+    for name, arguments in typed:
+        options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        given = re.findall(r"(?<!\S)--?[a-z0][\w-]*", arguments.split("#")[0].split(" | ")[0])
+        assert set(given) <= options, f"embed {name}{arguments}"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name):
     assert COMMANDS[name].help
