@@ -15,8 +15,9 @@ from PIL import Image
 from embed import demo
 from embed.backbones import Network
 from embed.cache import open_features
-from embed.errors import InputError, UsageError
+from embed.errors import CacheError, InputError, UsageError
 from embed.extract import FeatureOptions, RunOptions, embed_files, extract_features
+from embed.extract.outside import network_of
 
 COLOURS = {"red": (200, 30, 30), "green": (20, 180, 40), "blue": (10, 40, 220), "grey": (128, 128, 128)}
 
@@ -243,6 +244,14 @@ def test_photographs_outside_the_cache_are_embedded_as_its_rows_were(photographs
     np.testing.assert_allclose(old.features, [COLOURS["red"]], atol=0.01)
     assert old.cached and not new.cached and backbone.seen == 1
     assert failed.features is None and failed.problem
+
+
+def test_pixels_of_another_decoder_are_not_compared(photographs, backbone, tmp_path, monkeypatch):
+    extract(photographs)
+    cache = open_features(tmp_path / "cache")
+    monkeypatch.setattr("embed.images.DECODER_VERSION", 99)
+    with pytest.raises(CacheError, match="embed extract"):
+        network_of(cache)
 
 
 def test_options_that_cannot_work_are_refused():

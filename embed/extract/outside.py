@@ -31,9 +31,14 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
     """Return the network that computed a feature set, ready to run.
 
     :raises WeightsError: its weights cannot be had.
-    :raises CacheError: the weights under that name are not those that computed it.
+    :raises CacheError: the weights under that name, or the decoder of this version, are not those that computed it.
     """
     recipe = features.recipe
+    if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
+        raise CacheError(
+            f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
+            f"{recipe.decoder}, {recipe.interpolation}); run embed extract {features.root} again."
+        )
     if recipe.weights not in ("imagenet", "tiny"):
         # A file of the user's own: its export is found by the hash of the file, which may be gone.
         return ResolvedNetwork(
