@@ -55,10 +55,14 @@ def positions(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
     if count > 3:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
 
-        axes = PCA(min(AXES, count - 1, vectors.shape[1]), random_state=seed).fit_transform(vectors)
         perplexity = min(PERPLEXITY, (count - 1) / 3)
-        placed = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(axes)
+        with threadpool_limits(
+            1
+        ):  # t-SNE makes another map of the last bits that a number of threads decides
+            axes = PCA(min(AXES, count - 1, vectors.shape[1]), random_state=seed).fit_transform(vectors)
+            placed = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(axes)
     elif count > 1:
         placed[:, 0] = np.arange(count)
     span = np.ptp(placed, axis=0).max() or 1.0
