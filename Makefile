@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-giants torture torture-images lint format docs notebooks clean
+.PHONY: bench demo test test-giants torture torture-images lint format docs notebooks clean
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,12 @@ lint: $(BIN)/.installed
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# onnxruntime is measured against; it is no dependency.
+bench: $(BIN)/.installed  ## every benchmark, side by side; takes about an hour
+	$(BIN)/pip install --quiet onnxruntime tf2onnx
+	for name in extraction rerun classic commit read heads search duplicates; do \
+		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(BIN)/.installed  ## the documentation, in site/
 	$(BIN)/pip install --quiet --group docs

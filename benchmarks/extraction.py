@@ -1,6 +1,6 @@
 """Extraction against Keras's own pipeline, against ONNX Runtime, and against the ceiling of the machine.
 
-    python benchmarks/extraction.py [--pairs 5] [--backbones mobilenetv2 resnet50 efficientnetb0]
+    python benchmarks/extraction.py [--pairs 5] [--backbones mobilenetv2 resnet50 efficientnetb0] [--part test]
 
 Each measurement is a process of its own; the systems take turns, and what is printed are ratios of neighbours.
 Weights other than MobileNetV2's are random where ImageNet's are not at hand: the arithmetic is the same.
@@ -154,8 +154,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--backbones", nargs="+", default=["mobilenetv2", "resnet50", "efficientnetb0"])
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--part", default="", help="folder of the photographs to use: train, validation or test")
     options = parser.parse_args()
-    data = common.clothing()
+    data = common.clothing() / options.part
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for backbone in options.backbones:
@@ -184,7 +185,7 @@ def main() -> None:
                 },
                 "of_ceiling": common.ratio(ours, [run["ceiling"] for run in runs["embed"]]),
             }
-    common.save("extraction", results)
+    common.save("-".join(["extraction", *options.backbones]), results)
     print(f"{'backbone':16} {'against':12} {'median':>7} {'low':>7} {'high':>7}")
     for backbone, result in results.items():
         for what, value in result.items():
