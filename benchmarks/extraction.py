@@ -154,7 +154,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--backbones", nargs="+", default=["mobilenetv2", "resnet50", "efficientnetb0"])
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--part", default="", help="folder of the photographs to use: train, validation or test")
+    parser.add_argument(
+        "--part", default="", help="folder of the photographs to use: train, validation or test"
+    )
     options = parser.parse_args()
     data = common.clothing() / options.part
     results: dict[str, Any] = {}

@@ -102,7 +102,7 @@ def test_a_given_strength_is_used(name, option):
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_a_head_can_be_fitted_on_two_photographs_of_each_class(name):
     X, y = blobs(n=6, noise=0.1)
-    head = make(name).fit(X, y)
+    head = classifiers.make(name).fit(X, y)
     assert head.score(X, y) == 1.0
 
 
