@@ -72,9 +72,9 @@ def worker_embed(data: str, backbone: str, weights: str, precision: str) -> dict
     resize = images.Resize(resolved.size, "stretch")
 
     def decode() -> tuple[float, np.ndarray]:
-        decoder = images.Decoder(resize, root=Path(data), workers=RunOptions().decoding_threads)
         start = time.perf_counter()
-        decoded = [item.pixels for item in decoder.map(iter(sample))]
+        with images.Decoder(resize, workers=RunOptions().decoding_threads) as decoder:
+            decoded = [item.pixels for item in decoder.map(Path(data), sample)]
         return len(decoded) / (time.perf_counter() - start), np.concatenate(
             [d for d in decoded if d is not None]
         )
@@ -145,7 +145,9 @@ def worker_prepare(folder: str, backbone: str, onnx: str) -> dict[str, str]:
     if onnx:
         size = model.input_shape[1] or 224
         inputs = keras.Input((size, size, 3))
-        keras.Model(inputs, model(preprocess(inputs))).export(onnx, format="onnx", verbose=False)
+        whole = keras.Model(inputs, model(preprocess(inputs)))
+        whole(np.zeros((1, size, size, 3), np.float32))  # the export wants a model that has been called
+        whole.export(onnx, format="onnx", verbose=False)
     return {"weights": weights}
 
 
