@@ -1,6 +1,7 @@
 """A feature set as it was at one moment, read-only."""
 
 import bisect
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -76,13 +77,7 @@ class FeatureCache:
         self._parts = list(parts)
         self._check_shapes()
         starts = np.cumsum([0, *map(len, self._parts)])
-        state: dict[bytes, int] = {}
-        for part, start in zip(self._parts, starts.tolist(), strict=False):
-            for path in part.removed:
-                state.pop(path, None)
-            state.update(zip(part.paths.tolist(), range(start, start + len(part)), strict=True))
-        self.keys = sorted(state)
-        rows = np.fromiter((state[path] for path in self.keys), np.int64, len(state))
+        self.keys, rows = _replay(self._parts, starts)
         self._part_of = np.searchsorted(starts, rows, side="right") - 1
         self._row_in_part = rows - starts[self._part_of]
         self.sha256 = np.concatenate([EMPTY_SHA256, *(part.sha256 for part in self._parts)])[rows]
@@ -209,3 +204,18 @@ class FeatureCache:
         result = np.empty((len(indices), *shape), np.float32)
         gather(columns, self._part_of[indices], self._row_in_part[indices], result)
         return result
+
+
+def _replay(parts: Sequence[Part], starts: NDArray[np.int64]) -> tuple[list[bytes], NDArray[np.int64]]:
+    """Return the paths in order, and for each the row that holds it, counted through all parts."""
+    paths = [path for part in parts for path in part.paths.tolist()]
+    # One extraction into a new set writes its paths in order: nothing is superseded, nothing has to be sorted.
+    if not any(len(part.removed) for part in parts) and all(map(operator.lt, paths, paths[1:])):
+        return paths, np.arange(len(paths))
+    state: dict[bytes, int] = {}
+    for part, start in zip(parts, starts.tolist(), strict=False):
+        for path in part.removed:
+            state.pop(path, None)
+        state.update(zip(part.paths.tolist(), range(start, start + len(part)), strict=True))
+    keys = sorted(state)
+    return keys, np.fromiter((state[path] for path in keys), np.int64, len(state))
