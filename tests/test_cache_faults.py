@@ -157,24 +157,53 @@ def test_a_second_writer_is_refused_at_once_and_readers_are_not(tmp_path):
     open_writer(tmp_path).close()
 
 
-def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+def forking_writer(folder, child, parent):
+    """Start a process that opens a writer in ``folder`` and forks; the child lives on in the process's session."""
     code = f"""
-import os, sys, time; sys.path.insert(0, {os.path.dirname(__file__)!r})
+import os, sys, time
+os.register_at_fork(after_in_child=lambda: {child})  # runs before the handlers of what is imported below
+sys.path.insert(0, {os.path.dirname(__file__)!r})
 from pathlib import Path; from cache_helpers import *
-writer = open_writer(Path({str(tmp_path)!r}))
+writer = open_writer(Path({str(folder)!r}))
 if os.fork() == 0:
-    os.close(1); time.sleep(600)
-writer.close(); open_writer(Path({str(tmp_path)!r})).close(); print("opened again")
+    print("forked", flush=True); os.close(1); time.sleep(600)
+{parent}
 """
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
+
+
+def end_session(process):
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_lock_that_was_released_is_free_however_slow_a_forked_child_is(tmp_path):
+    process = forking_writer(
+        tmp_path,
+        child="time.sleep(600)",
+        parent="writer.close(); print('released', flush=True); time.sleep(600)",
+    )
     try:
-        assert process.stdout.read() == "opened again\n"
+        assert process.stdout.readline() == "released\n"
+        open_writer(tmp_path).close()
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_session(process)
+
+
+def test_a_forked_child_does_not_keep_the_lock_of_a_process_that_died(tmp_path):
+    process = forking_writer(tmp_path, child="None", parent="time.sleep(600)")
+    try:
+        assert process.stdout.readline() == "forked\n"
+        with pytest.raises(CacheLockedError):
+            open_writer(tmp_path)
+        process.kill()
         process.wait()
-        process.stdout.close()
+        open_writer(tmp_path).close()
+    finally:
+        end_session(process)
 
 
 def test_a_snapshot_stays_readable_while_the_writer_folds_its_parts(tmp_path):

@@ -228,6 +228,8 @@ class Lock:
         """Let the next writer in."""
         if self in _held:
             _held.discard(self)
+            # Closing is not enough: a child that was just forked may not have closed its copy yet.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
 
     def forget_in_child(self) -> None:
