@@ -5,11 +5,13 @@ Prints one JSON document: how many faults were provoked, how many rows were comm
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import random
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -23,6 +25,7 @@ from cache_checker import check
 from cache_faults import Calls, Disk
 from cache_world import AppendStore, PartsStore, World, synchronise
 
+SIGEV_SIGNAL = 0  # of <signal.h>: tell by a signal
 STORES = {"parts": PartsStore, "append": AppendStore, "extract": cache_extract.ExtractStore}
 
 
@@ -138,14 +141,14 @@ def at_random_moments(kind, folder, kills, seed=0):
             generation += 1
             whole = time_of(world, run, generation, folder / "trial", kind)
             shutil.rmtree(folder / "trial", ignore_errors=True)
-        process, seconds = fork(partial(run, store, world, generation, log.acknowledge)), whole
-        if chance.random() < 0.5:
-            # Half of the kills strike while parts are being published, not while the program starts.
-            wait_for(log, len(log.read()) + 1, process)
-            seconds = whole / 10
-        moment = time.monotonic() + chance.uniform(0, 1.2 * seconds)
+        # Half of the kills strike while parts are being published, not while the program starts.
+        publishing = chance.random() < 0.5
+        seconds = chance.uniform(0, whole / 10 if publishing else whole)
+        process = fork(
+            partial(run_until_killed, partial(run, store, world, generation), log, publishing, seconds)
+        )
         what = f"run {result.faults} of generation {generation}"
-        while time.monotonic() < moment and not has_ended(process):
+        while not has_ended(process):
             # What a reader must see is what was committed before it opened the set.
             committed = log.read()
             if committed:
@@ -153,7 +156,6 @@ def at_random_moments(kind, folder, kills, seed=0):
                 result.judge(f"reader beside {what}", found)
                 result.reads += 1
             time.sleep(0.002)
-        os.kill(process, signal.SIGKILL)
         status = wait(process)
         ended = status == 0
         if status > 0:
@@ -173,10 +175,32 @@ def time_of(world, run, generation, folder, kind):
     return time.monotonic() - started
 
 
-def wait_for(log, commits, process):
-    """Wait until so many commits are in the log, or the process has ended."""
-    while len(log.read()) < commits and not has_ended(process):
-        time.sleep(0.002)
+def run_until_killed(run, log, publishing, seconds):
+    """Run a writer that is killed after so many seconds, counted from its first commit where it is to be publishing."""
+    armed = not publishing
+
+    def acknowledge(rows):
+        nonlocal armed
+        log.acknowledge(rows)
+        if not armed:
+            armed = True
+            kill_after(seconds)
+
+    if armed:
+        kill_after(seconds)
+    run(acknowledge)
+
+
+def kill_after(seconds):
+    """Have the kernel send SIGKILL to this process: a timer of its own strikes on time on the busiest machine."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    event = struct.pack("Pii48x", 0, signal.SIGKILL, SIGEV_SIGNAL)
+    timer = ctypes.c_void_p()
+    whole, part = divmod(max(1, int(seconds * 1e9)), 10**9)
+    if libc.timer_create(time.CLOCK_MONOTONIC, event, ctypes.byref(timer)) or libc.timer_settime(
+        timer, 0, struct.pack("4l", 0, 0, whole, part), None
+    ):
+        raise OSError(ctypes.get_errno(), "no timer")
 
 
 def has_ended(process):
