@@ -127,15 +127,6 @@ def test_threads_share_it(runtime, pixels):
     assert all(np.array_equal(result, expected) for result in results)
 
 
-def test_streams_in_order(runtime, pixels):
-    batches = [pixels[start : start + 4] for start in range(0, len(pixels), 4)]
-
-    streamed = list(runtime.stream(batches))
-
-    assert [len(features) for features in streamed] == [4, 4, 4, 1]
-    assert all(np.array_equal(a, runtime.run(b)) for a, b in zip(streamed, batches, strict=True))
-
-
 def test_hands_out_maps_where_nothing_is_pooled(pixels):
     maps = open_runtime(Network("tiny", pooling="none"), device="cpu")
 
@@ -214,6 +205,7 @@ def test_a_driver_alone_makes_no_gpu(monkeypatch, tmp_path):
 
 KERAS_RUN = """
 import json, sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from embed.backbones import Network
 from embed.runtime import KerasRuntime
@@ -223,9 +215,10 @@ runs = {}
 for precision in ("float32", "bfloat16"):
     runtime = KerasRuntime(Network("tiny").resolve(), precision, gpu=False, batch_size=4)
     runs[precision] = runtime.run(pixels)
-    streamed = list(runtime.stream([pixels[:3], pixels[3:4], pixels[4:8]]))
-    assert [len(features) for features in streamed] == [3, 1, 4]
-    assert np.array_equal(np.concatenate(streamed), runs[precision][:8])
+    with ThreadPoolExecutor(3) as threads:
+        pieces = list(threads.map(runtime.run, [pixels[:3], pixels[3:4], pixels[4:8]]))
+    assert [len(features) for features in pieces] == [3, 1, 4]
+    assert np.array_equal(np.concatenate(pieces), runs[precision][:8])
     assert runtime.run(pixels[:0]).shape == (0, runtime.dimension)
 np.savez(sys.argv[2], **runs)
 import keras

@@ -1,6 +1,6 @@
 """Decode and run side by side: photographs in, features out, in the order they came.
 
-Decoding runs in threads ahead of the backbone, which runs in a thread of its own; whoever consumes the results commits
+Decoding runs in threads ahead of the backbone, which runs in threads of its own; whoever consumes the results commits
 them meanwhile. Every queue is bounded, so memory does not grow with the number of photographs.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from embed import images
 from embed.runtime import Runtime
 
-FORWARDS_IN_FLIGHT = 2  # one runs while the next is being filled
+FORWARDS_IN_FLIGHT = 2  # so that the device has the next batch at hand when it is done with one
 MOST_WAITING = 1024  # results held back for the sake of their order
 
 
@@ -33,7 +33,6 @@ class Result:
 class Timing:
     """Where the time went, in seconds."""
 
-    forward: float = 0.0  # the backbone at work
     starved: float = 0.0  # waiting for decoded photographs
     saturated: float = 0.0  # waiting for the backbone
     consumer: float = 0.0  # waiting for whoever takes the results
@@ -60,12 +59,6 @@ def run(
     :returns: one result for each, in the same order, as soon as its batch is done.
     """
     timing = timing or Timing()
-
-    def forward(batch: np.ndarray) -> np.ndarray:
-        start = time.perf_counter()
-        features = runtime().run(batch)
-        timing.forward += time.perf_counter() - start
-        return features
 
     def finish(batch: list[images.Decoded], features: Future[np.ndarray] | None) -> Iterator[Result]:
         rows: Iterator[np.ndarray] = iter(())
@@ -101,11 +94,13 @@ def run(
             yield batch
 
     in_flight: deque[tuple[list[images.Decoded], Future[np.ndarray] | None]] = deque()
-    executor = ThreadPoolExecutor(1, thread_name_prefix="forward")
+    executor = ThreadPoolExecutor(FORWARDS_IN_FLIGHT, thread_name_prefix="forward")
     try:
         for batch in batches():
             pixels = [item.pixels for item in batch if item.pixels is not None]
-            in_flight.append((batch, executor.submit(forward, np.concatenate(pixels)) if pixels else None))
+            in_flight.append(
+                (batch, executor.submit(runtime().run, np.concatenate(pixels)) if pixels else None)
+            )
             if len(in_flight) >= FORWARDS_IN_FLIGHT:
                 for result in finish(*in_flight.popleft()):
                     start = time.perf_counter()
