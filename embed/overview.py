@@ -22,6 +22,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "recipe": features.recipe.to_json(),
         "dimension": features.dimension,
         "images": len(features),
+        "complete": features.meta.complete,
         "classes": _counts(assigned.labels),
         "splits": _counts(assigned.splits),
         "failures": len(failures),

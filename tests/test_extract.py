@@ -317,6 +317,9 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path, run
         assert process.returncode == 130
         assert "goes on from there" in errors
         finished = len(open_features(tmp_path / "cache"))
+        told = run_embed("info", "--json", check=True)
+        assert json.loads(told.stdout)["complete"] is False
+        assert f"{finished} photographs so far" in told.stderr
     document = json.loads(run_embed("extract", data, "--backbone", "tiny", "--json", check=True).stdout)
     assert document["images"] == 240
     assert document["reused"] >= finished

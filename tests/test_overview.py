@@ -19,6 +19,7 @@ def test_info_counts_what_is_there(drawn, run_embed):
     run_embed("extract", drawn, "--backbone", "tiny", check=True)
     document = json.loads(run_embed("info", "--json", check=True).stdout)
     assert document["images"] == 18
+    assert document["complete"] is True
     assert document["classes"] == dict.fromkeys(("boat", "fish", "flower", "house", "sun", "tree"), 3)
     assert document["splits"] == {"test": 6, "train": 12}
     assert document["failures"] == sum(document["failure_reasons"].values()) == 1

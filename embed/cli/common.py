@@ -48,12 +48,17 @@ def output(as_json: bool, as_csv: bool = False) -> Output:
 
 
 def open_features(cache: Path, name: str | None) -> "FeatureCache":
-    """Open the named feature set, or the one extracted last; say which where there are several."""
+    """Open the named feature set, or the one extracted last; say which where there are several, and if it is partial."""
     from embed.cache import list_features, open_features
 
     features = open_features(cache, name)
     if name is None and len(list_features(cache)) > 1:
         say(f"Using {features.name}, which was extracted last; --features NAME picks another.")
+    if not features.meta.complete:
+        say(
+            f"The extraction of {features.root} has not come to its end: {len(features)} photographs so far; "
+            f"embed extract {features.root} goes on."
+        )
     return features
 
 
