@@ -86,7 +86,7 @@ def test_renaming_everything_touches_no_vector(tmp_path, monkeypatch):
             writer.copy(f"moved/{49 - int(path[:-4]):02d}.jpg", 5, 5, row)
             writer.remove(path)
     features = open_features(tmp_path / "cache")
-    monkeypatch.setattr("embed.search.kinds.Exact.build", None)  # building anew is not needed
+    monkeypatch.setattr("embed.search.exact.Exact.build", None)  # building anew is not needed
     after = open_index(features)
     assert np.array_equal(after.kind.matrix, before.kind.matrix)
     check_against_brute_force(features, after)

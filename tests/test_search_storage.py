@@ -42,7 +42,7 @@ def test_a_stored_index_is_used_again(features, monkeypatch):
 def test_any_damage_is_noticed_and_mended(features, kind):
     expected = answers(open_index(features, Demand(kind, 1.0)), features)
     contents = {path: path.read_bytes() for path in files(features)}
-    assert [path.suffix for path in contents] == [".faiss", ".table"]
+    assert [path.suffix for path in contents] == [KINDS[kind].suffix, ".table"]
     generator = np.random.default_rng(0)
     for path, content in contents.items():
         length = len(content)
@@ -117,7 +117,7 @@ def test_one_index_is_kept(features, tmp_path):
         fill(writer, ["new.jpg"])
     changed = open_features(tmp_path / "cache")
     open_index(changed)
-    assert [path.suffix for path in files(changed)] == [".faiss", ".table"]
+    assert [path.suffix for path in files(changed)] == [".npy", ".table"]
     # The earlier snapshot is older than the index: it still gets answers of its own.
     assert len(open_index(features)) == 200
 

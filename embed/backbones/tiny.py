@@ -9,7 +9,6 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import h5py
 import numpy as np
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def fingerprint() -> str:
 
 def load_weights(path: Path = WEIGHTS) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Kernel (height, width, in, out) and bias (out,) of every convolution, float32, by its name."""
+    import h5py
+
     with h5py.File(path) as file:
         return {
             name: (group["kernel"][:].astype(np.float32), group["bias"][:].astype(np.float32))

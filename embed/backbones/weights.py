@@ -4,8 +4,6 @@ import json
 import os
 import tempfile
 import threading
-import urllib.error
-import urllib.request
 from hashlib import sha256
 from pathlib import Path
 
@@ -133,6 +131,9 @@ def download(backbone: Backbone, *, classifier: bool) -> Path:
 
 def _unreachable() -> str | None:
     """Why Keras's server cannot be reached, or None where it can."""
+    import urllib.error
+    import urllib.request
+
     problem: list[str | None] = [f"no answer within {REACHABLE_SECONDS} s"]
 
     def ask() -> None:

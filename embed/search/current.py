@@ -4,8 +4,9 @@ import numpy as np
 
 from embed.cache import FeatureCache
 from embed.search import storage
+from embed.search.exact import Exact
 from embed.search.index import Index, Slots, Vectors
-from embed.search.kinds import KINDS, Cells, Exact, cell_count
+from embed.search.kinds import Cells, cell_count
 from embed.search.tuning import AUTO, PATIENCE_MILLISECONDS, Demand, choose, measured_exact, tuned
 from embed.search.vectors import normalised
 
@@ -31,9 +32,7 @@ def open_index(features: FeatureCache, demand: Demand | None = None) -> Index:
         if table.fingerprint == features.fingerprint:
             stored = storage.load_vectors(features.folder, table)
             if stored is not None:
-                return Index(
-                    KINDS[table.kind](stored), table.slots, table.measured, _reader(features, table.slots)
-                )
+                return Index(stored, table.slots, table.measured, _reader(features, table.slots))
         index = _updated(features, table)
     else:
         demand = demand or Demand()
@@ -42,7 +41,7 @@ def open_index(features: FeatureCache, demand: Demand | None = None) -> Index:
         slots, vectors = distinct_vectors(features)
         index = choose(vectors, slots, demand)
     table = storage.Table(features.fingerprint, demand, index.kind.name, index.measured, index.slots)
-    storage.save(features.folder, table, index.kind.index)
+    storage.save(features.folder, table, index.kind)
     return Index(index.kind, index.slots, index.measured, _reader(features, index.slots))
 
 
@@ -59,10 +58,9 @@ def _updated(features: FeatureCache, table: storage.Table) -> Index | None:
     come = np.arange(len(before), len(after))
     if len(come) + int((~after.alive[: len(before)]).sum()) > MOST_CHANGES * len(after):
         return None
-    stored = storage.load_vectors(features.folder, table, writable=True)
-    if stored is None:
+    kind = storage.load_vectors(features.folder, table, writable=True)
+    if kind is None:
         return None
-    kind = KINDS[table.kind](stored)
     moves = kind.remove(gone)
     kind.add(normalised(features.rows(after.first_rows(come))), come)
     slots = after.without(gone) if moves else after

@@ -1,11 +1,11 @@
-"""The kinds of index that FAISS offers, behind one interface.
+"""The kinds of index, behind one interface: `embed.search.exact`, and what FAISS offers beside it.
 
 Vectors are float32 of length one. Each is known by its slot, a number counted up from 0 as vectors are added.
 
 ==========  ============================================================  =======================
 kind        what is searched                                              bytes for each vector
 ==========  ============================================================  =======================
-exact       everything (IndexFlatIP)                                      4 d
+exact       everything (as IndexFlatIP)                                   4 d
 ivf         the nearest cells of a k-means partition                      4 d + 8
 compressed  the same with one byte for each value; the best are ranked    d + 8
             again by the features in the cache
@@ -13,11 +13,14 @@ hnsw        a graph that leads from neighbour to neighbour                4 d + 
 ==========  ============================================================  =======================
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+import mmap
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+
+from embed.search.exact import Exact
 
 TRAINING_VECTORS_PER_CELL = 64  # of k-means; FAISS asks for 39 or more
 CELLS_PER_ROOT = 4  # cells = this × √n, as the FAISS wiki advises
@@ -32,7 +35,7 @@ class Kind(Protocol):
     """How vectors are searched."""
 
     name: str
-    index: Any  # of FAISS
+    suffix: str  # of the file that it is stored in
     effort: int  # how much is looked at; more finds more and takes longer
 
     @property
@@ -43,8 +46,12 @@ class Kind(Protocol):
     def bytes_per_vector(self) -> int:
         """Memory that a search may touch, for each vector."""
 
+    def write(self, write: Callable[[Any], Any]) -> None:
+        """Hand all bytes of the file to a function, piece by piece; the class method `load` reads them."""
+
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None) -> np.ndarray:
-        """Return the slots of the k nearest, or more, of each query (m, d); int64 (m, ≥ k), -1 where there is none.
+        """Return the slots of the k nearest, or more, of each query (m, d), in any order; int64 (m, ≥ k), -1 where
+        there is none.
 
         ``allowed`` is a bool mask over the slots, or None for all of them.
         """
@@ -59,88 +66,37 @@ class Kind(Protocol):
         """Take vectors out. True: later slots move down. False: the slots stay, and must not be allowed any more."""
 
 
-class Exact:
-    """Every vector is compared with the query."""
+class _OfFaiss:
+    """How an index of FAISS is stored."""
 
-    name = "exact"
-    effort = 0
-    efforts = [0]  # noqa: RUF012
+    suffix = ".faiss"
+    mapping = "IO_FLAG_MMAP"  # how FAISS leaves it on disk, so that a search reads only what it needs
 
     def __init__(self, index: Any) -> None:
         self.index = index
 
     @classmethod
-    def build(cls, vectors: np.ndarray) -> "Exact":
-        """Return the index of vectors, float32 (n, d)."""
+    def load(cls, path: Path, data: mmap.mmap, *, writable: bool) -> "_OfFaiss":
+        """Return the index that was written: mapped into memory, or read as a whole where it is to be written to."""
         import faiss
 
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        return cls(index)
+        if str(path).isprintable():
+            return cls(faiss.read_index(str(path), 0 if writable else getattr(faiss, cls.mapping)))
+        data.seek(0)
+        return cls(faiss.read_index(faiss.PyCallbackIOReader(data.read)))  # FAISS opens names in UTF-8 only
 
-    @property
-    def bytes_per_vector(self) -> int:
-        return 4 * self.index.d
-
-    @property
-    def matrix(self) -> np.ndarray:
-        """All vectors, float32 (n, d), without a copy."""
+    def write(self, write: Callable[[Any], Any]) -> None:
         import faiss
 
-        if self.index.ntotal == 0:
-            return np.empty((0, self.index.d), np.float32)
-        flat = faiss.rev_swig_ptr(self.index.get_xb(), self.index.ntotal * self.index.d)
-        return flat.reshape(self.index.ntotal, self.index.d)
-
-    def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None) -> np.ndarray:
-        # FAISS shares a batch out over the processors, but walks through the vectors of one query with a single one.
-        shares = max(1, processors() // len(queries))
-        bounds = np.linspace(0, self.index.ntotal, shares + 1).astype(np.int64).tolist()
-        with ThreadPoolExecutor(shares) as threads:
-            found = list(
-                threads.map(
-                    lambda start, stop: self._search_range(queries, k, allowed, start, stop),
-                    bounds[:-1],
-                    bounds[1:],
-                )
-            )
-        scores = np.concatenate([scores for scores, _ in found], axis=1)
-        slots = np.concatenate([slots for _, slots in found], axis=1)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(slots, best, axis=1)
-
-    def _search_range(
-        self, queries: np.ndarray, k: int, allowed: np.ndarray | None, start: int, stop: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        import faiss
-
-        if allowed is None and stop - start == self.index.ntotal:
-            return self.index.search(queries, k)  # many queries against everything: one matrix product
-        chosen = faiss.IDSelectorRange(start, stop)
-        if allowed is not None:
-            chosen = faiss.IDSelectorAnd(chosen, _selector(allowed))
-        return self.index.search(queries, k, params=faiss.SearchParameters(sel=chosen))
-
-    def vectors(self, slots: np.ndarray) -> np.ndarray | None:
-        return self.matrix[slots]
-
-    def add(self, vectors: np.ndarray, slots: np.ndarray) -> None:
-        self.index.add(vectors)
-
-    def remove(self, slots: np.ndarray) -> bool:
-        self.index.remove_ids(slots)
-        return True
+        faiss.write_index(self.index, faiss.PyCallbackIOWriter(write))
 
 
-class Cells:
+class Cells(_OfFaiss):
     """Only the vectors in the cells nearest to the query are compared with it."""
 
     name = "ivf"
     coding = "Flat"
     candidates = 1  # for each answer
-
-    def __init__(self, index: Any) -> None:
-        self.index = index
 
     @classmethod
     def build(cls, vectors: np.ndarray) -> "Cells":
@@ -205,16 +161,11 @@ class Compressed(Cells):
     candidates = CANDIDATES_PER_ANSWER
 
 
-class Graph:
+class Graph(_OfFaiss):
     """A walk over a graph of neighbours (HNSW)."""
 
     name = "hnsw"
-
-    def __init__(self, index: Any) -> None:
-        import faiss
-
-        self.index = index
-        self._everything = Exact(faiss.downcast_index(index.storage))
+    mapping = "IO_FLAG_MMAP_IFC"
 
     @classmethod
     def build(cls, vectors: np.ndarray) -> "Graph":
@@ -242,6 +193,17 @@ class Graph:
     @property
     def bytes_per_vector(self) -> int:
         return 4 * self.index.d + 8 * LINKS
+
+    @property
+    def _everything(self) -> Exact:
+        """All vectors, without a copy."""
+        import faiss
+
+        count, dimension = self.index.ntotal, self.index.d
+        if count == 0:
+            return Exact(np.empty((0, dimension), np.float32))
+        vectors = faiss.downcast_index(self.index.storage).get_xb()
+        return Exact(faiss.rev_swig_ptr(vectors, count * dimension).reshape(count, dimension))
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None) -> np.ndarray:
         import faiss
@@ -272,11 +234,6 @@ KINDS: dict[str, Any] = {kind.name: kind for kind in (Exact, Cells, Compressed, 
 def cell_count(vectors: int) -> int:
     """Return the number of cells for so many vectors."""
     return max(1, min(int(CELLS_PER_ROOT * vectors**0.5), vectors // 39))
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ladder(first: int, last: int) -> list[int]:

@@ -1,6 +1,7 @@
 """The index on disk: two derived files in the folder of a feature set, checked before use, never worth keeping.
 
-``index-<xxh3-64>.faiss`` is what FAISS writes. ``index.table`` starts with 16 bytes, the xxh3-128 of the rest; the rest
+``index-<xxh3-64>.npy`` are the vectors of an exact index, ``index-<xxh3-64>.faiss`` is what FAISS writes of another.
+``index.table`` starts with 16 bytes, the xxh3-128 of the rest; the rest
 is an uncompressed .npz with
 
 - ``about``: JSON: format, fingerprint of the features, xxh3-128 of the other file, what was demanded, which kind of
@@ -25,7 +26,7 @@ import numpy as np
 import xxhash
 
 from embed.search.index import Measured, Slots
-from embed.search.kinds import KINDS, Cells
+from embed.search.kinds import KINDS, Kind
 from embed.search.tuning import Demand
 
 FORMAT = 1
@@ -69,45 +70,35 @@ def load_table(folder: Path) -> Table | None:
         )
 
 
-def load_vectors(folder: Path, table: Table, *, writable: bool = False) -> Any | None:
-    """Return the FAISS index that a table speaks of, or None when it is not there or not what was written.
+def load_vectors(folder: Path, table: Table, *, writable: bool = False) -> Kind | None:
+    """Return the index that a table speaks of, or None when it is not there or not what was written.
 
-    It is mapped into memory, so that a search reads only what it needs; a writable one is read as a whole.
+    It is mapped into memory, so that a search reads only what it needs; one that FAISS is to write to is read as a whole.
     """
-    import faiss
-
-    path = folder / _vectors_name(table.checksum)
+    path = folder / _vectors_name(table)
     try:
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            # FAISS trusts what it reads: nothing reaches it unchecked.
-            if xxhash.xxh3_128_hexdigest(data) != table.checksum:
-                return None
+        with path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
         return None
-    flags = (
-        0
-        if writable
-        else faiss.IO_FLAG_MMAP
-        if issubclass(KINDS[table.kind], Cells)
-        else faiss.IO_FLAG_MMAP_IFC
-    )
-    if str(path).isprintable():
-        return faiss.read_index(str(path), flags)
-    with path.open("rb") as stream:  # FAISS opens no file whose name is not UTF-8
-        return faiss.read_index(faiss.PyCallbackIOReader(stream.read))
+    # Whoever searches trusts what is read: nothing gets there unchecked.
+    if xxhash.xxh3_128_hexdigest(data) != table.checksum:
+        return None
+    kind: Kind = KINDS[table.kind].load(path, data, writable=writable)
+    return kind
 
 
-def save(folder: Path, table: Table, index: Any) -> bool:
+def save(folder: Path, table: Table, kind: Kind) -> bool:
     """Publish an index; False where the folder cannot be written to, which harms nobody but the next search."""
     temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}"
     try:
-        table.checksum = _write_vectors(temporary, index)
-        temporary.replace(folder / _vectors_name(table.checksum))
+        table.checksum = _write_vectors(temporary, kind)
+        temporary.replace(folder / _vectors_name(table))
         payload = _table_bytes(table)
         temporary.write_bytes(xxhash.xxh3_128_digest(payload) + payload)
         temporary.replace(folder / TABLE_NAME)
-        for other in folder.glob("index-*.faiss"):
-            if other.name != _vectors_name(table.checksum):
+        for other in folder.glob("index-*"):
+            if other.name != _vectors_name(table):
                 other.unlink(missing_ok=True)
     except OSError:
         with suppress(OSError):
@@ -116,22 +107,19 @@ def save(folder: Path, table: Table, index: Any) -> bool:
     return True
 
 
-def _vectors_name(checksum: str) -> str:
-    return f"index-{checksum[:NAME_DIGITS]}.faiss"
+def _vectors_name(table: Table) -> str:
+    return f"index-{table.checksum[:NAME_DIGITS]}{KINDS[table.kind].suffix}"
 
 
-def _write_vectors(path: Path, index: Any) -> str:
-    import faiss
-
+def _write_vectors(path: Path, kind: Kind) -> str:
     hasher = xxhash.xxh3_128()
     with path.open("wb") as stream:
 
-        def write(data: bytes) -> int:
+        def write(data: Any) -> int:
             hasher.update(data)
             return stream.write(data)
 
-        writer = faiss.PyCallbackIOWriter(write)
-        faiss.write_index(index, writer)
+        kind.write(write)
     return hasher.hexdigest()
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embed.errors import UsageError
+from embed.search.exact import Exact
 from embed.search.index import Index, Measured, Slots
-from embed.search.kinds import KINDS, Cells, Exact, Graph, Kind
+from embed.search.kinds import KINDS, Cells, Graph, Kind
 
 ANSWERS = 10  # recall@10
 TUNING_QUERIES = 200
