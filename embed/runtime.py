@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from embed.backbones import Network, ResolvedNetwork, compiled, export, with_weights
+from embed.backbones import Network, ResolvedNetwork, blob, compiled, export, with_weights
 from embed.backbones.quiet import import_openvino
 from embed.errors import UsageError
 
@@ -62,16 +62,21 @@ def open_runtime(
             return KerasRuntime(with_weights(resolved), precision)
         if device == "gpu":
             raise UsageError(f"Cannot run on a GPU: {problem}. Use --device cpu.")
-    return OpenVINORuntime(resolved, export(resolved, notify), precision)
+    return OpenVINORuntime(resolved, lambda: export(resolved, notify), precision)
 
 
 class OpenVINORuntime:
-    """A network on a CPU, through OpenVINO. See `Runtime`."""
+    """A network on a CPU, through OpenVINO. See `Runtime`.
+
+    model: returns the file of the graph; called where the network has not been compiled for this processor before.
+    """
 
     device = "cpu"
     batch_size = 32
 
-    def __init__(self, network: ResolvedNetwork, model: Path, precision: str = "float32") -> None:
+    def __init__(
+        self, network: ResolvedNetwork, model: Callable[[], Path], precision: str = "float32"
+    ) -> None:
         openvino = import_openvino()
         self.size = network.size
         self.precision = precision
@@ -81,17 +86,18 @@ class OpenVINORuntime:
             raise UsageError(
                 f"This CPU does not compute in {precision}, so that it would gain nothing; use --precision float32."
             )
-        graph = core.read_model(model)
         # One picture at a time on each processor: the maps of one stay in its cache, no layer waits for the slowest
         # thread, and no feature depends on how many pictures came along or how many processors there are.
-        graph.reshape([1, self.size, self.size, 3])
         processors = len(os.sched_getaffinity(0))
         settings = {
             "NUM_STREAMS": processors,
             "INFERENCE_NUM_THREADS": processors,
             "INFERENCE_PRECISION_HINT": OPENVINO_TYPES[precision],  # what was asked for, never less
         }
-        self._compiled = core.compile_model(graph, "CPU", settings)
+        picture = [1, self.size, self.size, 3]
+        self._compiled = blob.compiled_model(
+            core, network, picture, settings, lambda: core.read_model(model())
+        )
         self._shape = tuple(self._compiled.output(0).shape)[1:]
         self.dimension = self._shape[-1]
         self._new_queue = lambda: openvino.AsyncInferQueue(self._compiled, processors)

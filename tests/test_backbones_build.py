@@ -86,7 +86,7 @@ def network(name, weights_file, label="imagenet", **changes):
 
 def features(resolved, folder, pixels):
     build.export(resolved, folder)
-    return OpenVINORuntime(resolved, folder / "model.xml").run(pixels)
+    return OpenVINORuntime(resolved, lambda: folder / "model.xml").run(pixels)
 
 
 def assert_close(actual, expected):
