@@ -25,10 +25,11 @@ def clothing() -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a measured process: real weights, no chatter."""
+    """Return the environment of a measured process: real weights, no chatter, compiled modules as once installed."""
     keras_home = SHARED / "keras_home"
     home = {"KERAS_HOME": str(keras_home.resolve())} if keras_home.is_dir() else {}
-    return {**os.environ, **home, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), **more}
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, **home, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), **more}
 
 
 def measure(script: str, *arguments: Any, **more: str) -> dict[str, Any]:

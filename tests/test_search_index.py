@@ -9,6 +9,7 @@ from cache_helpers import fill, open_writer, row_of
 from embed.cache import open_features
 from embed.errors import UsageError
 from embed.search import Demand, open_index
+from embed.search.exact import Exact
 from embed.search.index import Slots
 from embed.search.kinds import KINDS
 from embed.search.vectors import normalised, similarities
@@ -147,6 +148,24 @@ def test_a_batch_answers_as_its_queries_do_alone(tmp_path):
         ((alone, alone_scores),) = index.search(query[None], 10)
         assert np.array_equal(slots, alone)
         assert np.array_equal(scores, alone_scores)
+
+
+@pytest.mark.parametrize("block", [7, 64, 65_536])
+def test_the_exact_index_answers_as_that_of_faiss(block, monkeypatch):
+    faiss = pytest.importorskip("faiss")
+    monkeypatch.setattr("embed.search.exact.BLOCK", block)
+    generator = np.random.default_rng(0)
+    vectors = normalised(generator.standard_normal((500, 40), dtype=np.float32))
+    queries = normalised(generator.standard_normal((9, 40), dtype=np.float32))
+    flat = faiss.IndexFlatIP(40)
+    flat.add(vectors)
+    exact = Exact.build(vectors)
+    for k in (1, 12, 500):
+        assert np.array_equal(np.sort(exact.search(queries, k, None)), np.sort(flat.search(queries, k)[1]))
+    allowed = generator.random(500) < 0.1
+    chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
+    expected = flat.search(queries, 12, params=chosen)[1]
+    assert np.array_equal(np.sort(exact.search(queries, 12, allowed)), np.sort(expected))
 
 
 def test_a_small_index_is_exact_and_says_so(tmp_path):

@@ -131,6 +131,19 @@ class FeatureCache:
         row = bisect.bisect_left(self.keys, key)
         return row if row < len(self.keys) and self.keys[row] == key else None
 
+    def row_of_content(self, sha256: bytes) -> int | None:
+        """Return the first row of a content, or None."""
+        # One comparison of the first eight bytes with all: nothing has to be built for a few questions.
+        first = np.frombuffer(sha256, np.uint64, 1)[0]
+        for row in np.flatnonzero(self._content_starts == first):
+            if self.sha256[row].tobytes() == sha256:
+                return int(row)
+        return None
+
+    @cached_property
+    def _content_starts(self) -> NDArray[np.uint64]:
+        return np.ascontiguousarray(self.sha256[:, :8]).view(np.uint64)[:, 0]
+
     @property
     def X(self) -> NDArray[np.float32]:  # noqa: N802
         """All features, float32, shape (n, d); read anew each time it is asked for.

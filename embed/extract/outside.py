@@ -1,8 +1,9 @@
 """Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
 
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache as once
 from pathlib import Path
 
 import numpy as np
@@ -68,18 +69,33 @@ def embed_files(
 ) -> Iterator[Embedded]:
     """Yield the features of each file, in order, computed as the rows of ``cache`` were.
 
-    A file whose content is in the cache takes its features from there; the backbone is only opened for others.
+    A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
 
     :param views: all views of the recipe rather than the plain photograph alone.
     """
     run = run or RunOptions()
     recipe = cache.recipe
-    row_of_content = {digest.tobytes(): row for row, digest in enumerate(cache.sha256)}
     count = recipe.views if views else 1
+    rows: dict[bytes, int] = {}  # of the contents that are in the cache
+    opening: Future[Runtime] | None = None
+    lock = threading.Lock()
 
-    @once
-    def runtime() -> Runtime:
-        return open_runtime(network_of(cache), device=run.device, precision=recipe.precision)
+    def runtime() -> Future[Runtime]:
+        nonlocal opening
+        with lock:
+            if opening is None:
+                opening = background.submit(
+                    lambda: open_runtime(network_of(cache), device=run.device, precision=recipe.precision)
+                )
+            return opening
+
+    def known(sha256: bytes) -> bool:
+        row = cache.row_of_content(sha256)
+        if row is None:
+            runtime()  # made ready while the photograph is decoded
+            return False
+        rows[sha256] = row
+        return True
 
     decoder = images.Decoder(
         images.Resize(recipe.size, recipe.fit),
@@ -88,19 +104,17 @@ def embed_files(
         workers=run.decoding_threads,
         max_pixels=run.max_pixels,
     )
-    with decoder:
-        decoded = decoder.map(Path(), map(images.look, files), skip=row_of_content.__contains__)
-        for result in pipeline.run(decoded, runtime, run.batch_size):
-            yield _embedded(result, cache, row_of_content, count)
+    with ThreadPoolExecutor(1, "open") as background, decoder:
+        decoded = decoder.map(Path(), map(images.look, files), skip=known)
+        for result in pipeline.run(decoded, lambda: runtime().result(), run.batch_size):
+            yield _embedded(result, cache, rows, count)
 
 
-def _embedded(
-    result: pipeline.Result, cache: FeatureCache, row_of_content: dict[bytes, int], views: int
-) -> Embedded:
+def _embedded(result: pipeline.Result, cache: FeatureCache, rows: dict[bytes, int], views: int) -> Embedded:
     file = Path(result.found.path)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
-    row = row_of_content[result.sha256]
+    row = rows[result.sha256]
     features: np.ndarray = cache.rows([row])
     augmented = cache.view_rows([row]) if views > 1 else None
     if augmented is not None:

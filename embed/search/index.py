@@ -20,7 +20,7 @@ class Measured:
 
     vectors: int
     recall: float = 1.0  # share of the true ten nearest that are among the ten answers
-    milliseconds: float = 0.0  # one query
+    milliseconds: float = 0.0  # one query, where nothing else keeps the machine busy
     exact_milliseconds: float = 0.0  # one query compared with everything
     megabytes: float = 0.0  # of memory that the searched vectors take
 
