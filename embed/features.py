@@ -242,11 +242,11 @@ class Features(Photographs):
         """
         import pandas as pd
 
-        from embed import search
+        from embed import images, search
         from embed.extract import embed_files
 
         wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
-        queries = embed_files(search.query_files(_files(files)), self._cache)
+        queries = embed_files(images.named(_files(files)), self._cache)
         rows = []
         for found in search.similar(self._cache, queries, wanted, label_rule=self._rule):
             if found.problem is not None:

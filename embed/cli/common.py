@@ -86,8 +86,12 @@ def print_table(
     *,
     form: Output = Output.TABLE,
     title: str | None = None,
+    heading: str | None = None,
 ) -> None:
-    """Print rows under named columns: aligned in a terminal, tab-separated in a pipe, CSV or JSON on request."""
+    """Print rows under named columns: aligned in a terminal, tab-separated in a pipe, CSV or JSON on request.
+
+    In a terminal, a column named by `heading` that says the same in every row stands above the table.
+    """
     if form is Output.JSON:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif form is Output.CSV:
@@ -95,6 +99,14 @@ def print_table(
         writer.writerow(columns)
         writer.writerows(rows)
     elif sys.stdout.isatty():
+        rows = [list(row) for row in rows]
+        if heading is not None:
+            place = list(columns).index(heading)
+            values = {row[place] for row in rows}
+            if len(values) == 1:
+                title = _cell(values.pop())
+                columns = [column for i, column in enumerate(columns) if i != place]
+                rows = [[value for i, value in enumerate(row) if i != place] for row in rows]
         _print_rich_table(columns, rows, title)
     else:
         for row in (columns, *rows):
@@ -116,7 +128,12 @@ def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], tit
     from rich.text import Text
 
     rows = [list(row) for row in rows]
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=None if title is None else Text(title),
+        title_justify="left",
+        pad_edge=False,
+    )
     for i, column in enumerate(columns):
         numeric = all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")

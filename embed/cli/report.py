@@ -98,13 +98,13 @@ def explain(
     from embed import fitting
     from embed.explain import Explainer
     from embed.extract import RunOptions
+    from embed.images import named
     from embed.report.overlay import write_pictures
-    from embed.search import query_files
 
     feature_set = common.open_features(cache, features)
     fitted = fitting.load(feature_set, model)
     explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
-    explained = explainer.explain((file, [label]) for file in query_files(images))
+    explained = explainer.explain((file, [label]) for file in named(images))
     done, failed = [], 0
     for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
         if picture is None:

@@ -33,7 +33,10 @@ def similar(
     label: Annotated[str | None, typer.Option(help="Only photographs with this label.")] = None,
     split: Annotated[str | None, typer.Option(help="Only photographs of train, validation or test.")] = None,
     include_self: Annotated[
-        bool, typer.Option("--include-self", help="A photograph may be its own answer.")
+        bool,
+        typer.Option(
+            "--include-self", help="A photograph may be its own answer, as may the original of a copy."
+        ),
     ] = False,
     labels: LabelsOption = "folder",
     html: HtmlOption = None,
@@ -50,7 +53,8 @@ def similar(
 ) -> int:
     """Find the photographs that look most like others.
 
-    A photograph that is in the cache is answered without a forward pass; any other goes through the backbone first.
+    A photograph that is in the cache is answered without a forward pass; any other goes through the backbone first. No
+    photograph is its own answer, wherever a copy of it lies; further copies in the data folder are answers.
 
     \b
     embed similar photo.jpg
@@ -60,28 +64,28 @@ def similar(
     """
     from embed import search
     from embed.extract import embed_files
+    from embed.images import named
 
     check_page(html, show)
     wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
     known = common.open_features(cache, features)
-    queries = embed_files(search.query_files(images), known)
+    queries = embed_files(named(images), known)
     found = list(search.similar(known, queries, wanted, label_rule=labels))
+    failed = [one for one in found if one.problem is not None]
+    form = common.output(as_json, as_csv)
     if paths or print0:
         print_paths((known.root / answer.path for one in found for answer in one.answers), zero=print0)
-    else:
+    elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
             (os.fspath(one.query), rank, answer.path, answer.similarity, answer.label)
             for one in found
             for rank, answer in enumerate(one.answers, 1)
         ]
-        common.print_table(
-            ("query", "rank", "path", "similarity", "label"), rows, form=common.output(as_json, as_csv)
-        )
+        common.print_table(("query", "rank", "path", "similarity", "label"), rows, form=form, heading="query")
     if html is not None:
         from embed.report import search_pages
 
         publish(html, search_pages.similar(known.root, found), show=show)
-    failed = [one for one in found if one.problem is not None]
     for one in failed:
         common.say(f"embed: {common.printable(os.fspath(one.query))}: {one.problem}")
     if len(failed) == len(found):

@@ -56,6 +56,7 @@ def predict_files(
 
     Raises:
         UsageError: views are asked for and the recipe has a single one.
+        InputError: a folder holds no image.
         WeightsError: the backbone's weights cannot be had.
     """
     if views and features.recipe.views == 1:
@@ -63,20 +64,12 @@ def predict_files(
             f"the features of {features.name} have a single view; extract them with --views N and fit again"
         )
     waiting: list[Embedded] = []
-    for embedded in embed_files(_photographs(files), features, run, views=views):
+    for embedded in embed_files(images.named(files), features, run, views=views):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
             yield from _judge(waiting, model)
             waiting = []
     yield from _judge(waiting, model)
-
-
-def _photographs(files: Iterable[Path]) -> Iterator[Path]:
-    for file in files:
-        if file.is_dir():
-            yield from (file / found.path for found in images.find(file))
-        else:
-            yield file
 
 
 def _judge(waiting: list[Embedded], model: Model) -> Iterator[Prediction]:

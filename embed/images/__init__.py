@@ -13,7 +13,7 @@ from embed.images.decode import (
     Resize,
     decode,
 )
-from embed.images.find import Found, find, look
+from embed.images.find import Found, find, look, named
 from embed.images.guard import Decoded, Decoder, decode_file
 from embed.images.read import Content, read
 from embed.images.thumbnail import thumbnail
@@ -35,6 +35,7 @@ __all__ = [
     "decode_views",
     "find",
     "look",
+    "named",
     "read",
     "thumbnail",
 ]

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,21 @@ def find(root: Path) -> Iterator[Found]:
     except OSError as error:
         raise InputError(f"The folder {root} cannot be read: {reason(error)}.") from None
     yield from _walk(top, b"", ((status.st_dev, status.st_ino),))
+
+
+def named(given: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that the user named, and the candidates below each folder that was.
+
+    Raises InputError for a folder that cannot be listed or holds no image.
+    """
+    for path in given:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [path / found.path for found in find(path)]
+        if not inside:
+            raise InputError(f"There is no image in {path}.")
+        yield from inside
 
 
 def look(file: Path) -> Found:

@@ -5,7 +5,7 @@ from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.index import Index, Measured
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
-from embed.search.similar import Answer, Answers, Wanted, query_files, similar
+from embed.search.similar import Answer, Answers, Wanted, similar
 from embed.search.suspects import Doubt, Outlier, mislabelled, outliers
 from embed.search.tuning import Demand
 
@@ -27,7 +27,6 @@ __all__ = [
     "mislabelled",
     "open_index",
     "outliers",
-    "query_files",
     "similar",
     "similarity_matrix",
 ]

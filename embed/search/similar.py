@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from embed import images, labels
+from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import InputError, LabelError, NoFeaturesError, UsageError
+from embed.errors import LabelError, NoFeaturesError, UsageError
 from embed.search.current import open_index
 from embed.search.index import Index
 
@@ -78,7 +78,8 @@ def similar(
     """Yield for each query the photographs of a feature set that are most similar to it.
 
     The index is read, or built, while the features of the first queries are computed. A photograph is not its own
-    answer unless asked for; a copy of it under another path is one.
+    answer unless asked for, nor is a copy of it that lies elsewhere answered by its original; further copies in the
+    data folder are answers.
 
     Raises NoFeaturesError where the set is empty and LabelError where no photograph has the label or the split.
     """
@@ -93,21 +94,6 @@ def similar(
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):
             yield from _answered(features, opening.result(), batch, wanted, labelled.labels, rows)
-
-
-def query_files(given: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that were named, and the images below each folder that was.
-
-    Raises InputError for a folder that cannot be read or holds no image.
-    """
-    for path in given:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = [path / found.path for found in images.find(path)]
-        if not inside:
-            raise InputError(f"There is no image in {path}.")
-        yield from inside
 
 
 def _wanted_rows(labelled: labels.Labels, wanted: Wanted) -> np.ndarray | None:
@@ -157,20 +143,28 @@ def _answered(
         for slot, similarity in zip(slots, similarities, strict=True):
             if similarity < wanted.threshold:
                 break
-            for row in index.slots.rows(slot):
-                path = features.paths[row]
-                if rows is not None and not rows[row]:
-                    continue
-                same = index.slots.contents[slot].tobytes() == query.sha256
-                if same and not wanted.include_self and _is_file(features.root / path, query.file):
-                    continue
-                answers.append(Answer(path, float(similarity), label_of_row[row]))
+            same = index.slots.rows(slot)
+            if index.slots.contents[slot].tobytes() == query.sha256 and not wanted.include_self:
+                same = np.delete(same, _own(features, same, query.file))
+            answers += [
+                Answer(features.paths[row], float(similarity), label_of_row[row])
+                for row in same
+                if rows is None or rows[row]
+            ]
         yield Answers(query.file, answers[: wanted.k])
 
 
-def _is_file(cached: Path, file: Path) -> bool:
-    """Is this the file that the cache knows under another name, of the same content?"""
-    try:
-        return cached.samefile(file)
-    except OSError:
-        return True  # it is no longer there: the query is where it went
+def _own(features: FeatureCache, same: np.ndarray, file: Path) -> int:
+    """Return which of the rows with the content of a query is the query itself.
+
+    It is that very file; where the query lies elsewhere, a photograph that is gone, since the query may be where it went;
+    and otherwise the first, whose copy the query is.
+    """
+
+    def distance(i: int) -> int:
+        try:
+            return 0 if (features.root / features.paths[same[i]]).samefile(file) else 2
+        except OSError:
+            return 1
+
+    return min(range(len(same)), key=distance)
