@@ -30,19 +30,24 @@ def enlarged(features: FeatureCache, count: int, cache: Path) -> None:
     """Write a feature set of so many rows: those of another one, and means of two of them."""
     generator = np.random.default_rng(SEED)
     X = features.X
+    rows = [
+        (
+            os.fsencode(path),
+            features.sha256[row].tobytes(),
+            features.sizes[row],
+            features.mtimes_ns[row],
+            X[row],
+        )
+        for row, path in enumerate(features.paths)
+    ]
+    for number in range(count - len(features)):
+        one, other = generator.integers(0, len(X), 2)
+        path = b"train/made up %d/%06d-4f8a-4c1e-9d3b.jpg" % (number % 10, number)
+        rows.append((path, generator.bytes(32), 1, 1, (X[one] + X[other]) / 2))
     with FeatureWriter.open(cache, "many", features.root, features.recipe, features.dimension) as writer:
-        for row, path in enumerate(features.paths):
-            writer.put(
-                path,
-                features.sha256[row].tobytes(),
-                int(features.sizes[row]),
-                int(features.mtimes_ns[row]),
-                X[row],
-            )
-        for number in range(count - len(features)):
-            one, other = generator.integers(0, len(X), 2)
-            name = f"train/made up {number % 10}/{number:06d}-4f8a-4c1e-9d3b.jpg"
-            writer.put(name, generator.bytes(32), 1, 1, (X[one] + X[other]) / 2)
+        for path, sha256, size, mtime_ns, values in sorted(rows, key=lambda row: row[0]):
+            writer.put(os.fsdecode(path), sha256, int(size), int(mtime_ns), values)
+        writer.write_failures([])
 
 
 def measured(features: FeatureCache, cache: Path, count: int, pairs: int) -> list[dict[str, object]]:

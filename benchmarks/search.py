@@ -62,7 +62,6 @@ def kinds(count: int, dimension: int, names: list[str]) -> list[dict[str, object
     ]
     for row in rows:
         _compared(row, rows)
-    del flat
     for kind in names:
         start = time.perf_counter()
         index = choose(vectors, slots, Demand(kind))

@@ -128,16 +128,15 @@ def _by_folder(paths: Sequence[str]) -> tuple[list[str | None], list[str | None]
     # A class may be called "train" (of a railway): the first folder is a split only where class folders lie in
     # such folders.
     divided = any(path.count("/") >= 2 and split_of(path) for path in paths)
-    labels: list[str | None] = []
-    splits: list[str | None] = []
+    known: dict[str, tuple[str | None, str | None]] = {}  # what a folder stands for
     for path in paths:
-        folders = path.split("/")[:-1]
-        split = split_of(path) if divided else None
-        if split:
-            folders = folders[1:]
-        labels.append(folders[0] if folders else None)
-        splits.append(split)
-    return labels, splits
+        folder = path.rpartition("/")[0]
+        if folder not in known:
+            split = split_of(path) if divided else None
+            below = folder.split("/")[1:] if split else folder.split("/")
+            known[folder] = (below[0] or None if below else None), split
+    both = [known[path.rpartition("/")[0]] for path in paths]
+    return [label for label, _ in both], [split for _, split in both]
 
 
 def _by_regex(paths: Sequence[str], text: str) -> list[str | None]:

@@ -1,6 +1,7 @@
 """Fixtures that the whole suite shares."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,39 @@ def run_embed(tmp_path):
 
     run.python = python
     return run
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium without a window, for the tests marked `browser`."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((path for name in names if (path := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_tab(browser):
+    """Open a file in a new tab: ``open_tab(file, viewport={...})``; no page may complain, or run what a name says."""
+    complaints, tabs = [], []
+
+    def open_file(file, **options):
+        tab = browser.new_page(**options)
+        tabs.append(tab)
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("dialog", lambda dialog: complaints.append(dialog.message))
+        tab.goto(file.as_uri())
+        return tab
+
+    yield open_file
+    for tab in tabs:
+        tab.close()
+    assert complaints == []

@@ -22,7 +22,6 @@ from embed.report.model_page import model_page
 from embed.report.photographs import Photographs
 
 TINY = FeatureOptions(network=Network("tiny"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = [b"<script>alert(1)<", b'" onerror="alert(1)', b"caf\xe9\n", b"\xe2\x80\xaegpj"]
 PHONE = {"width": 390, "height": 844}
 
@@ -253,33 +252,17 @@ def test_the_command_writes_into_the_feature_set_or_where_told(drawn, run_embed,
 
 
 @pytest.mark.browser
-def test_a_browser_shows_every_picture_without_a_complaint_and_fits_a_phone(page, tmp_path):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def test_a_browser_shows_every_picture_without_a_complaint_and_fits_a_phone(page, tmp_path, open_tab):
     file = tmp_path / "report.html"
     file.write_text(page, encoding="utf-8")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    complaints = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        tab = browser.new_page(viewport=PHONE, color_scheme="dark")
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("dialog", lambda dialog: complaints.append(dialog.message))
-        tab.goto(file.as_uri())
-        widths = tab.evaluate(
-            "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
-        )
-        assert widths and min(widths) > 0
-        assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        heat = "[...document.querySelectorAll('img.heat')].filter(i => i.checkVisibility()).map(i => i.className)"
-        assert set(tab.evaluate(heat)) == {"heat said"}
-        tab.click("label[for=heat-true]")
-        assert set(tab.evaluate(heat)) == {"heat true"}
-        dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-        tab.emulate_media(color_scheme="light")
-        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != dark
-        browser.close()
-    assert complaints == []
+    tab = open_tab(file, viewport=PHONE, color_scheme="dark")
+    widths = tab.evaluate("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))")
+    assert widths and min(widths) > 0
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    heat = "[...document.querySelectorAll('img.heat')].filter(i => i.checkVisibility()).map(i => i.className)"
+    assert set(tab.evaluate(heat)) == {"heat said"}
+    tab.click("label[for=heat-true]")
+    assert set(tab.evaluate(heat)) == {"heat true"}
+    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.emulate_media(color_scheme="light")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != dark

@@ -8,10 +8,14 @@ const hidden = new Set();
 let scale = 1, left = 0, top_ = 0; // what part of the map is shown
 let chosen = -1;
 
-function size() { return Math.min(canvas.clientWidth, canvas.clientHeight); }
+// The map is a square in the middle of the canvas.
+function square() {
+  const full = Math.min(canvas.clientWidth, canvas.clientHeight), side = full * 0.94;
+  return { side, x: (canvas.clientWidth - side) / 2, y: (canvas.clientHeight - side) / 2 };
+}
 function place(i) {
-  const side = size() * 0.94, edge = size() * 0.03;
-  return [edge + (data.x[i] * side - left) * scale, edge + ((1 - data.y[i]) * side - top_) * scale];
+  const { side, x, y } = square();
+  return [x + (data.x[i] * side - left) * scale, y + ((1 - data.y[i]) * side - top_) * scale];
 }
 function draw() {
   const ratio = window.devicePixelRatio || 1;
@@ -65,8 +69,8 @@ function drag(event) {
 }
 canvas.addEventListener("wheel", (event) => {
   event.preventDefault();
-  const box = canvas.getBoundingClientRect(), edge = size() * 0.03;
-  const x = event.clientX - box.left - edge, y = event.clientY - box.top - edge;
+  const box = canvas.getBoundingClientRect(), middle = square();
+  const x = event.clientX - box.left - middle.x, y = event.clientY - box.top - middle.y;
   const factor = Math.exp(-event.deltaY / 400), next = Math.max(1, Math.min(40, scale * factor));
   left += x / scale - x / next;
   top_ += y / scale - y / next;

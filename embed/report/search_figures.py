@@ -96,7 +96,7 @@ def feature_map(layout: Layout) -> bytes:
     axes.set_aspect("equal")
     axes.set_axis_off()
     if colour_of:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=2)
+        figure.legend(loc="outside center right", frameon=False, markerscale=2)
     return _png(figure)
 
 

@@ -120,8 +120,8 @@ def feature_map(root: Path, layout: Layout) -> str:
     }
     script = files(__package__).joinpath("map.js").read_text("utf-8")
     body = (
-        '<div class="map"><canvas id="map"></canvas><div id="tip" hidden><img alt=""><div class="name"></div>'
-        '<div class="path"></div></div></div><div id="legend"></div>' + json_block("data", data)
+        '<div id="legend"></div><div class="map"><canvas id="map"></canvas><div id="tip" hidden><img alt="">'
+        '<div class="name"></div><div class="path"></div></div></div>' + json_block("data", data)
     )
     left_out = f" {layout.left_out} more are not on the map." if layout.left_out else ""
     return render(
