@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -229,8 +232,26 @@ def test_a_bad_photograph_is_one_sentence_and_exit_code_one(drawn, run_embed):
     result = run_embed("similar", "bad.jpg", cwd=drawn)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("embed: bad.jpg: ") and result.stderr.count("\n") == 1
-    both = run_embed("similar", "bad.jpg", "outside.jpg", "--strict", "--json", cwd=drawn)
+    both = run_embed("similar", "bad.jpg", "pictures/test/fish/fish-001.jpg", "--strict", "--json", cwd=drawn)
     assert both.returncode == 3 and len(json.loads(both.stdout)) == 10
+
+
+def test_in_a_terminal_a_single_query_stands_above_its_table(drawn):
+    def shown(*queries):
+        reading, writing = pty.openpty()
+        command = [sys.executable, "-m", "embed.cli", "similar", *queries, "-k", "2"]
+        subprocess.run(
+            command, cwd=drawn, stdout=writing, env={**os.environ, "COLUMNS": "160"}, check=True, timeout=240
+        )
+        os.close(writing)
+        text = os.read(reading, 100_000).decode()
+        os.close(reading)
+        return text
+
+    one, other = "pictures/test/fish/fish-000.jpg", "pictures/test/fish/fish-001.jpg"
+    alone, both = shown(one), shown(one, other)
+    assert alone.count(one) == 1 and alone.index(one) < alone.index("rank") and "query" not in alone
+    assert "query" in both and both.count(one) == both.count(other) == 2
 
 
 def test_asking_before_extracting_is_one_sentence(tmp_path, run_embed):
