@@ -38,7 +38,7 @@ format: $(BIN)/.installed
 # onnxruntime is measured against; it is no dependency.
 bench: $(BIN)/.installed  ## every benchmark, side by side; takes about an hour
 	$(BIN)/pip install --quiet onnxruntime tf2onnx
-	for name in extraction rerun classic commit read heads search duplicates; do \
+	for name in extraction rerun classic commit read heads coldstart search duplicates; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(BIN)/.installed  ## the documentation, in site/

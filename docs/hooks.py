@@ -16,10 +16,10 @@ def commands() -> dict[str, Any]:
     """Return every command of the parser by its name."""
     import typer
 
-    import embed.cli
+    from embed.cli import register
     from embed.cli.app import app
 
-    assert embed.cli.main  # importing the door registers the commands
+    register()
     return dict(sorted(typer.main.get_command(app).commands.items()))  # type: ignore[attr-defined]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import embed
 from embed import demo
+from embed.cli import MODULES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -28,6 +29,13 @@ def load_hooks():
 HOOKS = load_hooks()
 COMMANDS = HOOKS.commands()
 GUIDES = "\n".join(path.read_text("utf-8") for path in DOCS.rglob("*.md"))
+
+
+def test_every_command_is_found_in_its_module():
+    homes = {name: module for module, names in MODULES.items() for name in names}
+    assert {name: f"embed.cli.{module}" for name, module in homes.items()} == {
+        name: command.callback.__module__ for name, command in COMMANDS.items()
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
