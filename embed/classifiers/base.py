@@ -1,5 +1,6 @@
 """What every head shares: choosing its strength on held-out folds, and turning scores into probabilities."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import in_threads, one_blas_thread
 
 FOLDS = 3  # that the strength is chosen on
-FEW_FOLDS_FROM = 10_000  # photographs from which one held-out fold of FOLDS is enough
+ENOUGH_HELD_OUT = 2_000  # rows: as many of the folds as hold them are held out in turn, the others only train
+SEARCHED_AT_MOST = 5_000  # rows that a candidate is fitted on in the search
 
 MOST_DIMENSIONS = 4_096  # values of a feature vector beyond which it is sketched
 
 Candidate = dict[str, Any]
+Scorer = Callable[[Candidate], np.ndarray]  # candidate → scores of the held-out rows, (n_held_out, K)
 
 
 def prepare(X: np.ndarray, power: float) -> np.ndarray:
@@ -28,12 +31,17 @@ def prepare(X: np.ndarray, power: float) -> np.ndarray:
     were (Charikar et al. 2002).
     """
     X = np.asarray(X, dtype=np.float32)
-    if power != 1:
-        X = np.sign(X) * (np.sqrt(np.abs(X)) if power == 0.5 else np.abs(X) ** np.float32(power))
+    if power == 1:
+        raised = X.copy()
+    else:
+        raised = np.abs(X)
+        raised = np.sqrt(raised, out=raised) if power == 0.5 else raised ** np.float32(power)
+        np.copysign(raised, X, out=raised)
     if X.shape[1] > MOST_DIMENSIONS:
-        X = _sketch(X)
-    length = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
-    return X / np.where(length > 0, length, 1)
+        raised = _sketch(raised)
+    length = np.sqrt(np.einsum("ij,ij->i", raised, raised))[:, None]
+    raised /= np.where(length > 0, length, 1)
+    return raised
 
 
 def _sketch(X: np.ndarray) -> np.ndarray:
@@ -50,12 +58,13 @@ def _sketch(X: np.ndarray) -> np.ndarray:
 class Head(ClassifierMixin, BaseEstimator):
     """A classifier of features that chooses its strength by cross-validation within the photographs it is fitted on.
 
-    A head of its own defines its constructor and `_candidates`, `_scores_of`, `_fit_one` and `_scores`.
+    A head of its own defines its constructor and `_candidates`, `_scorers`, `_fit_one` and `_scores`.
 
     Attributes:
         classes_: the K classes, sorted.
         chosen_: the candidate that was chosen, by parameter name.
-        search_: per candidate, its parameters and the `log_loss` and `accuracy` of its out-of-fold probabilities.
+        search_: per candidate that was tried, its parameters and the `log_loss` and `accuracy` of its out-of-fold
+            probabilities.
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
         held_out_: columns of the true classes, shape (m,), and probabilities, shape (m, K), of the photographs
             that were held out in choosing; None where there were too few.
@@ -127,15 +136,17 @@ class Head(ClassifierMixin, BaseEstimator):
         """The strengths to choose from, the most regularised first."""
         raise NotImplementedError
 
-    def _scores_of(
+    def _scorers(
         self,
         X: np.ndarray,
         target: np.ndarray,
         weight: np.ndarray,
-        held_out: np.ndarray,
-        candidates: list[Candidate],
-    ) -> np.ndarray:
-        """Fit every candidate on (X, target) and return its scores of `held_out`, (candidates, n_held_out, K)."""
+        folds: list[tuple[np.ndarray, np.ndarray]],
+    ) -> list[Scorer]:
+        """Return for every (rows to fit on, rows held out) what scores the held-out rows by a candidate.
+
+        A scorer is asked for one candidate after another, neighbours first, so that it may start from the last.
+        """
         raise NotImplementedError
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
@@ -160,8 +171,8 @@ class Head(ClassifierMixin, BaseEstimator):
         random = np.random.RandomState(self.random_state)
         group = np.arange(len(target)) if groups is None else np.unique(groups, return_inverse=True)[1]
         fold = deal(target, group, random.random_sample(group.max() + 1), FOLDS)
-        if len(target) >= FEW_FOLDS_FROM:
-            fold[fold > 0] = -1
+        enough = -(-ENOUGH_HELD_OUT * FOLDS // len(target))
+        fold[fold >= enough] = -1
         return fold
 
     def _search(
@@ -172,27 +183,33 @@ class Head(ClassifierMixin, BaseEstimator):
         if len(np.unique(target[out])) < 2:
             self._without_search(candidates)
             return
-
-        def score(k: int) -> np.ndarray:
-            train = np.flatnonzero(fold != k)
-            held = np.flatnonzero(fold == k)
-            return self._scores_of(X[train], target[train], weight[train], X[held], candidates)
-
         numbers = [k for k in range(FOLDS) if np.any(fold == k)]
-        scores = np.empty((len(candidates), len(out), len(self.classes_)))
-        for k, of_fold in zip(numbers, in_threads(score, numbers), strict=True):
-            scores[:, fold[out] == k] = of_fold
-        self.search_ = []
-        best = np.inf
-        for candidate, of_candidate in zip(candidates, scores, strict=True):
-            calibration = fit_calibration(of_candidate, target[out], weight[out], self._plain_scale())
-            calibrated = calibration[0] * of_candidate + calibration[1:]
-            loss = log_loss(calibrated, target[out], weight[out])
+        rows = [(self._sample(np.flatnonzero(fold != k)), np.flatnonzero(fold == k)) for k in numbers]
+        scorers = self._scorers(X, target, weight, rows)
+        tried: dict[int, tuple[Candidate, np.ndarray, np.ndarray]] = {}
+
+        def loss(i: int) -> float:
+            scores = np.empty((len(target), len(self.classes_)))
+            for (_, held), of_fold in zip(
+                rows, in_threads(lambda score: score(candidates[i]), scorers), strict=True
+            ):
+                scores[held] = of_fold
+            calibration = fit_calibration(scores[out], target[out], weight[out], self._plain_scale())
+            calibrated = calibration[0] * scores[out] + calibration[1:]
+            found = log_loss(calibrated, target[out], weight[out])
             accuracy = float(np.mean(calibrated.argmax(axis=1) == target[out]))
-            self.search_.append({**candidate, "log_loss": loss, "accuracy": accuracy})
-            if loss < best:
-                best, self.chosen_, self.calibration_ = loss, candidate, calibration
-                self.held_out_ = target[out], softmax(calibrated)
+            tried[i] = {**candidates[i], "log_loss": found, "accuracy": accuracy}, calibration, calibrated
+            return found
+
+        best = _walk(loss, len(candidates))
+        self.search_ = [tried[i][0] for i in sorted(tried)]
+        self.chosen_, self.calibration_ = candidates[best], tried[best][1]
+        self.held_out_ = target[out], softmax(tried[best][2])
+
+    def _sample(self, rows: np.ndarray) -> np.ndarray:
+        if len(rows) <= SEARCHED_AT_MOST:
+            return rows
+        return np.sort(np.random.RandomState(self.random_state).permutation(rows)[:SEARCHED_AT_MOST])
 
     def _without_search(self, candidates: list[Candidate]) -> None:
         """Take the candidate in the middle, and scores as they are: there is nothing to choose by."""
@@ -204,3 +221,16 @@ class Head(ClassifierMixin, BaseEstimator):
     def _plain_scale(self) -> float:
         """The scale of the scores where nothing could be held out to calibrate them on."""
         return 1.0
+
+
+def _walk(loss: Callable[[int], float], n: int) -> int:
+    """Return where a loss that falls and then rises along 0, ..., n - 1 is lowest, walking downhill from the middle."""
+    best = n // 2
+    lowest = loss(best)
+    for step in (1, -1):
+        start = best
+        while 0 <= best + step < n and (found := loss(best + step)) < lowest:
+            best, lowest = best + step, found
+        if best != start:
+            break
+    return best

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from embed.classifiers.base import Candidate, Head
-from embed.classifiers.solver import Problem, squared_hinge_loss
+from embed.classifiers.base import Candidate, Head, Scorer
+from embed.classifiers.solver import ROUGH_TOLERANCE, TOLERANCE, Problem, cholesky, squared_hinge_loss
+from embed.classifiers.threads import in_threads
 
 EXACT_AT_MOST = 4_000  # photographs that are all compared with all; beyond it, Nyström's approximation
 LANDMARKS = 1_024  # photographs that stand for all of them there (Williams and Seeger 2001)
 MEDIAN_SAMPLE = 500  # photographs that the median distance is taken over
 SMALLEST_DISTANCE = 1e-3  # squared; float32 resolves no kernel narrower than that
-C_SVM = (1.0, 3.0, 10.0)
+C_SVM = (0.3, 1.0, 3.0, 10.0, 30.0)
 JITTER = 1e-3  # added to the diagonal of the kernel matrix, so that its Cholesky factor exists
 
 
@@ -53,18 +54,25 @@ class SVMHead(Head):
     def _candidates(self, n: int) -> list[Candidate]:
         return [{"C": C} for C in (C_SVM if self.C is None else (self.C,))]
 
-    def _scores_of(
+    def _scorers(
         self,
         X: np.ndarray,
         target: np.ndarray,
         weight: np.ndarray,
-        held_out: np.ndarray,
-        candidates: list[Candidate],
-    ) -> np.ndarray:
-        machine = self._machine(X, target, weight)
-        seen = kernel(held_out, machine.landmarks, machine.gamma)
-        solutions = (machine.solve(candidate["C"]) for candidate in candidates)
-        return np.stack([seen @ coef + intercept for coef, intercept in solutions])
+        folds: list[tuple[np.ndarray, np.ndarray]],
+    ) -> list[Scorer]:
+        def scorer(rows: tuple[np.ndarray, np.ndarray]) -> Scorer:
+            train, held_out = rows
+            machine = self._machine(X[train], target[train], weight[train])
+            seen = kernel(X[held_out], machine.landmarks, machine.gamma)
+
+            def scores(candidate: Candidate) -> np.ndarray:
+                coef, intercept = machine.solve(candidate["C"], ROUGH_TOLERANCE)
+                return seen @ coef + intercept
+
+            return scores
+
+        return in_threads(scorer, folds)
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         machine = self._machine(X, target, weight)
@@ -101,25 +109,25 @@ class _Machine:
         gamma: float,
         n_classes: int,
     ) -> None:
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import solve_triangular
 
         self.gamma = gamma
         self.landmarks = X if chosen is None else X[chosen]
         among = kernel(self.landmarks, self.landmarks, gamma)
         among[np.diag_indices(len(among))] += JITTER
-        self.factor = cholesky(among, lower=True, overwrite_a=True, check_finite=False)
+        self.factor = cholesky(among)
         rows = self.factor
         if chosen is not None:
             seen = kernel(X, self.landmarks, gamma)
             rows = solve_triangular(self.factor, seen.T, lower=True, check_finite=False).T
         loss, curvature = squared_hinge_loss(target, weight, n_classes)
-        self.problem = Problem(np.ascontiguousarray(rows), loss, curvature, n_classes)
+        self.problem = Problem(rows, loss, curvature, n_classes)
 
-    def solve(self, C: float) -> tuple[np.ndarray, np.ndarray]:
+    def solve(self, C: float, tolerance: float = TOLERANCE) -> tuple[np.ndarray, np.ndarray]:
         """Return the weight of every landmark in every score, shape (m, K), and the intercepts, shape (K,)."""
         from scipy.linalg import solve_triangular
 
-        found = self.problem.solve(C)
+        found = self.problem.solve(C, tolerance)
         coef = solve_triangular(self.factor, found.weights, lower=True, trans=1, check_finite=False)
         return coef, found.intercept
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from embed.classifiers.base import Candidate, Head
+from embed.classifiers.base import Candidate, Head, Scorer
+from embed.classifiers.threads import in_threads
 
 NEIGHBOURS = (1, 3, 5, 10, 20)
 SHARPNESS = 10.0  # a neighbour's vote counts exp(SHARPNESS (cosine - 1))
@@ -45,16 +46,21 @@ class KNNHead(Head):
         numbers = NEIGHBOURS[::-1] if self.n_neighbors is None else (self.n_neighbors,)
         return [{"n_neighbors": number} for number in dict.fromkeys(min(number, n) for number in numbers)]
 
-    def _scores_of(
+    def _scorers(
         self,
         X: np.ndarray,
         target: np.ndarray,
         weight: np.ndarray,
-        held_out: np.ndarray,
-        candidates: list[Candidate],
-    ) -> np.ndarray:
-        numbers = [candidate["n_neighbors"] for candidate in candidates]
-        return votes(X, target, weight, held_out, numbers, len(self.classes_))
+        folds: list[tuple[np.ndarray, np.ndarray]],
+    ) -> list[Scorer]:
+        numbers = [candidate["n_neighbors"] for candidate in self._candidates(len(X))]
+
+        def scorer(rows: tuple[np.ndarray, np.ndarray]) -> Scorer:
+            train, held_out = rows
+            of_all = votes(X[train], target[train], weight[train], X[held_out], numbers, len(self.classes_))
+            return lambda candidate: of_all[numbers.index(candidate["n_neighbors"])]
+
+        return in_threads(scorer, folds)
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         self.X_, self.target_, self.weight_ = X, target, weight

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from embed.classifiers.base import Candidate, Head
-from embed.classifiers.solver import Linear, Problem, softmax_loss, squared_hinge_loss
+from embed.classifiers.base import Candidate, Head, Scorer
+from embed.classifiers.solver import ROUGH_TOLERANCE, Linear, Problem, softmax_loss, squared_hinge_loss
+from embed.classifiers.threads import in_threads
 
-C_LOGISTIC = (1.0, 3.0, 10.0, 30.0, 100.0)
-C_LINEAR_SVM = (0.1, 0.3, 1.0, 3.0, 10.0)
+C_LOGISTIC = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+C_LINEAR_SVM = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 class LinearHead(Head):
@@ -25,16 +26,19 @@ class LinearHead(Head):
     def _candidates(self, n: int) -> list[Candidate]:
         return [{"C": C} for C in (self.strengths if self.C is None else (self.C,))]
 
-    def _scores_of(
+    def _scorers(
         self,
         X: np.ndarray,
         target: np.ndarray,
         weight: np.ndarray,
-        held_out: np.ndarray,
-        candidates: list[Candidate],
-    ) -> np.ndarray:
-        problem = self._problem(X, target, weight)
-        return np.stack([_apply(problem.solve(candidate["C"]), held_out) for candidate in candidates])
+        folds: list[tuple[np.ndarray, np.ndarray]],
+    ) -> list[Scorer]:
+        def scorer(rows: tuple[np.ndarray, np.ndarray]) -> Scorer:
+            train, held_out = rows
+            problem, seen = self._problem(X[train], target[train], weight[train]), X[held_out]
+            return lambda candidate: _apply(problem.solve(candidate["C"], ROUGH_TOLERANCE), seen)
+
+        return in_threads(scorer, folds)
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         found = self._problem(X, target, weight).solve(chosen["C"])

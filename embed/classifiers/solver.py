@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 STEPS = 60  # of L-BFGS at most
-GRADIENT_TOLERANCE = 3e-3  # largest entry of the gradient, in the scaled problem, relative to that at zero
+TOLERANCE = 3e-3  # largest entry of the gradient, in the scaled problem, relative to that at zero
+ROUGH_TOLERANCE = 1e-2  # the same where strengths are only compared
+CURVATURE_ROWS = 8_192  # rows that the bound on the curvature is taken from: a scale needs no more
 JITTER = 1e-5  # share of its mean that is added to the diagonal of X Xᵀ, so that its Cholesky factor exists
 TINY = 1e-12  # the same where X is all zeros
 MEMORY = 10  # corrections that L-BFGS keeps
@@ -76,21 +78,22 @@ class Problem:
         self.rows = X - self.mean
         self.X, self.basis = _fewer_dimensions(self.rows)
         self.loss, self.n_classes = loss, n_classes
-        self.bound = np.float32(curvature) * (self.X.T @ self.X)
+        some = self.X[:: -(-len(X) // CURVATURE_ROWS)]
+        self.bound = np.float32(curvature * len(X) / len(some)) * (some.T @ some)
         self.intercept_scale = np.float32(np.sqrt(curvature * len(X)))
         self.weights = np.zeros((self.X.shape[1], n_classes), np.float32)
         self.intercept = np.zeros(n_classes, np.float32)
 
-    def solve(self, C: float) -> Linear:
+    def solve(self, C: float, tolerance: float = TOLERANCE) -> Linear:
         """Return the minimum for one strength, starting from the last one found."""
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import solve_triangular
         from scipy.optimize import minimize
 
         d, K = self.weights.shape
         ridge = np.float32(1 / C)
         curvature = self.bound.copy()
         curvature[np.diag_indices(d)] += ridge
-        factor = cholesky(curvature, lower=True, overwrite_a=True, check_finite=False)
+        factor = cholesky(curvature)
 
         def unscale(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             V = v.reshape(d + 1, K).astype(np.float32)
@@ -116,7 +119,7 @@ class Problem:
             options={
                 "maxiter": STEPS,
                 "maxcor": MEMORY,
-                "gtol": GRADIENT_TOLERANCE * at_zero,
+                "gtol": tolerance * at_zero,
                 "ftol": 1e-7,  # float32 scores resolve no more of the loss
             },
         )
@@ -135,12 +138,20 @@ def _fewer_dimensions(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     That is the Cholesky factor L of X Xᵀ = L Lᵀ: a model V on its rows is the model Xᵀ L⁻ᵀ V on those of X, with the
     same scores and the same length.
     """
-    from scipy.linalg import cholesky
-
     n, d = X.shape
     if n >= d:
         return X, None
     products = (X @ X.T).astype(np.float64)
     products[np.diag_indices(n)] += JITTER * np.trace(products) / n + TINY
-    factor = cholesky(products, lower=True, overwrite_a=True, check_finite=False).astype(np.float32)
+    factor = cholesky(products).astype(np.float32)
     return factor, factor
+
+
+def cholesky(A: np.ndarray) -> np.ndarray:
+    """Return the lower factor of a symmetric matrix, in Fortran order; A is used up.
+
+    LAPACK thinks in columns: seen transposed, a matrix in C order need not be copied, which takes as long as factoring.
+    """
+    from scipy import linalg
+
+    return linalg.cholesky(A.T, lower=True, overwrite_a=True, check_finite=False)
