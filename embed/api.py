@@ -24,6 +24,7 @@ def extract_features(
     layer: str | None = None,
     pooling: str = "avg",
     size: int | None = None,
+    mirror: bool = False,
     fit: str = "stretch",
     views: int = 1,
     view_seed: int = 0,
@@ -56,6 +57,8 @@ def extract_features(
         What becomes of the last feature map.
     size : int, optional
         Side of the input in pixels; by default the backbone's.
+    mirror : bool
+        Average the features with those of the mirror image: better, at twice the time.
     fit : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     views : int
@@ -114,6 +117,7 @@ def extract_features(
                 layer=layer,
                 pooling=pooling,
                 size=size,
+                mirror=mirror,
             ),
             fit=fit,
             views=views,

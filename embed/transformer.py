@@ -42,6 +42,8 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         What becomes of the last feature map.
     size : int, optional
         Side of the input in pixels; by default the backbone's.
+    mirror : bool
+        Average the features with those of the mirror image.
     resize : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     precision : {"float32", "bf16", "fp16"}
@@ -75,6 +77,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         layer: str | None = None,
         pooling: str = "avg",
         size: int | None = None,
+        mirror: bool = False,
         resize: str = "stretch",
         precision: str = "float32",
         device: str = "auto",
@@ -85,6 +88,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.layer = layer
         self.pooling = pooling
         self.size = size
+        self.mirror = mirror
         self.resize = resize
         self.precision = precision
         self.device = device
@@ -167,7 +171,12 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _resolve(self) -> tuple[ResolvedNetwork, Recipe]:
         weights = None if self.weights is None else Path(self.weights)
         network = Network(
-            self.backbone, weights=weights, layer=self.layer, pooling=self.pooling, size=self.size
+            self.backbone,
+            weights=weights,
+            layer=self.layer,
+            pooling=self.pooling,
+            size=self.size,
+            mirror=self.mirror,
         )
         options = FeatureOptions(network=network, fit=self.resize, precision=self.precision)
         resolved = network.resolve()

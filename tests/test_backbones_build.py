@@ -119,6 +119,25 @@ def test_exported_graph_agrees_with_keras(name, keras_without_downloads, monkeyp
     assert_close(features(resolved, tmp_path, pixels), expected)
 
 
+@pytest.mark.parametrize("pooling", ["avg", "max", "flatten"])
+def test_a_mirror_averages_with_the_mirror_image(pooling, tmp_path):
+    weights_file = tmp_path / "random.weights.h5"
+    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3)).save_weights(
+        weights_file
+    )
+    pixels = photographs(SIZE)
+    turned = np.ascontiguousarray(pixels[:, :, ::-1])
+    for folder in ("plain", "mirror"):
+        (tmp_path / folder).mkdir()
+    alone = network("mobilenetv2", weights_file, pooling="none" if pooling == "flatten" else pooling)
+    a, b = features(alone, tmp_path / "plain", pixels), features(alone, tmp_path / "plain", turned)
+    if pooling == "flatten":
+        a, b = a.reshape(len(pixels), -1), b[:, :, ::-1].reshape(len(pixels), -1)
+    mirror = network("mobilenetv2", weights_file, pooling=pooling, mirror=True)
+    assert mirror.fingerprint != network("mobilenetv2", weights_file, pooling=pooling).fingerprint
+    assert_close(features(mirror, tmp_path / "mirror", pixels), (a + b) / 2)
+
+
 @pytest.mark.giant
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "tiny"])
 def test_table_agrees_with_keras(name, keras_without_downloads, monkeypatch):

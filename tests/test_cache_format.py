@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cache_helpers import DIMENSION, fill, open_writer, row_of
+from cache_helpers import DIMENSION, fill, make_recipe, open_writer, row_of
 
 from embed.cache import Failure, FeatureCache, Recipe, list_features, open_features, verify
 from embed.cache.checked import CheckedFile
@@ -101,3 +101,10 @@ def test_a_recipe_with_unknown_fields_is_refused():
     for changed in ({**document, "new": 1}, {**document, "size": "32"}, [], {"size": 1}):
         with pytest.raises(CacheFormatError, match="not a recipe"):
             Recipe.from_json(changed)
+
+
+def test_a_mirror_is_another_recipe_and_a_recipe_without_the_word_has_none():
+    plain, mirror = make_recipe(), make_recipe(mirror=True)
+    assert plain.hash != mirror.hash
+    assert "mirror" not in plain.to_json() and mirror.to_json()["mirror"] is True
+    assert [Recipe.from_json(recipe.to_json()) for recipe in (plain, mirror)] == [plain, mirror]

@@ -211,6 +211,18 @@ def test_the_map_of_the_real_backbone_pools_to_the_cached_features(drawn):
         assert found.cells.sum() + found.bias == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
+def test_the_map_of_a_photograph_and_its_mirror_image_is_exact(drawn, tmp_path):
+    extract_features(drawn / "pictures", tmp_path, FeatureOptions(network=Network("tiny", mirror=True)))
+    features = open_features(tmp_path)
+    fit(features, FitOptions(classifier="logistic"))
+    head = fitted_head(features)
+    (one,) = Explainer(features, head).explain([(features.root / features.paths[0], [None])])
+    (found,) = one.maps
+    x = features.rows([0])[0].astype(np.float64)
+    expected = logit(head, x, int(head.predict_proba(x[None]).argmax()))
+    assert found.exact and found.cells.sum() + found.bias == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
 def fitted_head(features, name="logistic"):
     from embed.fitting import load
 

@@ -134,6 +134,19 @@ def test_hands_out_maps_where_nothing_is_pooled(pixels):
     assert maps.dimension == 512
 
 
+def test_a_mirror_averages_with_the_mirror_image(runtime, pixels):
+    turned = np.ascontiguousarray(pixels[:, :, ::-1])
+    mirror = open_runtime(Network("tiny", mirror=True), device="cpu")
+
+    np.testing.assert_allclose(mirror.run(pixels), (runtime.run(pixels) + runtime.run(turned)) / 2, atol=1e-5)
+    np.testing.assert_allclose(mirror.run(turned), mirror.run(pixels), atol=1e-5)
+    maps = open_runtime(Network("tiny", mirror=True, pooling="none"), device="cpu").run(pixels)
+    np.testing.assert_allclose(maps.mean(axis=(1, 2)), mirror.run(pixels), atol=1e-5)
+    alone = open_runtime(Network("tiny", pooling="none"), device="cpu")
+    expected = (alone.run(pixels) + alone.run(turned)[:, :, ::-1]) / 2
+    np.testing.assert_allclose(maps, expected, atol=1e-5)
+
+
 def test_precision_that_the_cpu_has_not_is_refused():
     import openvino
 

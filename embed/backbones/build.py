@@ -41,6 +41,8 @@ def build(network: ResolvedNetwork, dtype_policy: str = "float32") -> "keras.Mod
         shape = (network.size, network.size, 3)
         pixels = keras.Input(shape, dtype="uint8", name="pixels")
         x = keras.ops.cast(pixels, "float32")
+        if network.mirror:
+            x = keras.ops.concatenate([x, keras.ops.flip(x, axis=2)], axis=0)
         if network.backbone.module:
             x = getattr(keras.applications, network.backbone.module).preprocess_input(x)
         target = _target(base, network)
@@ -51,6 +53,8 @@ def build(network: ResolvedNetwork, dtype_policy: str = "float32") -> "keras.Mod
             x = keras.Model(start, target)(x)
         else:
             x = keras.Model(base.inputs, target)(x)
+        if network.mirror:
+            x = _mean_of_both(x)
         features = keras.ops.cast(_pool(x, network), "float32")
         return keras.Model(pixels, features, name=network.backbone.name)
 
@@ -214,6 +218,16 @@ def _saved_with_rescaling(file: Path) -> bool:
         saved = saved.get("model_weights", saved)
         layers = [os.fsdecode(name) for name in saved.attrs.get("layer_names", saved.get("layers", ()))]
     return sum(bool(re.fullmatch(r"rescaling(_\d+)?", name)) for name in layers) > 1
+
+
+def _mean_of_both(x: Any) -> Any:
+    """Average the first half of a batch with the second, the mirror images, whose maps are turned back before."""
+    import keras
+
+    plain, mirrored = keras.ops.unstack(keras.ops.reshape(x, (2, -1, *x.shape[1:])))
+    if len(x.shape) == 4:
+        mirrored = keras.ops.flip(mirrored, axis=2)
+    return (plain + mirrored) / 2
 
 
 def _pool(x: Any, network: ResolvedNetwork) -> Any:

@@ -68,6 +68,14 @@ def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     graph = tiny.openvino_model(network.size, network.weights_file or tiny.WEIGHTS)
     features = graph.output(0).get_node().input_value(0)  # (n, h, w, c)
     height_and_width = np.array([1, 2])
+    if network.mirror:
+        (pixels,) = graph.get_parameters()
+        readers = pixels.output(0).get_target_inputs()
+        both = opset.concat([pixels, _turned(pixels)], axis=0)
+        for reader in readers:
+            reader.replace_source_output(both.output(0))
+        plain, mirrored = opset.split(features, 0, 2).outputs()
+        features = opset.multiply(opset.add(plain, _turned(mirrored)), np.float32(0.5))
     if network.pooling == "avg":
         features = opset.reduce_mean(features, height_and_width)
     elif network.pooling == "max":
@@ -80,6 +88,14 @@ def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
         "shape": [length.get_length() for length in list(graph.output(0).get_partial_shape())[1:]],
         "libraries": {"openvino": openvino.__version__},
     }
+
+
+def _turned(maps: Any) -> Any:
+    """The mirror image of maps (n, h, w, c) in an OpenVINO graph: the columns from the last to the first."""
+    from openvino import opset13 as opset
+
+    last, beyond_the_first, backwards, width = (np.array([i]) for i in (-1, np.iinfo(np.int64).min, -1, 2))
+    return opset.slice(maps, last, beyond_the_first, backwards, width)
 
 
 def read_meta(model: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class ResolvedNetwork:
     layer: str
     pooling: str
     size: int
+    mirror: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON knows them; `from_json` makes the same network of it."""
@@ -49,6 +50,8 @@ class ResolvedNetwork:
             "trained_on": "imagenet" if self.weights == "imagenet" else "own",
             "weights_sha256": self.weights_sha256,
         }
+        if self.mirror:
+            identity["mirror"] = True
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -69,7 +72,8 @@ class Network:
     backbone: a name of `BACKBONES`. weights: a Keras weights file of the user's own instead of the published ones.
     layer: the layer that is read, by default the last one before the classifier. pooling: what becomes of its map:
     "avg", "max", "flatten", or "none" for the map itself, (n, h, w, c). size: side of the picture in pixels; the
-    published weights are kept whatever it is.
+    published weights are kept whatever it is. mirror: read the picture and its mirror image, and average the two (maps
+    after the second was turned back).
     """
 
     backbone: str
@@ -77,6 +81,7 @@ class Network:
     layer: str | None = None
     pooling: str = "avg"
     size: int | None = None
+    mirror: bool = False
 
     def resolve(self) -> ResolvedNetwork:
         """Find the weights and hash them. Keras is not imported unless they have to be downloaded.
@@ -107,6 +112,7 @@ class Network:
             layer=layer,
             pooling=self.pooling,
             size=size,
+            mirror=self.mirror,
         )
 
     def _size(self, backbone: Backbone, layer: str) -> int:
@@ -140,6 +146,7 @@ class Network:
                 layer=layer,
                 pooling=self.pooling,
                 size=size,
+                mirror=self.mirror,
             )
             if store.intact(gone.export_folder, gone.fingerprint):
                 return None, sha256

@@ -29,6 +29,8 @@ class Recipe:
     pooling : {"avg", "max", "flatten"}
     size : int
         Side of the square that the network sees, in pixels.
+    mirror : bool
+        Whether the network sees the mirror image too, and the two are averaged.
     fit : {"stretch", "crop", "pad"}
         How a photograph is brought to that square.
     interpolation : str
@@ -50,6 +52,7 @@ class Recipe:
     layer: str
     pooling: str = "avg"
     size: int
+    mirror: bool = False
     fit: str = "stretch"
     interpolation: str = "bilinear"
     precision: str = "float32"
@@ -61,7 +64,7 @@ class Recipe:
     @cached_property
     def hash(self) -> str:
         """Hexadecimal sha256 of the canonical JSON of every field that changes a number."""
-        identity = asdict(self)
+        identity: dict[str, str | int] = self.to_json()
         del identity["weights"]
         if self.views == 1:
             del identity["view_seed"]
@@ -69,8 +72,11 @@ class Recipe:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_json(self) -> dict[str, str | int]:
-        """Return the fields as a JSON object."""
-        return asdict(self)
+        """Return the fields as a JSON object; `mirror` only where it is true."""
+        document = asdict(self)
+        if not self.mirror:
+            del document["mirror"]
+        return document
 
     @classmethod
     def from_json(cls, document: object) -> "Recipe":
@@ -82,6 +88,8 @@ class Recipe:
             The object is no recipe, or one with fields that this version does not know.
         """
         known = {field.name: field.type for field in fields(cls)}
+        if isinstance(document, dict):
+            document = {"mirror": False, **document}
         if not isinstance(document, dict) or set(document) != set(known):
             found = ", ".join(sorted(document)) if isinstance(document, dict) else repr(document)
             raise CacheFormatError(f"not a recipe: expected the fields {', '.join(known)}, found {found}")

@@ -42,7 +42,8 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "computed by",
         f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
     )
-    yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}"
+    mirror = ", averaged with the mirror image" if recipe.get("mirror") else ""
+    yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"
     if recipe["views"] > 1:
         yield "views", f"{recipe['views']}, seed {recipe['view_seed']}"
     for what in ("classes", "splits"):

@@ -48,6 +48,7 @@ class FeatureOptions:
             layer=network.layer,
             pooling=network.pooling,
             size=network.size,
+            mirror=network.mirror,
             fit=self.fit,
             interpolation=images.INTERPOLATION,
             precision=PRECISIONS[self.precision],

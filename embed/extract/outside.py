@@ -50,8 +50,11 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
             layer=recipe.layer,
             pooling=recipe.pooling,
             size=recipe.size,
+            mirror=recipe.mirror,
         )
-    network = Network(recipe.backbone, layer=recipe.layer, pooling=recipe.pooling, size=recipe.size).resolve()
+    network = Network(
+        recipe.backbone, layer=recipe.layer, pooling=recipe.pooling, size=recipe.size, mirror=recipe.mirror
+    ).resolve()
     if network.weights_sha256 != recipe.weights_sha256:
         raise CacheError(
             f"The {recipe.weights} weights of {recipe.backbone} on this machine are not those that computed "

@@ -141,7 +141,8 @@ def _recipe(material: Material) -> Iterator[tuple[str, Any]]:
     yield "feature set", features.name
     yield "photographs from", features.root
     yield "backbone", f"{recipe.backbone}, {recipe.weights} weights ({recipe.weights_sha256[:12]})"
-    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {features.dimension} features"
+    mirror = ", averaged with the mirror image" if recipe.mirror else ""
+    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {features.dimension} features{mirror}"
     yield "photographs", f"{recipe.size} × {recipe.size} pixels, {recipe.fit}, {recipe.interpolation}"
     if recipe.views > 1:
         yield "views", f"{recipe.views}, seed {recipe.view_seed}"
