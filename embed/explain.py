@@ -9,6 +9,7 @@ its cut at zero.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from embed import images
 from embed.backbones import weights as weight_files
+from embed.backbones.network import grid_spans
 from embed.cache import FeatureCache
 from embed.errors import UsageError, WeightsError
 from embed.extract import RunOptions, embed_files
@@ -85,7 +87,7 @@ def shares(activations: np.ndarray, pooling: str) -> np.ndarray:
 
     Args:
         activations: float ndarray of shape (h, w, c).
-        pooling: "avg", "max" (a channel belongs to its first largest cell) or "flatten".
+        pooling: "avg", "max" (a channel belongs to its first largest cell), "grid" or "flatten".
 
     Returns:
         float32 ndarray of shape (h * w, d) whose rows add up to the features.
@@ -97,6 +99,13 @@ def shares(activations: np.ndarray, pooling: str) -> np.ndarray:
     if pooling == "max":
         first_largest = flat.argmax(axis=0)
         return np.where(np.arange(h * w)[:, None] == first_largest, flat, np.float32(0))
+    if pooling == "grid":
+        regions = []
+        for rows, columns in product(grid_spans(h), grid_spans(w)):
+            inside = np.zeros((h, w, 1), np.float32)
+            inside[slice(*rows), slice(*columns)] = 1
+            regions.append((activations * inside / inside.sum()).reshape(h * w, c))
+        return np.concatenate(regions, axis=1).astype(np.float32)
     if pooling == "flatten":
         divided = np.zeros((h * w, h * w, c), np.float32)
         divided[np.arange(h * w), np.arange(h * w)] = flat
@@ -155,21 +164,10 @@ def _column(head: Any, label: str) -> int:
 
 
 def _linear_terms(head: Any, x: np.ndarray, column: int) -> tuple[np.ndarray, float] | None:
-    """Return (coefficients of shape (d,), constant) with score = x @ coefficients + constant; None for a curved head.
-
-    A linear head sees its features raised to a power and scaled to length 1. For one photograph that is a factor per
-    feature, so its score is linear in the features as they are.
-    """
-    from embed.classifiers.base import prepare
+    """Return (coefficients of shape (d,), constant) with score = x @ coefficients + constant; None for a curved head."""
     from embed.classifiers.linear import LinearHead
 
-    if not isinstance(head, LinearHead):
-        return None
-    x = x.astype(np.float64)
-    prepared = prepare(x[None], head.power)[0].astype(np.float64)
-    factor = np.divide(prepared, x, out=np.zeros_like(x), where=x != 0)
-    scale, offset = head.calibration_[0], head.calibration_[1 + column]
-    return scale * head.coef_[column] * factor, float(scale * head.intercept_[column] + offset)
+    return head.terms(x.astype(np.float64), column) if isinstance(head, LinearHead) else None
 
 
 def _slopes(head: Any, x: np.ndarray, parts: np.ndarray, column: int) -> np.ndarray:

@@ -38,7 +38,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Keras weights file to use instead of ImageNet's.
     layer : str, optional
         Layer whose output is taken; by default the last before the classes.
-    pooling : {"avg", "max", "flatten"}
+    pooling : {"avg", "max", "grid", "flatten"}
         What becomes of the last feature map.
     size : int, optional
         Side of the input in pixels; by default the backbone's.

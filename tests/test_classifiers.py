@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embed import classifiers
-from embed.classifiers import saving
+from embed.classifiers import preparing, saving
 from embed.errors import ModelError, UsageError
 
 TRAINABLE = [name for name in classifiers.HEADS if name != "dummy"]
@@ -153,7 +153,7 @@ def test_refitting_keeps_what_was_chosen():
 def test_softmax_regression_finds_the_minimum_that_scikit_learn_finds():
     from sklearn.linear_model import LogisticRegression
 
-    from embed.classifiers.base import prepare
+    from embed.classifiers.preparing import prepare
 
     X, y = blobs(n=200, d=30, noise=1.0)
     ours = classifiers.make("logistic", C=3.0).fit(X, y)
@@ -167,7 +167,7 @@ def test_softmax_regression_finds_the_minimum_that_scikit_learn_finds():
 def test_fewer_photographs_than_features_give_the_same_minimum():
     from sklearn.linear_model import LogisticRegression
 
-    from embed.classifiers.base import prepare
+    from embed.classifiers.preparing import prepare
 
     X, y = blobs(n=40, d=200)
     ours = classifiers.make("logistic", C=3.0).fit(X, y)
@@ -190,16 +190,19 @@ def test_many_photographs_are_seen_through_landmarks(monkeypatch):
     assert np.mean(seen.predict(X) == exact.predict(X)) > 0.95
 
 
-def test_long_vectors_are_sketched(monkeypatch):
-    from embed.classifiers import base
-
+def test_long_vectors_are_sketched_where_there_are_many(monkeypatch, tmp_path):
     X, y = blobs(n=60, d=2000, noise=0.3)
-    monkeypatch.setattr(base, "MOST_DIMENSIONS", 256)
+    monkeypatch.setattr(preparing, "MOST_DIMENSIONS", 256)
+    assert make("logistic").fit(X, y).coef_.shape == (3, 2000)
+    monkeypatch.setattr(preparing, "MOST_VALUES", 59 * 2000)
     head = make("logistic").fit(X, y)
     assert head.coef_.shape == (3, 256) and head.score(X, y) > 0.9
-    products = base.prepare(X, 1.0) @ base.prepare(X, 1.0).T
-    monkeypatch.undo()
-    assert np.abs(products - base.prepare(X, 1.0) @ base.prepare(X, 1.0).T).max() < 0.35
+    # What is sketched once stays so, however few are asked about or fitted on again.
+    assert saving.loads(saving.dumps(head), tmp_path / "head.npz").score(X[:5], y[:5]) > 0.9
+    assert head.refit(X[:50], y[:50]).coef_.shape == (3, 256)
+    products = preparing.prepare(X, 1.0) @ preparing.prepare(X, 1.0).T
+    sketched = preparing.prepare(X, 1.0, sketched=True)
+    assert np.abs(products - sketched @ sketched.T).max() < 0.35
 
 
 def test_probabilities_are_calibrated():

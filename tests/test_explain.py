@@ -1,6 +1,7 @@
 """Class-activation maps: worked out by hand, exact where they say so, and made by the real backbone."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ from sklearn.linear_model import LogisticRegression
 
 from embed import classifiers, demo
 from embed.backbones import Network
+from embed.backbones.network import grid_spans
 from embed.cache import open_features
+from embed.classifiers import preparing
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
 from embed.fitting import FitOptions, fit
 from embed.report import overlay
 
-POOLINGS = ("avg", "max", "flatten")
+POOLINGS = ("avg", "max", "grid", "flatten")
 
 
 @pytest.fixture
@@ -27,6 +30,9 @@ def random():
 def pool(activations, pooling):
     if pooling == "flatten":
         return activations.reshape(-1)
+    if pooling == "grid":
+        spans = product(grid_spans(activations.shape[0]), grid_spans(activations.shape[1]))
+        return np.concatenate([activations[a:b, c:d].mean(axis=(0, 1)) for (a, b), (c, d) in spans])
     return activations.mean(axis=(0, 1)) if pooling == "avg" else activations.max(axis=(0, 1))
 
 
@@ -49,7 +55,7 @@ def logit(head, x, column):
 def test_the_shares_of_the_cells_add_up_to_the_features(pooling, random):
     activations = random.normal(size=(3, 4, 5)).astype(np.float32)
     parts = shares(activations, pooling)
-    assert parts.shape == (12, 60 if pooling == "flatten" else 5)
+    assert parts.shape == (12, {"flatten": 60, "grid": 45}.get(pooling, 5))
     np.testing.assert_allclose(parts.sum(axis=0), pool(activations, pooling), rtol=1e-5, atol=1e-6)
 
 
@@ -89,6 +95,20 @@ def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, power
         assert found.exact and found.method == "class-activation map (exact)"
         assert found.cells.shape == (3, 3)
         assert found.cells.sum() + found.bias == pytest.approx(logit(head, x, column), rel=1e-4, abs=1e-4)
+
+
+def test_the_cells_of_a_sketched_head_add_up_to_the_logit_too(random, monkeypatch):
+    monkeypatch.setattr(preparing, "MOST_DIMENSIONS", 64)
+    monkeypatch.setattr(preparing, "MOST_VALUES", 0)
+    activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
+    x = activations.reshape(-1)
+    head = fitted("logistic", random, d=len(x))
+    found = class_map(head, activations, "flatten", label="b")
+    assert head.sketched_ and found.exact
+    p = head.predict_proba(x[None])[0]
+    others = [class_map(head, activations, "flatten", label=label) for label in "abc"]
+    logits = np.array([one.cells.sum() + one.bias for one in others])
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), p, rtol=1e-4)
 
 
 class Quadratic:

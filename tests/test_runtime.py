@@ -147,6 +147,15 @@ def test_a_mirror_averages_with_the_mirror_image(runtime, pixels):
     np.testing.assert_allclose(maps, expected, atol=1e-5)
 
 
+def test_a_grid_is_the_means_of_nine_regions(pixels):
+    maps = open_runtime(Network("tiny", pooling="none"), device="cpu").run(pixels)
+    grid = open_runtime(Network("tiny", pooling="grid"), device="cpu").run(pixels)
+
+    spans = [(0, 3), (2, 5), (4, 7)]  # of the 7 cells of a side
+    regions = [maps[:, a:b, c:d].mean(axis=(1, 2)) for a, b in spans for c, d in spans]
+    np.testing.assert_allclose(grid, np.concatenate(regions, axis=1), atol=1e-5)
+
+
 def test_precision_that_the_cpu_has_not_is_refused():
     import openvino
 

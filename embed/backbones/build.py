@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from embed.backbones import tiny
-from embed.backbones.network import ResolvedNetwork
+from embed.backbones.network import ResolvedNetwork, grid_spans
 from embed.backbones.quiet import import_openvino
 from embed.backbones.table import TINY
 from embed.errors import UsageError, WeightsError
@@ -245,5 +245,9 @@ def _pool(x: Any, network: ResolvedNetwork) -> Any:
         return x
     if network.pooling == "flatten":
         return keras.layers.Flatten()(x)
+    if network.pooling == "grid":
+        rows, columns = grid_spans(x.shape[1]), grid_spans(x.shape[2])
+        means = [keras.ops.mean(x[:, a:b, c:d], axis=(1, 2)) for a, b in rows for c, d in columns]
+        return keras.ops.concatenate(means, axis=1)
     pool = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
     return pool[network.pooling]()(x)

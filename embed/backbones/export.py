@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from embed.backbones import child, store, tiny, weights
-from embed.backbones.network import Network, ResolvedNetwork
+from embed.backbones.network import Network, ResolvedNetwork, grid_spans
 from embed.backbones.quiet import import_openvino
 from embed.backbones.table import TINY
 from embed.errors import WeightsError
@@ -80,6 +80,10 @@ def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
         features = opset.reduce_mean(features, height_and_width)
     elif network.pooling == "max":
         features = opset.reduce_max(features, height_and_width)
+    elif network.pooling == "grid":
+        spans = grid_spans(features.get_partial_shape()[1].get_length())
+        regions = [_region(features, rows, columns) for rows in spans for columns in spans]
+        features = opset.concat([opset.reduce_mean(region, height_and_width) for region in regions], axis=1)
     elif network.pooling == "flatten":
         features = opset.reshape(features, np.array([0, -1]), special_zero=True)
     graph = openvino.Model([opset.result(features)], graph.get_parameters(), TINY.name)
@@ -96,6 +100,14 @@ def _turned(maps: Any) -> Any:
 
     last, beyond_the_first, backwards, width = (np.array([i]) for i in (-1, np.iinfo(np.int64).min, -1, 2))
     return opset.slice(maps, last, beyond_the_first, backwards, width)
+
+
+def _region(maps: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+    """The cells of some rows and columns of maps (n, h, w, c) in an OpenVINO graph."""
+    from openvino import opset13 as opset
+
+    starts, stops = np.array([rows[0], columns[0]]), np.array([rows[1], columns[1]])
+    return opset.slice(maps, starts, stops, np.array([1, 1]), np.array([1, 2]))
 
 
 def read_meta(model: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from embed.backbones import store, table, tiny, weights
 from embed.backbones.table import Backbone
 from embed.errors import UsageError
 
-POOLINGS = ("avg", "max", "flatten", "none")
+POOLINGS = ("avg", "max", "grid", "flatten", "none")
+GRID = 3  # regions to a side of a map that is pooled by "grid"
 EXPORT_FORMAT = 1  # raised when the graph that `build` makes of the same network changes
 
 
@@ -71,7 +72,7 @@ class Network:
 
     backbone: a name of `BACKBONES`. weights: a Keras weights file of the user's own instead of the published ones.
     layer: the layer that is read, by default the last one before the classifier. pooling: what becomes of its map:
-    "avg", "max", "flatten", or "none" for the map itself, (n, h, w, c). size: side of the picture in pixels; the
+    "avg", "max", "grid" (the mean of each of 3 × 3 regions), "flatten", or "none" for the map itself, (n, h, w, c). size: side of the picture in pixels; the
     published weights are kept whatever it is. mirror: read the picture and its mirror image, and average the two (maps
     after the second was turned back).
     """
@@ -152,3 +153,11 @@ class Network:
                 return None, sha256
         file = weights.download(backbone, classifier=classifier)
         return file, weights.hash_file(file)
+
+
+def grid_spans(length: int) -> list[tuple[int, int]]:
+    """Return the cells [start, stop) of each of the `GRID` regions along a side of a map.
+
+    Regions share a cell where the side cannot be divided, as in adaptive pooling (He et al. 2014).
+    """
+    return [(i * length // GRID, -(-(i + 1) * length // GRID)) for i in range(GRID)]

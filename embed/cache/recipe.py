@@ -7,7 +7,7 @@ from functools import cached_property
 
 from embed.errors import CacheFormatError
 
-POOLINGS = ("avg", "max", "flatten")
+POOLINGS = ("avg", "max", "grid", "flatten")
 PRECISIONS = ("float32", "bfloat16", "float16")
 DTYPES = ("float32", "float16")
 
@@ -26,7 +26,7 @@ class Recipe:
         Hexadecimal sha256 of the weights, which is what identifies them.
     layer : str
         Layer whose output is pooled.
-    pooling : {"avg", "max", "flatten"}
+    pooling : {"avg", "max", "grid", "flatten"}
     size : int
         Side of the square that the network sees, in pixels.
     mirror : bool

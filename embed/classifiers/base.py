@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from embed.classifiers import preparing
 from embed.classifiers.calibration import calibrate, fit_calibration, log_loss, softmax
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import in_threads, one_blas_thread
@@ -16,43 +17,8 @@ FOLDS = 3  # that the strength is chosen on
 ENOUGH_HELD_OUT = 2_000  # rows: as many of the folds as hold them are held out in turn, the others only train
 SEARCHED_AT_MOST = 5_000  # rows that a candidate is fitted on in the search
 
-MOST_DIMENSIONS = 4_096  # values of a feature vector beyond which it is sketched
-
 Candidate = dict[str, Any]
 Scorer = Callable[[Candidate], np.ndarray]  # candidate → scores of the held-out rows, (n_held_out, K)
-
-
-def prepare(X: np.ndarray, power: float) -> np.ndarray:
-    """Return sign(X) |X|**power with every row scaled to length 1, float32; a row of zeros stays.
-
-    The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010); the unit
-    length makes inner products cosines. Rows of more than `MOST_DIMENSIONS` values (a flattened map) are sketched to
-    that many: the values are dealt into as many sums with random signs, which keeps inner products nearly as they
-    were (Charikar et al. 2002).
-    """
-    X = np.asarray(X, dtype=np.float32)
-    if power == 1:
-        raised = X.copy()
-    else:
-        raised = np.abs(X)
-        raised = np.sqrt(raised, out=raised) if power == 0.5 else raised ** np.float32(power)
-        np.copysign(raised, X, out=raised)
-    if X.shape[1] > MOST_DIMENSIONS:
-        raised = _sketch(raised)
-    length = np.sqrt(np.einsum("ij,ij->i", raised, raised))[:, None]
-    raised /= np.where(length > 0, length, 1)
-    return raised
-
-
-def _sketch(X: np.ndarray) -> np.ndarray:
-    n, d = X.shape
-    random = np.random.RandomState(d)  # the same deal for every set of that width
-    order, sign = random.permutation(d), random.choice(np.array([-1, 1], np.float32), d)
-    sums = np.zeros((n, MOST_DIMENSIONS), np.float32)
-    for start in range(0, d, MOST_DIMENSIONS):
-        columns = order[start : start + MOST_DIMENSIONS]
-        sums[:, : len(columns)] += X[:, columns] * sign[columns]
-    return sums
 
 
 class Head(ClassifierMixin, BaseEstimator):
@@ -65,6 +31,7 @@ class Head(ClassifierMixin, BaseEstimator):
         chosen_: the candidate that was chosen, by parameter name.
         search_: per candidate that was tried, its parameters and the `log_loss` and `accuracy` of its out-of-fold
             probabilities.
+        sketched_: whether features are sketched, being many and long.
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
         held_out_: columns of the true classes, shape (m,), and probabilities, shape (m, K), of the photographs
             that were held out in choosing; None where there were too few.
@@ -89,6 +56,7 @@ class Head(ClassifierMixin, BaseEstimator):
             validation: (X, y) of other photographs, for a head that stops by them; the others choose by folds.
         """
         X, target, weight = self._start(X, y)
+        self.sketched_ = self._needs_sketch(*X.shape)
         candidates = self._candidates(len(X))
         with one_blas_thread():
             X = self._prepare(X)
@@ -124,13 +92,16 @@ class Head(ClassifierMixin, BaseEstimator):
     @property
     def fitted(self) -> tuple[str, ...]:
         """Names of the attributes that a fitted head consists of."""
-        return ("classes_", "n_features_in_", "chosen_", "search_", "calibration_", *self.own)
+        return ("classes_", "n_features_in_", "sketched_", "chosen_", "search_", "calibration_", *self.own)
 
     # ------------------------------------------------------------------ what a head defines
 
     def _prepare(self, X: np.ndarray) -> np.ndarray:
         """What the head makes of features before anything else, float32."""
-        return prepare(X, self.power)
+        return preparing.prepare(X, self.power, self.sketched_)
+
+    def _needs_sketch(self, n: int, d: int) -> bool:
+        return d > preparing.MOST_DIMENSIONS and n * d > preparing.MOST_VALUES
 
     def _candidates(self, n: int) -> list[Candidate]:
         """The strengths to choose from, the most regularised first."""

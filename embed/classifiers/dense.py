@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from embed.classifiers.base import Candidate, Head, prepare
+from embed.classifiers import preparing
+from embed.classifiers.base import Candidate, Head
 from embed.classifiers.calibration import calibrate, fit_calibration
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import one_blas_thread
@@ -94,6 +95,7 @@ class DenseHead(Head):
         """
         X, target, weight = self._start(X, y)
         self._check_parameters()
+        self.sketched_ = self._needs_sketch(*X.shape)
         held_out = None
         with one_blas_thread():
             X = self._prepare(X)
@@ -120,8 +122,11 @@ class DenseHead(Head):
         return self
 
     def _prepare(self, X: np.ndarray) -> np.ndarray:
-        X = prepare(X, self.power)
+        X = super()._prepare(X)
         return X * np.float32(np.sqrt(X.shape[1]))  # values of about 1, as the initial weights expect
+
+    def _needs_sketch(self, n: int, d: int) -> bool:
+        return d > preparing.MOST_DIMENSIONS  # its layers grow with every value
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
         """Train for the epochs that were found best, on everything; the learning curve of the search stays."""

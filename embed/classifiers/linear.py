@@ -3,6 +3,7 @@
 import numpy as np
 
 from embed.classifiers.base import Candidate, Head, Scorer
+from embed.classifiers.preparing import lengths, raise_to, sketch, unsketch
 from embed.classifiers.solver import ROUGH_TOLERANCE, Linear, Problem, softmax_loss, squared_hinge_loss
 from embed.classifiers.threads import in_threads
 
@@ -46,6 +47,27 @@ class LinearHead(Head):
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         return X @ self.coef_.T + self.intercept_
+
+    def terms(self, x: np.ndarray, column: int) -> tuple[np.ndarray, float]:
+        """Return (coefficients of shape (d,), constant) with calibrated score = x @ coefficients + constant.
+
+        A head sees its features raised to a power and scaled to length 1. For one photograph that is a factor per
+        feature, so its score is linear in the features as they are.
+
+        Args:
+            x: float64 ndarray of shape (d,), the features of one photograph.
+            column: of the class in `classes_`.
+        """
+        raised = raise_to(x, self.power)
+        coef = self.coef_[column].astype(np.float64)
+        if self.sketched_:
+            length = float(lengths(sketch(raised[None].astype(np.float32)))[0, 0])
+            coef = unsketch(coef, len(x))
+        else:
+            length = float(lengths(raised[None])[0, 0])
+        factor = np.divide(raised, x, out=np.zeros_like(x), where=x != 0) / length
+        scale, offset = self.calibration_[0], self.calibration_[1 + column]
+        return scale * coef * factor, float(scale * self.intercept_[column] + offset)
 
     def _problem(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Problem:
         n_classes = len(self.classes_)

@@ -21,7 +21,10 @@ def extract(
         str, typer.Option(help="Network that computes the features; `embed backbones` lists them.")
     ] = "mobilenetv2",
     pooling: Annotated[
-        str, typer.Option(help="avg, max or flatten: what becomes of the last feature map.")
+        str,
+        typer.Option(
+            help="avg, max, grid (means of 3 × 3 regions) or flatten: what becomes of the last map."
+        ),
     ] = "avg",
     layer: Annotated[
         str | None, typer.Option(help="Layer to take; by default the last before the classes.")
@@ -71,7 +74,7 @@ def extract(
     \b
     embed extract photos/
     embed extract photos/ --backbone resnet50 --size 299
-    embed extract photos/ --size 288 --mirror
+    embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
     """
     from embed.backbones import Network
