@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xxhash
 
 from embed.backbones.network import ResolvedNetwork
@@ -41,11 +42,11 @@ def compiled_model(
     file = network.export_folder / f"{release}-{key.hex()[:16]}.blob"
     blob = _read(file, key)
     if blob is not None:
-        return core.import_model(blob, DEVICE, settings)
+        return core.import_model(import_openvino().Tensor(blob), DEVICE, settings)
     graph = read()
     graph.reshape(shape)
     compiled = core.compile_model(graph, DEVICE, settings)
-    _keep(file, key, compiled.export_model().getvalue())
+    _keep(file, key, compiled.export_model().getbuffer())
     return compiled
 
 
@@ -63,28 +64,30 @@ def _key(
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).digest()
 
 
-def _read(file: Path, key: bytes) -> bytes | None:
+def _read(file: Path, key: bytes) -> np.ndarray | None:
+    """Return what OpenVINO wrote, uint8 (bytes,), where it lies on disk."""
     try:
-        data = file.read_bytes()
-    except OSError:
+        data = np.memmap(file, np.uint8, "r")
+    except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
         return None
-    checksum, rest = data[:CHECKSUM_BYTES], memoryview(data)[CHECKSUM_BYTES:]
-    if xxhash.xxh3_128_digest(rest) != checksum or rest[:KEY_BYTES] != key:
+    checksum, rest = data[:CHECKSUM_BYTES], data[CHECKSUM_BYTES:]
+    if xxhash.xxh3_128_digest(rest.data) != checksum.tobytes() or rest[:KEY_BYTES].tobytes() != key:
         return None
-    return bytes(rest[KEY_BYTES:])
+    return rest[KEY_BYTES:]
 
 
-def _keep(file: Path, key: bytes, blob: bytes) -> None:
+def _keep(file: Path, key: bytes, blob: memoryview) -> None:
     """Put a file in place, and take those of other releases away; where that cannot be, the next run compiles again."""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=file.parent)
     except OSError:
         return
     try:
+        checksum = xxhash.xxh3_128(key)
+        checksum.update(blob)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(xxhash.xxh3_128_digest(key + blob))
-            stream.write(key)
-            stream.write(blob)
+            for piece in (checksum.digest(), key, blob):
+                stream.write(piece)
         Path(temporary).replace(file)
         release = file.name.partition("-")[0]
         for other in file.parent.glob("*.blob"):
