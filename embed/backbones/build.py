@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from embed.backbones import tiny
@@ -214,6 +213,8 @@ def _saved_with_rescaling(file: Path) -> bool:
     if zipfile.is_zipfile(file):
         config = zipfile.ZipFile(file).read("config.json")
         return config.count(b'"Rescaling"') > 1
+    import h5py
+
     with h5py.File(file) as saved:
         saved = saved.get("model_weights", saved)
         layers = [os.fsdecode(name) for name in saved.attrs.get("layer_names", saved.get("layers", ()))]
