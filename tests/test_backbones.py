@@ -134,7 +134,10 @@ def test_everything_that_defines_the_graph_is_in_the_fingerprint(models, tmp_pat
     [
         (Network("mobilenetv2", size=31), "at least 32 pixels a side; --size is 31"),
         (Network("inceptionv3", size=64), "at least 75 pixels"),
-        (Network("mobilenetv2", pooling="mean"), "Unknown pooling 'mean'; choose one of avg, max, flatten"),
+        (
+            Network("mobilenetv2", pooling="mean"),
+            "Unknown pooling 'mean'; choose one of avg, max, grid, flatten",
+        ),
         (Network("vgg16", layer="fc1", size=256), "belongs to its classifier.*leave --size away"),
         (Network("tiny", weights=Path("my.h5")), "tiny brings its own weights"),
         (Network("mobilenetv5"), "did you mean mobilenetv2"),
@@ -295,7 +298,7 @@ def test_poolings_of_tiny_are_those_of_its_map():
 
     pooled = {
         pooling: run(export(Network("tiny", pooling=pooling)), pixels)
-        for pooling in ("avg", "max", "flatten")
+        for pooling in ("avg", "max", "grid", "flatten")
     }
     maps = run(export(Network("tiny", pooling="none")), pixels)
 
