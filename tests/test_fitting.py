@@ -404,3 +404,23 @@ def test_fit_imports_no_network(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_flattened_and_augmented_features_are_fitted_and_predicted_by_command(tmp_path, run_embed):
+    from embed import demo
+    from embed.cache import open_features
+    from embed.fitting import load
+
+    demo.draw(tmp_path / "pictures", train=4, test=1)
+    options = ("--backbone", "tiny", "--pooling", "flatten", "--views", "3")
+    run_embed("extract", "pictures", *options, check=True)
+    run_embed("fit", "--clf", "logistic", check=True)
+    features = open_features(tmp_path / "cache")
+    assert features.X.shape == (30, 7 * 7 * 512)
+    row = features.paths.tolist().index("test/fish/fish-000.jpg")
+    seen = np.concatenate([features.rows([row]), features.view_rows([row])[0]])
+    expected = load(features).predict_proba(seen)
+    photograph = "pictures/test/fish/fish-000.jpg"
+    for arguments, probabilities in ((["--views"], expected.mean(axis=0)), ([], expected[0])):
+        (answer,) = json.loads(run_embed("predict", photograph, *arguments, "--json", check=True).stdout)
+        assert list(answer["probabilities"].values()) == pytest.approx(probabilities.tolist())
