@@ -71,7 +71,7 @@ def tiny_features(size: int, weights: Path = tiny.WEIGHTS) -> Callable:
 
 def mobilenet_features(size: int) -> Callable:
     network = compile_teacher(size, BATCH)
-    return lambda pixels: batched(pixels, lambda batch: network(batch.astype(np.float32))[0])
+    return lambda pixels: batched(pixels, lambda batch: network(batch.astype(np.float32))[0].mean((1, 2)))
 
 
 def batched(pixels: np.ndarray, run: Callable) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""What the teacher sees: pooled MobileNetV2 features of several crops of every training picture.
+"""What the teacher sees: MobileNetV2's last map of features, for several crops of every training picture.
 
     python -m training.teacher 0 1 2 3
 
-writes work/view<i>.npz: `box` (40000, 4), left, top, right, bottom as fractions of the picture, and
-`features` (40000, 1280) float16. View 0 is the whole picture; the others are random crops, always the
-same (seeded). Run again after an interruption: views that are complete are kept. One thread; on several cores
-start it several times, for different views.
+writes work/view<i>-boxes.npy (40000, 4), left, top, right, bottom as fractions of the picture, and
+work/view<i>.npy (40000, 4, 4, 256) float16: the map, projected on principal components. View 0 is the whole
+picture; the others are random crops, always the same (seeded). Run again after an interruption: views that are
+complete are kept. One thread; on several cores start it several times, for different views.
 """
 
 import argparse
@@ -16,15 +16,19 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.data import SHARED, WORK, pictures
+from training.data import HELD_OUT, SHARED, WORK, pictures
 
-TEACHER_FEATURES = 1280
+COMPONENTS = 256  # principal components of the teacher's pooled features that are kept
+WHITENING = 0.5  # each component is divided by its standard deviation to this power
+BASIS_PICTURES = 4000  # training pictures that the components are computed from
+CELLS = 4  # rows and columns of the map of targets
+TEACHER_SIZE = 128  # pixels, each side
 SMALLEST_AREA = 0.35  # of the picture, in a random crop
 ASPECT = (3 / 4, 4 / 3)
 
 
 def export() -> str:
-    """Export MobileNetV2 (average-pooled, pixels 0..255 in) for OpenVINO once; return the path."""
+    """Export MobileNetV2 (pixels 0..255 in, last map of features out) for OpenVINO once; return the path."""
     path = WORK / "teacher.xml"
     if not path.exists():
         WORK.mkdir(parents=True, exist_ok=True)
@@ -32,9 +36,7 @@ def export() -> str:
         import keras
 
         inputs = keras.Input((None, None, 3))
-        network = keras.applications.MobileNetV2(
-            include_top=False, pooling="avg", input_shape=(None, None, 3)
-        )
+        network = keras.applications.MobileNetV2(include_top=False, input_shape=(None, None, 3))
         model = keras.Model(inputs, network(keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)))
         model.export(str(path), format="openvino", verbose=False)
     return str(path)
@@ -80,36 +82,56 @@ def crop(batch: torch.Tensor, box: torch.Tensor, size: int | tuple[int, int]) ->
     return functional.grid_sample(batch, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+def look(teacher, source: np.ndarray, box: np.ndarray, size: int) -> torch.Tensor:
+    """The teacher's map for crops of pictures: (n, CELLS, CELLS, 1280)."""
+    batch = torch.from_numpy(source.astype(np.float32)).permute(0, 3, 1, 2)
+    seen = crop(batch, torch.from_numpy(box), size)
+    features = torch.from_numpy(teacher(seen.permute(0, 2, 3, 1).contiguous().numpy())[0])
+    return functional.adaptive_avg_pool2d(features.permute(0, 3, 1, 2), CELLS).permute(0, 2, 3, 1)
+
+
+def principal_components(teacher, source: np.ndarray, size: int, batch: int) -> tuple[torch.Tensor, ...]:
+    """Mean (1280,) of the teacher's pooled features of whole training pictures, and their axes (1280, 256)."""
+    whole = np.tile(np.float32([0, 0, 1, 1]), (batch, 1))
+    starts = range(HELD_OUT, HELD_OUT + BASIS_PICTURES, batch)
+    maps = (look(teacher, source[start : start + batch], whole, size) for start in starts)
+    features = torch.cat([each.mean((1, 2)) for each in maps])
+    mean = features.mean(0)
+    variance, axes = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
+    order = variance.argsort(descending=True)[:COMPONENTS]
+    return mean, axes[:, order] / variance[order] ** (WHITENING / 2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("views", type=int, nargs="+", help="which views, for example 0 1 2 3 4")
-    parser.add_argument("--size", type=int, default=160, help="pixels the teacher sees")
+    parser.add_argument("views", type=int, nargs="+", help="which views, for example 0 1 2 3")
+    parser.add_argument("--size", type=int, default=TEACHER_SIZE, help="pixels the teacher sees")
     parser.add_argument("--batch", type=int, default=50)
     options = parser.parse_args()
 
     torch.set_num_threads(1)
     source = pictures()
     teacher = compile_teacher(options.size, options.batch)
+    mean, axes = principal_components(teacher, source, options.size, options.batch)
     for view in options.views:
-        path = WORK / f"view{view}.npz"
+        path = WORK / f"view{view}.npy"
         if path.exists():
             continue
         whole = np.tile(np.float32([0, 0, 1, 1]), (len(source), 1))
         box = random_boxes(len(source), seed=view) if view else whole
-        features = np.empty((len(source), TEACHER_FEATURES), np.float16)
+        features = np.empty((len(source), CELLS, CELLS, COMPONENTS), np.float16)
         started = time.perf_counter()
         for start in range(0, len(source), options.batch):
             rows = slice(start, start + options.batch)
-            batch = torch.from_numpy(source[rows].astype(np.float32)).permute(0, 3, 1, 2)
-            seen = crop(batch, torch.from_numpy(box[rows]), options.size)
-            features[rows] = teacher(seen.permute(0, 2, 3, 1).contiguous().numpy())[0]
+            features[rows] = ((look(teacher, source[rows], box[rows], options.size) - mean) @ axes).numpy()
             if start % 4000 == 0:
                 speed = (start + options.batch) / (time.perf_counter() - started)
                 print(f"view {view}: {start} pictures, {speed:.0f} a second", flush=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, box=box, features=features)
+        np.save(WORK / f"view{view}-boxes.npy", box)
+        partial = WORK / f"view{view}.partial.npy"
+        np.save(partial, features)
         partial.replace(path)
 
 

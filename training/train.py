@@ -1,4 +1,4 @@
-"""Train `tiny`: predict the teacher's features of a crop, and the class of the picture.
+"""Train `tiny`: predict the teacher's map of features for a crop, and the class of the picture.
 
     python -m training.train final --samples 1000000
 
@@ -12,7 +12,6 @@ import argparse
 import copy
 import csv
 import json
-import math
 import os
 import time
 
@@ -22,14 +21,14 @@ from torch import distributed, nn
 from torch.nn import functional
 
 from embed.backbones import tiny
+from training.augment import load_targets, make_batch, teacher_maps
 from training.data import CLASSES, HELD_OUT, WORK, labels, pictures
 from training.network import Network
-from training.teacher import crop
+from training.optimiser import Muon, add_up
+from training.teacher import CELLS, COMPONENTS, crop
 
-COMPONENTS = 256  # principal components of the teacher's features that are learned
-WHITENING = 0.5  # each component is divided by its standard deviation to this power
-LABEL_SMOOTHING = 0.1
-WARM_UP = 0.02  # part of the run in which the learning rate rises; then it falls along a cosine
+WARM_UP = 0.02  # part of the run in which the learning rate rises
+DECLINE = 0.4  # from this part of the run on, it falls in a straight line to zero
 AVERAGING = 0.998  # decay, every 128 crops, of the running average of the weights, which is what is kept
 SAVE_SECONDS = 300
 COLUMNS = (
@@ -56,17 +55,25 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--sizes", default="0:64", help="START:SIZE[+SIZE…],… pixels from that part of the run on"
     )
-    parser.add_argument("--views", type=int, default=6, help="views of teacher.py to learn from")
-    parser.add_argument("--batch", type=int, default=128, help="over all workers")
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--decay", type=float, default=0.05)
+    parser.add_argument("--views", type=int, default=4, help="views of teacher.py to learn from")
+    parser.add_argument("--batch", type=int, default=256, help="over all workers")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--optimiser", choices=["muon", "adamw"], default="muon", help="of the convolutions")
+    parser.add_argument("--step", type=float, default=0.06, help="peak rate of Muon")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak rate of AdamW")
+    parser.add_argument("--decay", type=float, default=0.05, help="weight decay of AdamW")
     parser.add_argument(
         "--distil", type=float, default=4.0, help="weight of the teacher's features in the loss"
     )
+    parser.add_argument(
+        "--local", type=float, default=0.25, help="part of that for the cells of the map, each by itself"
+    )
     parser.add_argument("--classify", type=float, default=1.0, help="weight of the classes in the loss")
     parser.add_argument(
-        "--mosaic", type=float, default=0.35, help="part of the batch made of four small pictures each"
+        "--mosaic", type=float, default=0.5, help="part of the batch made of four small pictures each"
+    )
+    parser.add_argument(
+        "--mosaic-above", type=int, default=64, help="pixels above which that is done; enlarging blurs"
     )
     parser.add_argument("--stem", type=int, default=tiny.STEM_WIDTH)
     parser.add_argument("--stages", default=",".join(f"{width}x{blocks}" for width, blocks in tiny.STAGES))
@@ -81,117 +88,43 @@ def configure(options: argparse.Namespace) -> None:
     tiny.STAGES = tuple(tuple(map(int, stage.split("x"))) for stage in options.stages.split(","))
 
 
-def load_targets(views: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes (views, pictures, 4) and the teacher's features (views, pictures, 256), partly whitened."""
-    boxes, projected = [], []
-    for view in range(views):
-        with np.load(WORK / f"view{view}.npz") as file:
-            boxes.append(torch.from_numpy(file["box"]))
-            features = torch.from_numpy(file["features"].astype(np.float32))
-        if view == 0:
-            known = features[HELD_OUT:]
-            mean = known.mean(0)
-            variance, axes = torch.linalg.eigh((known - mean).T @ (known - mean) / len(known))
-            order = variance.argsort(descending=True)[:COMPONENTS]
-            basis = axes[:, order] / variance[order] ** (WHITENING / 2)
-        projected.append((features - mean) @ basis)
-    return torch.stack(boxes), torch.stack(projected)
-
-
 class Learner(nn.Module):
     """The network with the two linear maps that the losses need and the package does not."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = Network()
-        self.to_teacher = nn.Linear(tiny.DIMENSION, COMPONENTS)
+        self.to_teacher = nn.Conv2d(tiny.DIMENSION, COMPONENTS, 1)
         self.to_classes = nn.Linear(tiny.DIMENSION, CLASSES)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.network(pixels.contiguous(memory_format=torch.channels_last)).mean((2, 3))
-        return self.to_teacher(features), self.to_classes(features)
+        features = self.network(pixels.contiguous(memory_format=torch.channels_last))
+        return self.to_teacher(features), self.to_classes(features.mean((2, 3)))
 
-
-def mosaic(
-    batch: torch.Tensor, box: torch.Tensor, size: int, rng: np.random.Generator
-) -> tuple[torch.Tensor, list, list]:
-    """Four pictures in each square, sharp because small; which pictures, and their shares of the area."""
-    across, down = (int(size * rng.uniform(0.4, 0.6)) for _ in range(2))
-    finer = 2 if size < 96 else 1  # against aliasing, where the tiles are smaller than the pictures
-    canvas = torch.empty(len(batch), 3, size, size, device=batch.device)
-    orders, shares = [], []
-    for top, bottom in ((0, down), (down, size)):
-        for left, right in ((0, across), (across, size)):
-            order = torch.from_numpy(rng.permutation(len(batch)))
-            height, width = bottom - top, right - left
-            tile = crop(batch[order], box[order], (finer * height, finer * width))
-            canvas[:, :, top:bottom, left:right] = functional.avg_pool2d(tile, finer)
-            orders.append(order)
-            shares.append(height * width / size**2)
-    return canvas, orders, shares
-
-
-def recolour(batch: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Change brightness, contrast and saturation of each picture, by one 3×3 matrix and one shift."""
-
-    def random(low: float, high: float) -> torch.Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (len(batch), 1, 1)).astype(np.float32)).to(
-            batch.device
-        )
-
-    pixels = batch.flatten(2)
-    saturation, contrast, brightness = random(0.6, 1.4), random(0.7, 1.3), random(0.75, 1.25)
-    grey = torch.full((3, 3), 1 / 3, device=batch.device)
-    matrix = brightness * contrast * (grey + saturation * (torch.eye(3, device=batch.device) - grey))
-    shift = brightness * (1 - contrast) * pixels.mean((1, 2), keepdim=True)
-    return torch.baddbmm(shift, matrix, pixels).view(batch.shape)
-
-
-def sharpen(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Undo, for a random half of the pictures, some of the blur that enlarging them left."""
-    chosen = torch.from_numpy(rng.permutation(len(pixels))[: len(pixels) // 2]).to(pixels.device)
-    strength = torch.from_numpy(rng.uniform(0, 2.5, (len(chosen), 1, 1, 1)).astype(np.float32)).to(
-        pixels.device
-    )
-    blurred = pixels[chosen]
-    for _ in range(2):
-        blurred = functional.avg_pool2d(blurred, 3, 1, 1, count_include_pad=False)
-    pixels[chosen] += strength * (pixels[chosen] - blurred)
-    return pixels
-
-
-def make_batch(
-    data: dict, options: argparse.Namespace, rows: np.ndarray, size: int, rng: np.random.Generator
-):
-    """Pixels (n, 3, size, size), the teacher's features (n, 256) and the class probabilities (n, 200)."""
-    device = data["pictures"].device
-    rows = torch.from_numpy(rows)
-    view = torch.from_numpy(rng.integers(options.views, size=len(rows)))
-    batch = (
-        data["pictures"][rows].permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    )
-    batch = recolour(batch, rng)
-    box, teacher = data["boxes"][view, rows], data["targets"][view, rows]
-    classes = (
-        functional.one_hot(data["labels"][rows], CLASSES) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / CLASSES
-    )
-    flip = torch.from_numpy(rng.random(len(rows)) < 0.5).to(device)
-    box = torch.where(flip[:, None], box[:, [2, 1, 0, 3]], box)
-    whole = len(rows) - int(len(rows) * options.mosaic)
-    pixels = [sharpen(crop(batch[:whole], box[:whole], size), rng)]
-    if whole < len(rows):
-        small, orders, shares = mosaic(batch[whole:], box[whole:], size, rng)
-        pixels.append(small)
-        mixed = [
-            sum(share * values[whole:][order] for order, share in zip(orders, shares, strict=True))
-            for values in (teacher, classes)
+    def optimisers(self, options: argparse.Namespace, rank: int) -> list[torch.optim.Optimizer]:
+        """Muon for the convolutions, if it was asked for, and AdamW for all else."""
+        kernels = [convolution.weight for convolution in self.network.convolutions.values()]
+        muon = [Muon(kernels, options.step, rank, options.workers)] if options.optimiser == "muon" else []
+        taken = {id(kernel) for kernel in kernels} if muon else set()
+        others = [p for p in self.parameters() if id(p) not in taken]
+        groups = [
+            {"params": [p for p in others if p.ndim > 1], "weight_decay": options.decay},
+            {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0},
         ]
-        teacher, classes = torch.cat([teacher[:whole], mixed[0]]), torch.cat([classes[:whole], mixed[1]])
-    return torch.cat(pixels).clamp_(0, 255), teacher, classes
+        return [torch.optim.AdamW(groups, lr=options.rate, fused=True), *muon]
 
 
-def learning_rate(progress: float, peak: float) -> float:
-    return peak * min(progress / WARM_UP, 0.5 * (1 + math.cos(math.pi * min(progress, 1))))
+def feature_distance(guess: torch.Tensor, teacher: torch.Tensor, local: float) -> torch.Tensor:
+    """One minus the cosine between maps: of their means, and, as the part `local`, cell by cell."""
+    cells = functional.adaptive_avg_pool2d(guess, CELLS)
+    each = functional.cosine_similarity(cells, teacher).mean()
+    pooled = functional.cosine_similarity(guess.mean((2, 3)), teacher.mean((2, 3))).mean()
+    return 1 - local * each - (1 - local) * pooled
+
+
+def schedule(progress: float) -> float:
+    """The learning rate, as a part of its peak."""
+    return min(progress / WARM_UP, 1, (1 - progress) / (1 - DECLINE))
 
 
 def size_at(progress: float, schedule: str, rng: np.random.Generator) -> int:
@@ -210,7 +143,8 @@ def held_out_scores(learner: Learner, data: dict, size: int) -> tuple[float, flo
         rows = slice(start, start + 100)
         batch = data["pictures"][rows].to(torch.float32).permute(0, 3, 1, 2)
         teacher, classes = learner(crop(batch, data["boxes"][0, rows], size))
-        cosines.append(functional.cosine_similarity(teacher, data["targets"][0, rows]))
+        seen = data["teacher"][rows]
+        cosines.append(functional.cosine_similarity(teacher.mean((2, 3)), seen))
         hits.append(classes.argmax(1) == data["labels"][rows])
     return float(torch.cat(cosines).mean()), float(torch.cat(hits).float().mean())
 
@@ -238,23 +172,27 @@ def work(rank: int, options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() and options.workers == 1 else "cpu")
     boxes, targets = load_targets(options.views)
     source = torch.from_numpy(pictures())
-    data = {"pictures": source, "boxes": boxes, "targets": targets, "labels": torch.from_numpy(labels())}
-    data = {name: values.to(device) for name, values in data.items()}
+    held_out = teacher_maps(targets, np.zeros(HELD_OUT, np.int64), np.arange(HELD_OUT)).mean((2, 3))
+    data = {
+        "pictures": source,
+        "boxes": boxes,
+        "labels": torch.from_numpy(labels()),
+        "teacher": held_out,
+    }
+    data = {"targets": targets, **{name: values.to(device) for name, values in data.items()}}
     torch.manual_seed(options.seed)
     learner = Learner().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(learner)
-    groups = [
-        {"params": [p for p in learner.parameters() if p.ndim > 1], "weight_decay": options.decay},
-        {"params": [p for p in learner.parameters() if p.ndim == 1], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=options.rate, fused=True)
+    optimisers = learner.optimisers(options, rank)
+    peaks = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
     samples, seconds = 0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         learner.load_state_dict(state["learner"])
         average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
+        for optimiser, values in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(values)
         samples, seconds = state["samples"], state["seconds"]
     share = options.batch // options.workers
     total = len(data["pictures"]) - HELD_OUT
@@ -269,24 +207,20 @@ def work(rank: int, options: argparse.Namespace) -> None:
         pixels, teacher, classes = make_batch(data, options, rows, size, own)
         learner.train()
         guess, scores = learner(pixels)
-        distance = 1 - functional.cosine_similarity(guess, teacher).mean()
+        distance = feature_distance(guess, teacher, options.local)
         entropy = functional.cross_entropy(scores, classes)
         loss = options.distil * distance + options.classify * entropy
-        optimiser.zero_grad(set_to_none=True)
+        learner.zero_grad(set_to_none=True)
         loss.backward()
         if options.workers > 1:
             gradients = [p.grad for p in learner.parameters()]
-            flat = torch._utils._flatten_dense_tensors(gradients)
-            distributed.all_reduce(flat)
-            flat /= options.workers
-            for gradient, mean in zip(
-                gradients, torch._utils._unflatten_dense_tensors(flat, gradients), strict=True
-            ):
-                gradient.copy_(mean)
-        rate = learning_rate(progress, options.rate)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.step()
+            add_up(gradients)
+            torch._foreach_div_(gradients, options.workers)
+        rate = schedule(progress)
+        for optimiser, peak in zip(optimisers, peaks, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * peak
+            optimiser.step()
         samples, steps = samples + options.batch, steps + 1
         sums += [loss.item(), distance.item(), entropy.item()]
         if rank == 0:
@@ -303,7 +237,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
             state = {
                 "learner": learner.state_dict(),
                 "average": average.state_dict(),
-                "optimiser": optimiser.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in optimisers],
             }
             torch.save({**state, "samples": samples, "seconds": seconds}, folder / "checkpoint.partial")
             (folder / "checkpoint.partial").replace(checkpoint)
@@ -311,7 +245,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
                 samples,
                 round(seconds),
                 size,
-                f"{rate:.2e}",
+                f"{rate:.3f}",
                 *(f"{v:.4f}" for v in [*sums / steps, *scores_held]),
             ]
             with (folder / "log.csv").open("a", newline="") as file:
@@ -332,7 +266,7 @@ def main() -> None:
         (folder / "log.csv").write_text(",".join(COLUMNS) + "\n")
     os.environ["OMP_NUM_THREADS"] = "1"
     if options.workers > 1:
-        torch.multiprocessing.spawn(work, (options,), nprocs=options.workers)
+        torch.multiprocessing.start_processes(work, (options,), options.workers, start_method="fork")
     else:
         work(0, options)
 
