@@ -20,7 +20,7 @@ from training.package import RESULTS, trained
 from training.teacher import crop
 
 PENALTIES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
-COLUMNS = ["run", "samples", "sizes", "stages", "optimiser", "step", "local", "classify", "mosaic"]
+COLUMNS = ["run", "samples", "sizes", "stages", "optimiser", "step", "distil", "local", "classify", "mosaic"]
 
 
 @torch.no_grad()

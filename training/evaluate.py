@@ -4,8 +4,8 @@
     python -m training.evaluate --only tiny speed --sizes 96 112 128
 
 The head is chosen on the training part alone (five-fold cross-validation over its strength); the test part,
-`test` of clothing and `val` of ants_bees, is for the number alone; it was also looked at while the network
-trained, to see how far it was, though no weight and no head was fitted on it. Rows go to results/table.csv.
+`test` of clothing and `val` of ants_bees, is for the number alone. It was looked at once, after the training (and
+of an earlier network, before it); nothing was chosen by it. Rows go to results/table.csv.
 """
 
 import argparse
