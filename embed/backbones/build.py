@@ -71,8 +71,13 @@ def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     model = build(network)
     pixels = tensorflow.TensorSpec((None, network.size, network.size, 3), tensorflow.uint8, name="pixels")
     forward = tensorflow.function(lambda pixels: model(pixels, training=False), input_signature=[pixels])
-    # What model.export(format="openvino") writes, to the bit, in less time: it traces the model several times.
-    openvino.serialize(openvino.convert_model(forward.get_concrete_function()), folder / "model.xml")
+    # What model.export(format="openvino") writes, in less time (it traces the model several times), and without its spare
+    # outputs: TensorFlow's swish leaves one behind each time, a copy of the map that nobody reads.
+    traced = forward.get_concrete_function()
+    graph = openvino.convert_model(traced)
+    features = graph.output(traced.outputs[0].name).get_node()
+    graph = openvino.Model([features], graph.get_parameters(), network.backbone.name)
+    openvino.serialize(graph, folder / "model.xml")
     return {
         "shape": list(model.output_shape[1:]),
         "libraries": {
