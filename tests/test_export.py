@@ -24,6 +24,7 @@ def features(tmp_path):
     with open_writer(tmp_path) as writer:
         fill(writer, PATHS)
         writer.commit()
+        writer.write_failures([])  # the extraction has come to its end
     return Features(open_features(tmp_path / "cache"))
 
 

@@ -308,12 +308,16 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path, run
     while not list(tmp_path.glob("cache/*/.lock")):
         assert process.poll() is None
         time.sleep(0.01)
-    time.sleep(0.8)
+    time.sleep(0.5)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
     finished = 0
-    if process.returncode != 0:  # it may have been quicker than the signal
+    if (
+        "240 images" in said
+    ):  # it was quicker than the signal, which may still have met the last of the program
+        assert process.returncode in (0, -number)
+    else:
         assert process.returncode == 130
         assert "goes on from there" in errors
         finished = len(open_features(tmp_path / "cache"))
