@@ -40,6 +40,7 @@ bench: $(BIN)/.installed  ## every benchmark, side by side; takes about an hour
 	$(BIN)/pip install --quiet onnxruntime tf2onnx
 	for name in extraction rerun classic commit read heads coldstart search duplicates; do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	$(BIN)/python benchmarks/picture.py
 
 docs: $(BIN)/.installed  ## the documentation, in site/
 	$(BIN)/pip install --quiet --group docs

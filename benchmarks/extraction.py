@@ -189,7 +189,8 @@ def main() -> None:
                 },
                 "of_ceiling": common.ratio(ours, [run["ceiling"] for run in runs["embed"]]),
             }
-    common.save("-".join(["extraction", *options.backbones]), results)
+    for backbone, result in results.items():
+        common.save(f"extraction-{backbone}", {backbone: result})
     print(f"{'backbone':16} {'against':12} {'median':>7} {'low':>7} {'high':>7}")
     for backbone, result in results.items():
         for what, value in result.items():
