@@ -86,8 +86,19 @@ for name in TRAINABLE:
 def test_the_strength_is_the_one_with_the_lowest_held_out_loss(name, fitted):
     search = fitted[name].search_
     assert len(search) >= 3
-    best = min(search, key=lambda row: row["log_loss"])
+    best = min(search, key=lambda row: row["penalised_loss"])
     assert {key: best[key] for key in fitted[name].chosen_} == fitted[name].chosen_
+    assert best is not search[0] and best is not search[-1]
+    assert all(0 <= row["penalised_loss"] - row["log_loss"] < 0.3 * 6**2 / 90 for row in search)
+
+
+def test_few_photographs_move_the_strength_little_and_many_move_it_far():
+    few, many = (
+        {make("logistic").fit(*blobs(n=n, noise=1.0, seed=seed)).chosen_["C"] for seed in range(6)}
+        for n in (24, 900)
+    )
+    assert few <= {3.0, 10.0, 30.0}
+    assert max(many) <= 1.0
 
 
 @pytest.mark.parametrize(

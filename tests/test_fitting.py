@@ -394,11 +394,11 @@ def test_the_tables_of_fit_and_compare_reach_a_terminal_and_a_pipe(tmp_path, mon
     assert json.loads(capsys.readouterr().out)[0]["per_class"] == 2
 
 
-def test_fit_imports_no_network(tmp_path):
+def test_fit_imports_no_network_and_no_other_library_of_classifiers(tmp_path):
     make_features(tmp_path, flat(6))
     code = (
         "import sys; from embed.cli import main; main(['fit']);"
-        "print([m for m in ('tensorflow', 'keras', 'openvino', 'faiss', 'torch') if m in sys.modules])"
+        "print([m for m in ('tensorflow', 'keras', 'openvino', 'faiss', 'torch', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

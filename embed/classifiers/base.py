@@ -4,24 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from embed.classifiers import preparing
 from embed.classifiers.calibration import calibrate, fit_calibration, log_loss, softmax
+from embed.classifiers.estimator import Estimator
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import in_threads, one_blas_thread
 
 FOLDS = 3  # that the strength is chosen on
 ENOUGH_HELD_OUT = 2_000  # rows: as many of the folds as hold them are held out in turn, the others only train
 SEARCHED_AT_MOST = 5_000  # rows that a candidate is fitted on in the search
+PRIOR = 0.3  # of log likelihood: what a candidate pays for the square of its steps from the plain one, see `_plain`
 
 Candidate = dict[str, Any]
 Scorer = Callable[[Candidate], np.ndarray]  # candidate → scores of the held-out rows, (n_held_out, K)
 
 
-class Head(ClassifierMixin, BaseEstimator):
+class Head(Estimator):
     """A classifier of features that chooses its strength by cross-validation within the photographs it is fitted on.
 
     A head of its own defines its constructor and `_candidates`, `_scorers`, `_fit_one` and `_scores`.
@@ -29,8 +28,8 @@ class Head(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: the K classes, sorted.
         chosen_: the candidate that was chosen, by parameter name.
-        search_: per candidate that was tried, its parameters and the `log_loss` and `accuracy` of its out-of-fold
-            probabilities.
+        search_: per candidate that was tried, its parameters, the `log_loss` and `accuracy` of its out-of-fold
+            probabilities, and its `penalised_loss`, by which it was chosen.
         sketched_: whether features are sketched, being many and long.
         calibration_: scale and offsets that turn scores into probabilities, shape (1 + K,).
         held_out_: columns of the true classes, shape (m,), and probabilities, shape (m, K), of the photographs
@@ -66,7 +65,7 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def refit(self, X: Any, y: Any) -> "Head":
         """Fit on other photographs of the same classes with the strength and the calibration already chosen."""
-        check_is_fitted(self)
+        self._check_fitted()
         classes = self.classes_
         X, target, weight = self._start(X, y)
         if not np.array_equal(classes, self.classes_):
@@ -79,8 +78,8 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of every class, float64 ndarray of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        self._check_fitted()
+        X = self._checked_rows(X)
         with one_blas_thread():
             return calibrate(self._scores(self._prepare(X)), self.calibration_)
 
@@ -131,8 +130,7 @@ class Head(ClassifierMixin, BaseEstimator):
     # ------------------------------------------------------------------ the search
 
     def _start(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(y)
+        X, y = self._checked_training(X, y)
         self.classes_, target = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, got one class: {self.classes_[0]!r}")
@@ -168,11 +166,13 @@ class Head(ClassifierMixin, BaseEstimator):
             calibration = fit_calibration(scores[out], target[out], weight[out], self._plain_scale())
             calibrated = calibration[0] * scores[out] + calibration[1:]
             found = log_loss(calibrated, target[out], weight[out])
+            penalised = found + PRIOR * (i - _plain(candidates)) ** 2 / len(out)
             accuracy = float(np.mean(calibrated.argmax(axis=1) == target[out]))
-            tried[i] = {**candidates[i], "log_loss": found, "accuracy": accuracy}, calibration, calibrated
-            return found
+            row = {**candidates[i], "log_loss": found, "penalised_loss": penalised, "accuracy": accuracy}
+            tried[i] = row, calibration, calibrated
+            return penalised
 
-        best = _walk(loss, len(candidates))
+        best = _walk(loss, _plain(candidates), len(candidates))
         self.search_ = [tried[i][0] for i in sorted(tried)]
         self.chosen_, self.calibration_ = candidates[best], tried[best][1]
         self.held_out_ = target[out], softmax(tried[best][2])
@@ -183,8 +183,8 @@ class Head(ClassifierMixin, BaseEstimator):
         return np.sort(np.random.RandomState(self.random_state).permutation(rows)[:SEARCHED_AT_MOST])
 
     def _without_search(self, candidates: list[Candidate]) -> None:
-        """Take the candidate in the middle, and scores as they are: there is nothing to choose by."""
-        self.chosen_ = candidates[len(candidates) // 2]
+        """Take the plain candidate, and scores as they are: there is nothing to choose by."""
+        self.chosen_ = candidates[_plain(candidates)]
         self.search_ = []
         self.calibration_ = np.concatenate([[self._plain_scale()], np.zeros(len(self.classes_))])
         self.held_out_ = None
@@ -194,12 +194,20 @@ class Head(ClassifierMixin, BaseEstimator):
         return 1.0
 
 
-def _walk(loss: Callable[[int], float], n: int) -> int:
-    """Return where a loss that falls and then rises along 0, ..., n - 1 is lowest, walking downhill from the middle."""
-    best = n // 2
+def _plain(candidates: list[Candidate]) -> int:
+    """Return the candidate to take where nothing speaks for another: the one in the middle.
+
+    The fewer photographs there are, the less their loss says of a strength, and the more this counts: it is the
+    mode of a normal prior on the logarithm of the strength, with a factor of 4.5 as its standard deviation.
+    """
+    return len(candidates) // 2
+
+
+def _walk(loss: Callable[[int], float], start: int, n: int) -> int:
+    """Return where a loss that falls and then rises along 0, ..., n - 1 is lowest, walking downhill from `start`."""
+    best = start
     lowest = loss(best)
     for step in (1, -1):
-        start = best
         while 0 <= best + step < n and (found := loss(best + step)) < lowest:
             best, lowest = best + step, found
         if best != start:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from embed.classifiers import preparing
 from embed.classifiers.base import Candidate, Head
@@ -101,7 +100,7 @@ class DenseHead(Head):
             X = self._prepare(X)
             if validation is not None:
                 known = np.isin(validation[1], self.classes_)
-                held_X = validate_data(self, np.asarray(validation[0])[known], dtype=np.float32, reset=False)
+                held_X = self._checked_rows(np.asarray(validation[0])[known])
                 held_out = (
                     self._prepare(held_X),
                     np.searchsorted(self.classes_, np.asarray(validation[1])[known]),

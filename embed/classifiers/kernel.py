@@ -3,14 +3,14 @@
 import numpy as np
 
 from embed.classifiers.base import Candidate, Head, Scorer
-from embed.classifiers.solver import ROUGH_TOLERANCE, TOLERANCE, Problem, cholesky, squared_hinge_loss
+from embed.classifiers.solver import Problem, cholesky, squared_hinge_loss
 from embed.classifiers.threads import in_threads
 
 EXACT_AT_MOST = 4_000  # photographs that are all compared with all; beyond it, Nyström's approximation
 LANDMARKS = 1_024  # photographs that stand for all of them there (Williams and Seeger 2001)
 MEDIAN_SAMPLE = 500  # photographs that the median distance is taken over
 SMALLEST_DISTANCE = 1e-3  # squared; float32 resolves no kernel narrower than that
-C_SVM = (0.3, 1.0, 3.0, 10.0, 30.0)
+C_SVM = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3)
 JITTER = 1e-3  # added to the diagonal of the kernel matrix, so that its Cholesky factor exists
 
 
@@ -67,7 +67,7 @@ class SVMHead(Head):
             seen = kernel(X[held_out], machine.landmarks, machine.gamma)
 
             def scores(candidate: Candidate) -> np.ndarray:
-                coef, intercept = machine.solve(candidate["C"], ROUGH_TOLERANCE)
+                coef, intercept = machine.solve(candidate["C"])
                 return seen @ coef + intercept
 
             return scores
@@ -123,11 +123,11 @@ class _Machine:
         loss, curvature = squared_hinge_loss(target, weight, n_classes)
         self.problem = Problem(rows, loss, curvature, n_classes)
 
-    def solve(self, C: float, tolerance: float = TOLERANCE) -> tuple[np.ndarray, np.ndarray]:
+    def solve(self, C: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the weight of every landmark in every score, shape (m, K), and the intercepts, shape (K,)."""
         from scipy.linalg import solve_triangular
 
-        found = self.problem.solve(C, tolerance)
+        found = self.problem.solve(C)
         coef = solve_triangular(self.factor, found.weights, lower=True, trans=1, check_finite=False)
         return coef, found.intercept
 

@@ -5,7 +5,7 @@ import numpy as np
 from embed.classifiers.base import Candidate, Head, Scorer
 from embed.classifiers.threads import in_threads
 
-NEIGHBOURS = (1, 3, 5, 10, 20)
+NEIGHBOURS = (1, 3, 5, 10, 20, 50, 100)
 SHARPNESS = 10.0  # a neighbour's vote counts exp(SHARPNESS (cosine - 1))
 PSEUDO_VOTES = 0.05  # of one full vote, given to every class, so that no probability is zero
 MOST_QUERIES = 2_048  # photographs compared at a time

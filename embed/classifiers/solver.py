@@ -13,7 +13,6 @@ import numpy as np
 
 STEPS = 60  # of L-BFGS at most
 TOLERANCE = 3e-3  # largest entry of the gradient, in the scaled problem, relative to that at zero
-ROUGH_TOLERANCE = 1e-2  # the same where strengths are only compared
 CURVATURE_ROWS = 8_192  # rows that the bound on the curvature is taken from: a scale needs no more
 JITTER = 1e-5  # share of its mean that is added to the diagonal of X Xᵀ, so that its Cholesky factor exists
 TINY = 1e-12  # the same where X is all zeros
@@ -84,7 +83,7 @@ class Problem:
         self.weights = np.zeros((self.X.shape[1], n_classes), np.float32)
         self.intercept = np.zeros(n_classes, np.float32)
 
-    def solve(self, C: float, tolerance: float = TOLERANCE) -> Linear:
+    def solve(self, C: float) -> Linear:
         """Return the minimum for one strength, starting from the last one found."""
         from scipy.linalg import solve_triangular
         from scipy.optimize import minimize
@@ -119,7 +118,7 @@ class Problem:
             options={
                 "maxiter": STEPS,
                 "maxcor": MEMORY,
-                "gtol": tolerance * at_zero,
+                "gtol": TOLERANCE * at_zero,
                 "ftol": 1e-7,  # float32 scores resolve no more of the loss
             },
         )

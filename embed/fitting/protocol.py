@@ -275,11 +275,9 @@ def _plain(value: Any) -> Any:
 
 def _versions() -> dict[str, str]:
     import scipy
-    import sklearn
 
     return {
         "embed": __version__,
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
     }
