@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from embed.errors import InputError
+
 SIDE = 160  # pixels, width and height of a picture
 DRAWN_AT = 2  # drawn this many times larger and scaled down: smooth edges
 TRAIN, TEST = 30, 12  # pictures per class
@@ -149,16 +151,21 @@ def draw(folder: Path, *, train: int = TRAIN, test: int = TEST, seed: int = 0) -
     """Draw the data set into ``folder/train/CLASS`` and ``folder/test/CLASS`` as JPEGs; return the number of pictures.
 
     The same seed draws the same pictures; a picture does not depend on how many others there are.
+
+    Raises InputError where they cannot be written.
     """
     count = 0
     for split_number, (split, pictures) in enumerate((("train", train), ("test", test))):
         for label_number, label in enumerate(DRAWINGS):
             place = folder / split / label
-            place.mkdir(parents=True, exist_ok=True)
-            for number in range(pictures):
-                rng = np.random.default_rng([seed, split_number, label_number, number])
-                picture(label, rng).save(place / f"{label}-{number:03}.jpg", quality=90)
-                count += 1
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                for number in range(pictures):
+                    rng = np.random.default_rng([seed, split_number, label_number, number])
+                    picture(label, rng).save(place / f"{label}-{number:03}.jpg", quality=90)
+                    count += 1
+            except OSError as error:
+                raise InputError(f"cannot draw pictures into {place}: {error.strerror or error}") from error
     return count
 
 

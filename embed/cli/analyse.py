@@ -7,7 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
-from embed.cli.search import HtmlOption, LabelsOption, OpenOption, check_page, publish
+from embed.cli.search import HtmlOption, check_page, publish
 
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
 
@@ -21,17 +21,17 @@ def duplicates(
     across_splits: Annotated[
         bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
     ] = False,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     html: HtmlOption = None,
-    show: OpenOption = False,
+    show: common.OpenOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
     as_csv: common.CsvOption = False,
 ) -> None:
-    """Find photographs that are there more than once: copies, and pictures saved again, scaled, flipped or cropped.
+    """Find photographs that are there more than once.
 
-    The similarity is that to the first photograph of the group.
+    Copies, and pictures saved again, scaled, flipped or cropped. The similarity is that to the first photograph of the group.
 
     \b
     embed duplicates
@@ -58,9 +58,9 @@ def duplicates(
 @app.command()
 def outliers(
     limit: LimitOption = 50,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     html: HtmlOption = None,
-    show: OpenOption = False,
+    show: common.OpenOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -90,17 +90,17 @@ def outliers(
 @app.command()
 def mislabelled(
     limit: LimitOption = SHOWN,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     html: HtmlOption = None,
-    show: OpenOption = False,
+    show: common.OpenOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
     as_csv: common.CsvOption = False,
 ) -> None:
-    """Name the photographs whose label the others contradict, the most doubtful first.
+    """Name the photographs whose label the others contradict.
 
-    Each is classified by a classifier fitted on the others.
+    The most doubtful first. Each is classified by a classifier fitted on the others.
 
     \b
     embed mislabelled
@@ -128,11 +128,11 @@ def matrix(
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("matrix.png"),
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
     seed: SeedOption = 0,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
-    """Draw how similar a few photographs of each class are to one another.
+    """Draw how similar a few photographs of each class are.
 
     \b
     embed matrix
@@ -154,15 +154,15 @@ def map_features(
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
     ] = 3000,
     seed: SeedOption = 0,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     html: HtmlOption = None,
-    show: OpenOption = False,
+    show: common.OpenOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
-    """Draw a map of the photographs, coloured by label: what is alike lies close together.
+    """Draw a map of the photographs, coloured by label.
 
-    The page of --html shows the photograph that one points at.
+    What is alike lies close together. The page of --html shows the photograph that one points at.
 
     \b
     embed map

@@ -1,7 +1,8 @@
-"""What every command shares: options, tables, messages."""
+"""What the commands share: arguments and options, tables, messages."""
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -11,13 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from embed.cache import FeatureCache
+    from embed.cache import FeatureCache, FeatureSet
 
-EXIT_ERROR = 1
-EXIT_USAGE = 2
-EXIT_SOME_FAILED = 3
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
+ImagesArgument = Annotated[
+    list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+]
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
 ]
@@ -27,6 +26,16 @@ FeaturesOption = Annotated[
         "--features", help="Feature set to use; by default the one extracted last.", show_default=False
     ),
 ]
+LabelsOption = Annotated[
+    str, typer.Option("--labels", help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Model to use; by default the one fitted last.", show_default=False),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or gpu.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Show the page in the browser.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
@@ -47,13 +56,21 @@ def output(as_json: bool, as_csv: bool = False) -> Output:
     return Output.JSON if as_json else Output.CSV if as_csv else Output.TABLE
 
 
-def open_features(cache: Path, name: str | None) -> "FeatureCache":
-    """Open the named feature set, or the one extracted last; say which where there are several, and if it is partial."""
-    from embed.cache import list_features, open_features
+def find_features(cache: Path, name: str | None) -> "FeatureSet":
+    """Find the named feature set, or the one extracted last; say which where there are several."""
+    from embed.cache import find_features, list_features
 
-    features = open_features(cache, name)
+    found = find_features(cache, name)
     if name is None and len(list_features(cache)) > 1:
-        say(f"Using {features.name}, which was extracted last; --features NAME picks another.")
+        say(f"Using {found.name}, which was extracted last; --features NAME picks another.")
+    return found
+
+
+def open_features(cache: Path, name: str | None) -> "FeatureCache":
+    """Open the feature set that `find_features` finds; say so if its extraction has not come to its end."""
+    from embed.cache import FeatureCache
+
+    features = FeatureCache.open(find_features(cache, name))
     if not features.meta.complete:
         say(
             f"The extraction of {features.root} has not come to its end: {len(features)} photographs so far; "
@@ -65,6 +82,11 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
 def say(message: str) -> None:
     """Write one line for the person at the keyboard, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def say_failed(file: Path, problem: str) -> None:
+    """Name a photograph that could not be used, and why."""
+    say(f"embed: {printable(os.fspath(file))}: {problem}")
 
 
 def printable(text: str) -> str:

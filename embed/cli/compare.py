@@ -28,9 +28,9 @@ def compare(
     as_csv: common.CsvOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
-    """Compare all classifiers, and all feature sets of the same photographs, by cross-validation.
+    """Compare classifiers and feature sets by cross-validation.
 
-    Photographs in a test folder take no part: they stay for the one that you choose.
+    All classifiers, on all feature sets of the same photographs, unless some are named. Photographs in a test folder take no part: they stay for the one that you choose.
 
     \b
     embed compare

@@ -19,9 +19,9 @@ def demo(
     ] = None,
     backbone: Annotated[str, typer.Option(help="Network that computes the features.")] = "tiny",
 ) -> int:
-    """Draw a small data set and take the tour over it: extract, fit, predict, similar, report.
+    """Draw a small data set and take the tour over it.
 
-    The pictures are drawn on the spot and the backbone `tiny` comes with the package: no network is needed. It is a
+    The tour is extract, fit, predict, similar, report. The pictures are drawn on the spot and the backbone `tiny` comes with the package: no network is needed. It is a
     small network; on photographs of your own the default backbone is far better.
 
     \b
@@ -29,6 +29,7 @@ def demo(
     embed demo /somewhere/to/keep/it
     """
     from embed import demo as drawings
+    from embed.cli import run
 
     place = folder or Path(tempfile.mkdtemp(prefix="embed-demo-"))
     data, cache = place / "pictures", place / "cache"
@@ -39,7 +40,7 @@ def demo(
     )
     for line in drawings.tour(data, cache, backbone):
         common.say(f"\n$ embed {shlex.join(line)}")
-        code = _run(line)
+        code = run(line)
         if code:
             return code
     common.say(
@@ -49,9 +50,3 @@ def demo(
         "  every command:         embed --help"
     )
     return 0
-
-
-def _run(arguments: list[str]) -> int:
-    from embed.cli import main
-
-    return main(arguments)

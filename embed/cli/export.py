@@ -20,9 +20,7 @@ def export(
             help="npy, csv, parquet, hdf5 or projector; by default what the suffix says.", show_default=False
         ),
     ] = None,
-    labels: Annotated[
-        str, typer.Option(help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
-    ] = "folder",
+    labels: common.LabelsOption = "folder",
     label: Annotated[
         list[str] | None,
         typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
@@ -37,9 +35,9 @@ def export(
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> None:
-    """Write features, paths, labels and splits into files for other programs.
+    """Write the features into files for other programs.
 
-    A file with that name is replaced once the new one is whole. Parquet needs `pip install 'embed-images[parquet]'`;
+    With paths, labels and splits. A file with that name is replaced once the new one is whole. Parquet needs `pip install 'embed-images[parquet]'`;
     `projector` writes a folder for TensorBoard's embedding projector.
 
     \b

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embed.cli import common
+from embed.cli import common, exits
 from embed.cli.app import app
 from embed.cli.progress import ExtractionDisplay
 
@@ -49,7 +49,7 @@ def extract(
         str, typer.Option(help="float32, bf16 or fp16: arithmetic of the backbone.")
     ] = "float32",
     dtype: Annotated[str, typer.Option(help="float32 or float16: how features are stored.")] = "float32",
-    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    device: common.DeviceOption = "auto",
     workers: Annotated[int | None, typer.Option(help="Decoding threads.", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Photographs in one forward pass.", min=1)] = None,
     max_pixels: Annotated[
@@ -61,7 +61,7 @@ def extract(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the files that failed before again.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -112,11 +112,9 @@ def extract(
                 f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
             )
     if summary.interrupted:
-        common.say(
-            "embed: interrupted; what was computed is in the cache, the same command goes on from there."
-        )
-        return common.EXIT_INTERRUPTED
-    return common.EXIT_SOME_FAILED if strict and summary.failed else 0
+        common.say("What was computed is in the cache; the same command goes on from there.")
+        return exits.INTERRUPTED
+    return exits.SOME_FAILED if strict and summary.failed else 0
 
 
 BOTTLENECKS = {

@@ -57,7 +57,7 @@ def fit(
     as_json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
-    """Fit a classifier on the cached features and say how good it is.
+    """Fit a classifier on the cached features and score it.
 
     \b
     embed fit

@@ -1,9 +1,7 @@
 """``embed info``: what a feature set holds."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from embed.cli import common
 from embed.cli.app import app
@@ -11,14 +9,14 @@ from embed.cli.app import app
 
 @app.command()
 def info(
-    labels: Annotated[
-        str, typer.Option(help="Where labels come from: folder, regex:… or csv:FILE.")
-    ] = "folder",
-    cache: common.CacheOption = common.DEFAULT_CACHE,
+    labels: common.LabelsOption = "folder",
     features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> None:
-    """Show what a feature set holds: recipe, photographs, classes, models, failures.
+    """Show what a feature set holds.
+
+    Its recipe, photographs, classes, models and failures.
 
     \b
     embed info

@@ -1,31 +1,22 @@
 """``embed predict``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from embed.cli import common
+from embed.cli import common, exits
 from embed.cli.app import app
-
-EXIT_ERROR = 1
-EXIT_SOME_FAILED = 3
 
 
 @app.command()
 def predict(
-    images: Annotated[
-        list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Name of the model; by default the one fitted last.", show_default=False),
-    ] = None,
+    images: common.ImagesArgument,
+    model: common.ModelOption = None,
     views: Annotated[
         bool, typer.Option("--views", help="Average over all views that were extracted with.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    device: common.DeviceOption = "auto",
+    strict: common.StrictOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -51,7 +42,7 @@ def predict(
             answers.append(answer)
         else:
             failed += 1
-            common.say(f"embed: {common.printable(str(answer.file))}: {answer.problem}")
+            common.say_failed(answer.file, answer.problem)
     if as_json:
         common.print_json(
             [
@@ -70,8 +61,4 @@ def predict(
             [[str(answer.file), answer.label, answer.probability] for answer in answers],
             form=common.output(as_json, as_csv),
         )
-    if not answers:
-        if not failed:
-            common.say("embed: no photograph was found; name photographs or folders of them")
-        return EXIT_ERROR
-    return EXIT_SOME_FAILED if failed and strict else 0
+    return exits.of_photographs(done=len(answers), failed=failed, strict=strict)

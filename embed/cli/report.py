@@ -5,18 +5,13 @@ from typing import Annotated
 
 import typer
 
-from embed.cli import common
+from embed.cli import common, exits
 from embed.cli.app import app
-
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", help="Model to use; by default the one fitted last.", show_default=False),
-]
 
 
 @app.command()
 def report(
-    model: ModelOption = None,
+    model: common.ModelOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="HTML file; by default report.html in the feature set.", show_default=False),
@@ -24,20 +19,20 @@ def report(
     labels: Annotated[
         str,
         typer.Option(
-            help="Where labels come from while no model has been fitted: folder, regex:… or csv:FILE."
+            help="Where labels come from while no model has been fitted: folder, 'regex:PATTERN' or csv:FILE."
         ),
     ] = "folder",
     maps: Annotated[
         bool, typer.Option("--maps/--no-maps", help="Class-activation maps over the top losses.")
     ] = True,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    cache: common.CacheOption = common.DEFAULT_CACHE,
+    show: common.OpenOption = False,
     features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> None:
-    """Write a report on the fitted model as one HTML file: numbers, curves, and the photographs behind them.
+    """Write a report on the fitted model as one HTML file.
 
-    The file needs no network and opens anywhere; thumbnails are inside it.
+    Numbers, curves, and the photographs behind them. The file needs no network and opens anywhere; thumbnails are inside it.
 
     \b
     embed report --open
@@ -65,14 +60,12 @@ def report(
 
 @app.command()
 def explain(
-    images: Annotated[
-        list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
-    ],
+    images: common.ImagesArgument,
     label: Annotated[
         str | None,
         typer.Option("--class", help="Class to explain; by default the one said.", show_default=False),
     ] = None,
-    model: ModelOption = None,
+    model: common.ModelOption = None,
     out: Annotated[
         Path, typer.Option(help="Folder for the pictures; or a .png file, for one photograph.")
     ] = Path(),
@@ -80,15 +73,15 @@ def explain(
         Path | None,
         typer.Option(help="Weights file of the backbone, if it is your own.", show_default=False),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
-    cache: common.CacheOption = common.DEFAULT_CACHE,
+    device: common.DeviceOption = "auto",
+    strict: common.StrictOption = False,
     features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> int:
-    """Show which parts of a photograph speak for a class and which against it, as a picture.
+    """Show which parts of a photograph speak for a class.
 
-    Exact for linear heads (logistic, linear-svm), whose score is a sum over the parts; Grad-CAM for others. A photograph
+    And which against it, as a picture. Exact for linear heads (logistic, linear-svm), whose score is a sum over the parts; Grad-CAM for others. A photograph
     that cannot be read is named on stderr and the others go on; the exit code is 1 where none could.
 
     \b
@@ -109,7 +102,7 @@ def explain(
     for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
         if picture is None:
             failed += 1
-            common.say(f"embed: {common.printable(str(one.file))}: {one.problem}")
+            common.say_failed(one.file, one.problem or "")
             continue
         done.append((one, picture))
         if not one.maps[0].cells.any():
@@ -120,12 +113,10 @@ def explain(
         common.print_json(
             [{"path": str(one.file), **one.maps[0].to_json(), "picture": str(file)} for one, file in done]
         )
-    else:
+    elif done:
         rows = [
             (one.file, one.maps[0].label, one.maps[0].probability, one.maps[0].method, file)
             for one, file in done
         ]
         common.print_table(("path", "class", "probability", "method", "picture"), rows)
-    if failed and not done:
-        return common.EXIT_ERROR
-    return common.EXIT_SOME_FAILED if failed and strict else 0
+    return exits.of_photographs(done=len(done), failed=failed, strict=strict)

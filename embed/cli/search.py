@@ -8,24 +8,18 @@ from typing import Annotated
 
 import typer
 
-from embed.cli import common
+from embed.cli import common, exits
 from embed.cli.app import app
 from embed.errors import UsageError
 
-LabelsOption = Annotated[
-    str, typer.Option("--labels", help="Where labels come from: folder, regex:PATTERN or csv:FILE.")
-]
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Write a page with the photographs.", show_default=False)
 ]
-OpenOption = Annotated[bool, typer.Option("--open", help="Show that page in the browser.")]
 
 
 @app.command()
 def similar(
-    images: Annotated[
-        list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
-    ],
+    images: common.ImagesArgument,
     k: Annotated[int, typer.Option("-k", help="Answers for each photograph.")] = 10,
     threshold: Annotated[
         float, typer.Option(help="Only answers at least this similar; the cosine, 1 is the same.")
@@ -38,14 +32,14 @@ def similar(
             "--include-self", help="A photograph may be its own answer, as may the original of a copy."
         ),
     ] = False,
-    labels: LabelsOption = "folder",
+    labels: common.LabelsOption = "folder",
     html: HtmlOption = None,
-    show: OpenOption = False,
+    show: common.OpenOption = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
     print0: Annotated[
         bool, typer.Option("--print0", "-0", help="Print the files alone, each ended by a zero byte.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any file failed.")] = False,
+    strict: common.StrictOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -71,7 +65,7 @@ def similar(
     known = common.open_features(cache, features)
     queries = embed_files(named(images), known)
     found = list(search.similar(known, queries, wanted, label_rule=labels))
-    failed = [one for one in found if one.problem is not None]
+    failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)
     if paths or print0:
         print_paths((known.root / answer.path for one in found for answer in one.answers), zero=print0)
@@ -86,11 +80,9 @@ def similar(
         from embed.report import search_pages
 
         publish(html, search_pages.similar(known.root, found), show=show)
-    for one in failed:
-        common.say(f"embed: {common.printable(os.fspath(one.query))}: {one.problem}")
-    if len(failed) == len(found):
-        return common.EXIT_ERROR
-    return common.EXIT_SOME_FAILED if failed and strict else 0
+    for file, problem in failed:
+        common.say_failed(file, problem)
+    return exits.of_photographs(done=len(found) - len(failed), failed=len(failed), strict=strict)
 
 
 @app.command()

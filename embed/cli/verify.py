@@ -4,34 +4,30 @@ from typing import Annotated
 
 import typer
 
-from embed.cli import common
+from embed.cli import common, exits
 from embed.cli.app import app
-from embed.cli.common import DEFAULT_CACHE, CacheOption, FeaturesOption, JsonOption
 
 
 @app.command()
 def verify(
-    cache: CacheOption = DEFAULT_CACHE,
-    features: FeaturesOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Look at names and sizes only, not at every byte.")
     ] = False,
-    as_json: JsonOption = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
 ) -> int:
-    """Check that every part of a feature set is there and holds what was written; exit 1 when one does not.
+    """Check that every part holds what was written.
 
-    embed extract sets a damaged part aside and computes its rows again.
+    The exit code is 1 where one does not, or is missing. `embed extract` sets a damaged part aside and computes its rows again.
 
     \b
     embed verify
     embed verify --quick
     """
-    from embed.cache import find_features, list_features
     from embed.cache import verify as verify_features
 
-    chosen = find_features(cache, features)
-    if features is None and len(list_features(cache)) > 1:
-        common.say(f"Using {chosen.name}, which was extracted last; --features NAME picks another.")
+    chosen = common.find_features(cache, features)
     report = verify_features(chosen, quick=quick)
     for sentence in report.damaged.values():
         common.say(common.printable(sentence))
@@ -40,4 +36,4 @@ def verify(
     else:
         damage = f"{len(report.damaged)} damaged" if report.damaged else "nothing damaged"
         print(f"{common.printable(chosen.name)}: {report.parts} parts, {report.rows} rows, {damage}")
-    return common.EXIT_ERROR if report.damaged else 0
+    return exits.ERROR if report.damaged else 0
