@@ -7,24 +7,17 @@ import os
 from embed.cache import disk, failures, parts, writer
 
 
-def write_without_fsync(folder, name, data):
-    temporary = folder / f".tmp-{name}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT)
-    os.write(descriptor, data)
-    os.close(descriptor)
-    return temporary
-
-
-def publish_in_place(folder, name, data):
+def publish_in_place(self, name):
     """Write under the final name, in two steps."""
-    descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT)
+    data = b"".join(self.blocks(1 << 20))
+    descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT)
     os.write(descriptor, data[: len(data) // 2])
     os.write(descriptor, data[len(data) // 2 :])
     os.close(descriptor)
 
 
-def forget_removals(batch, recipe, sequence, original=parts.build):
-    return original(dataclasses.replace(batch, removed=[]), recipe, sequence)
+def forget_removals(draft, batch, recipe, sequence, original=parts.write):
+    return original(draft, dataclasses.replace(batch, removed=[]), recipe, sequence)
 
 
 def drop_a_failure(folder, found, original=failures.write):
@@ -41,10 +34,10 @@ def acknowledge_early(self, original=writer.FeatureWriter.commit):
 # Where each step is found, and what a broken writer does instead.
 BROKEN = {
     "sync_folder": (disk, "sync_folder", lambda folder: None),
-    "_write_temporary": (disk, "_write_temporary", write_without_fsync),
-    "publish": (disk, "publish", publish_in_place),
+    "_sync": (disk.Draft, "_sync", lambda self, final: None),
+    "publish": (disk.Draft, "publish", publish_in_place),
     "sweep": (disk, "sweep", lambda folder: None),
-    "replay": (writer, "build", forget_removals),
+    "replay": (writer, "write", forget_removals),
     "failures": (failures, "write", drop_a_failure),
     "order": (writer.FeatureWriter, "commit", acknowledge_early),
 }

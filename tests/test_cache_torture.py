@@ -32,7 +32,7 @@ def invariants(result):
 
 
 def test_a_crash_before_any_system_call_loses_nothing(torture):
-    result = torture("boundaries")
+    result = torture("boundaries", "--every", 4)
     assert result["violations"] == []
     assert result["faults"] > 50
 
@@ -54,7 +54,7 @@ def test_the_checker_fails_a_writer_that_appends_to_one_hdf5_file(torture):
     assert "1" in invariants(result)
 
 
-@pytest.mark.parametrize("step", ["sync_folder", "_write_temporary"])
+@pytest.mark.parametrize("step", ["sync_folder", "_sync"])
 def test_the_checker_fails_a_writer_that_does_not_sync(torture, step):
     assert "1" in invariants(torture("cuts", "--every", 25, "--without", step))
 

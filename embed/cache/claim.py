@@ -9,6 +9,7 @@ import numpy as np
 from embed.cache import disk
 from embed.cache.folders import Meta, folder_names, read_meta, same_folder
 from embed.cache.listing import list_parts, part_names
+from embed.cache.lock import Lock
 from embed.cache.reader import FeatureCache, FeatureSet
 from embed.cache.recipe import Recipe
 from embed.errors import CacheDamagedError, CacheError
@@ -17,7 +18,7 @@ SAMPLE_ROWS = 64  # looked for in a data folder to tell whether it is one that m
 SAME_SHARE = 0.5  # of them that have to be there, in the same size
 
 
-def claim(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Path, disk.Lock, Meta | None]:
+def claim(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Path, Lock, Meta | None]:
     """Lock the feature set of a data folder and return its folder, the lock and its meta.json, None for a new set.
 
     Two data folders of one name never share a set. One that was moved keeps its set: its former place is gone, and
@@ -35,7 +36,7 @@ def claim(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Path, 
     while True:
         folder = _choose(cache, dataset, root, recipe)
         disk.make_folder(folder)
-        lock = disk.Lock(folder)
+        lock = Lock(folder)
         try:
             # Another writer may have taken the folder between the choice and the lock.
             if _choose(cache, dataset, root, recipe) == folder:

@@ -4,18 +4,17 @@ Everything goes through plain system calls of ``os``, in an order that the tests
 """
 
 import errno
-import fcntl
 import itertools
 import os
 import socket
-import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from embed.errors import CacheLockedError, CacheWriteError
+from embed.errors import CacheWriteError
 
 TEMPORARY_PREFIX = ".tmp-"  # never read; swept by the next writer, under the lock
-LOCK_NAME = ".lock"
 # Raised by file systems without hard links (FAT, exFAT, some network shares).
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -35,30 +34,139 @@ def write_error(path: Path, error: OSError) -> CacheWriteError:
     return CacheWriteError(f"cannot write {path}: {cause} ({hint})")
 
 
-def publish(folder: Path, name: str, data: bytes) -> None:
-    """Create a file that holds exactly ``data``: durable on return, absent or whole after a crash.
+class Draft:
+    """A file under a temporary name: published as a whole, or gone with the ``with`` block.
+
+    HDF5 may write to it as to any file of Python's. It crashes the process where a write fails under it, so the first
+    error of the disk is kept from it, and raised by whatever comes next.
 
     Raises
     ------
     CacheWriteError
-        The disk refused, or a file of that name exists.
+        The disk refused.
     """
-    final = folder / name
-    temporary = _write_temporary(folder, name, data)
-    try:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._temporary = (
+            folder / f"{TEMPORARY_PREFIX}{socket.gethostname()[:32]}-{os.getpid()}-{next(_serial)}"
+        )
+        self._position = 0
+        self.size = 0
+        self._refused: OSError | None = None
         try:
-            os.link(temporary, final)
+            self._descriptor = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except OSError as error:
-            if error.errno not in NO_HARD_LINKS:
-                raise
-            if final.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
-            os.rename(temporary, final)
-        sync_folder(folder)
-    except OSError as error:
-        raise write_error(final, error) from error
-    finally:
-        _remove(temporary)
+            raise write_error(self._folder, error) from error
+
+    def write(self, data: Any) -> int:
+        """Write all of some bytes at the position."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest:
+            written = self._try(os.pwrite, rest, self._position)
+            if not written:
+                self._refused = self._refused or OSError(errno.EIO, os.strerror(errno.EIO))
+                written = len(rest)
+            rest = rest[written:]
+            self._position += written
+        self.size = max(self.size, self._position)
+        return size
+
+    def read(self, size: int) -> bytes:
+        """Return bytes from the position on."""
+        data = bytearray(size)
+        return bytes(data[: self.readinto(data)])
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from the position on."""
+        return self._try(os.preadv, [buffer], self._position)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def truncate(self, size: int) -> int:
+        """Cut the file off, or lengthen it."""
+        self.size = size
+        self._try(os.ftruncate, size)
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: what was written is with the operating system, and ``publish`` makes it durable."""
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Yield what was written, so many bytes at a time."""
+        self._check(self._folder)
+        for start in range(0, self.size, size):
+            try:
+                yield os.pread(self._descriptor, size, start)
+            except OSError as error:
+                raise write_error(self._folder, error) from error
+
+    def publish(self, name: str) -> None:
+        """Give the file its name, which must be free: durable on return, absent or whole after a crash."""
+        final = self._folder / name
+        self._sync(final)
+        try:
+            try:
+                os.link(self._temporary, final)
+            except OSError as error:
+                if error.errno not in NO_HARD_LINKS:
+                    raise
+                if final.exists():
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+                os.rename(self._temporary, final)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise write_error(final, error) from error
+
+    def replace(self, name: str) -> None:
+        """Give the file a name that another may have had: durable on return, old or new after a crash."""
+        final = self._folder / name
+        self._sync(final)
+        try:
+            os.replace(self._temporary, final)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise write_error(final, error) from error
+
+    def _sync(self, final: Path) -> None:
+        self._check(final)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise write_error(final, error) from error
+
+    def _try(self, call: Callable[..., int | None], *arguments: Any) -> int:
+        """Return what a system call returns, and 0 without asking the disk again once it has refused."""
+        if self._refused is None:
+            try:
+                return call(self._descriptor, *arguments) or 0
+            except OSError as error:
+                self._refused = error
+        return 0
+
+    def _check(self, path: Path) -> None:
+        if self._refused is not None:
+            raise write_error(path, self._refused) from self._refused
+
+    def __enter__(self) -> "Draft":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Whoever still writes, after an interruption, must not reach another file under this number.
+        self._refused = self._refused or OSError(errno.EBADF, os.strerror(errno.EBADF))
+        os.close(self._descriptor)
+        # One that stays is swept by the next writer.
+        with suppress(OSError):
+            os.unlink(self._temporary)
 
 
 def replace(folder: Path, name: str, data: bytes) -> None:
@@ -69,13 +177,9 @@ def replace(folder: Path, name: str, data: bytes) -> None:
     CacheWriteError
         The disk refused; the old content is still there.
     """
-    temporary = _write_temporary(folder, name, data)
-    try:
-        os.replace(temporary, folder / name)
-        sync_folder(folder)
-    except OSError as error:
-        _remove(temporary)
-        raise write_error(folder / name, error) from error
+    with Draft(folder) as draft:
+        draft.write(data)
+        draft.replace(name)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -89,7 +193,9 @@ def append_line(path: Path, line: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            _write_all(descriptor, line)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -168,82 +274,3 @@ def move_aside(folder: Path, names: Iterable[str], to: str) -> Path:
     except OSError as error:
         raise write_error(aside, error) from error
     return aside
-
-
-def _write_temporary(folder: Path, name: str, data: bytes) -> Path:
-    """Write ``data`` under a temporary name, durably, and return its path; leave nothing behind on failure."""
-    temporary = folder / f"{TEMPORARY_PREFIX}{socket.gethostname()[:32]}-{os.getpid()}-{next(_serial)}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        _remove(temporary)
-        raise write_error(folder / name, error) from error
-    return temporary
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _remove(temporary: Path) -> None:
-    """Remove a temporary file; one that stays is swept by the next writer."""
-    try:
-        os.unlink(temporary)
-    except OSError:
-        return
-
-
-class Lock:
-    """The exclusive lock of a feature set: one writer on this machine, named to whoever comes second."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / LOCK_NAME
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise write_error(path, error) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        except BlockingIOError as error:
-            holder = os.pread(self._descriptor, 300, 0).decode(errors="replace").strip() or "another process"
-            os.close(self._descriptor)
-            raise CacheLockedError(
-                f"{folder} is being written by {holder}: wait until it is done, or stop it"
-            ) from error
-        except OSError as error:
-            os.close(self._descriptor)
-            raise write_error(path, error) from error
-        _held.add(self)
-
-    def release(self) -> None:
-        """Let the next writer in."""
-        if self in _held:
-            _held.discard(self)
-            # Closing is not enough: a child that was just forked may not have closed its copy yet.
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            os.close(self._descriptor)
-
-    def forget_in_child(self) -> None:
-        """Close the copy that a forked child inherits, so that the lock dies with the process that took it."""
-        os.close(self._descriptor)
-
-
-_held: "weakref.WeakSet[Lock]" = weakref.WeakSet()
-
-
-def _forget_locks_in_child() -> None:
-    for lock in list(_held):
-        lock.forget_in_child()
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks_in_child)

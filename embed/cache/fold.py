@@ -6,28 +6,29 @@ everything after it. A row is therefore rewritten when its part at least doubles
 to a closed part, and once more at most.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embed.cache.gather import gather
-from embed.cache.parts import Batch, Part
-from embed.cache.recipe import Recipe
+from embed.cache.gather import Gathered
+from embed.cache.parts import Batch, Part, in_order
 
-FOLD_BYTES = 64 << 20  # of a folded part, at most; it is built in memory
+FOLD_BYTES = 256 << 20  # of a folded part, at most: ten million rows of 1,280 values make some 300 parts
 CLOSED_BYTES = FOLD_BYTES // 2
 MOST_OPEN = (
     16  # more than log2(CLOSED_BYTES / smallest part): not all can be larger than everything after them
 )
 DEAD_SHARE = 0.5  # of the rows of a closed part, from which on it is rewritten
+GONE = -1  # in the place of a row
 
 
-def plan(parts: Sequence[Part], most_open: int = MOST_OPEN) -> tuple[int, int] | None:
+def plan(parts: Sequence[Part]) -> tuple[int, int] | None:
     """Return the run of small parts, ``(start, stop)``, that should become one, or None."""
     weights = [part.file.bytes_on_disk for part in parts]
     closed = [i for i, weight in enumerate(weights) if weight >= CLOSED_BYTES]
     first_open = closed[-1] + 1 if closed else 0
-    if len(parts) - first_open <= most_open:
+    if len(parts) - first_open <= MOST_OPEN:
         return None
     newer = sum(weights[first_open:])
     for start in range(first_open, len(parts) - 1):
@@ -39,6 +40,8 @@ def plan(parts: Sequence[Part], most_open: int = MOST_OPEN) -> tuple[int, int] |
 
 def plan_garbage(parts: Sequence[Part]) -> tuple[int, int] | None:
     """Return a part, as a run of one, most of whose rows are superseded or removed by later ones, or None."""
+    if in_order(parts):
+        return None
     gone: set[bytes] = set()
     for i, part in reversed(list(enumerate(parts))):
         paths = part.paths.tolist()
@@ -67,41 +70,52 @@ def _widen(parts: Sequence[Part], start: int, stop: int) -> tuple[int, int]:
     return start, stop
 
 
-def fold(parts: Sequence[Part], start: int, stop: int, recipe: Recipe, on_disk: Collection[str]) -> Batch:
+def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str]) -> Batch:
     """Return the batch that stands for ``parts[start:stop]`` among all parts: live rows, and removals still needed.
 
-    ``on_disk`` are the names in the folder: a part that one of the run replaced, and that is still there, stays
-    replaced.
+    Features are read when the batch is written. ``on_disk`` are the names in the folder: a part that one of the run
+    replaced, and that is still there, stays replaced.
     """
     run = parts[start:stop]
-    later: set[bytes] = set()
-    for part in parts[stop:]:
-        later.update(part.paths.tolist(), part.removed)
-    state: dict[bytes, tuple[int, int] | None] = {}
-    for i, part in enumerate(run):
-        state.update((path, None) for path in part.removed)
-        state.update((path, (i, row)) for row, path in enumerate(part.paths.tolist()))
-    paths = sorted(path for path, place in state.items() if place is not None and path not in later)
-    removed = {path for path, place in state.items() if place is None and path not in later}
-    if removed:
-        older = {path for part in parts[:start] for path in part.paths.tolist()}
-        removed &= older
-    places = np.array([state[path] for path in paths], np.int64).reshape(-1, 2)
-    part_of, rows = places[:, 0], places[:, 1]
-    flat = np.cumsum([0, *map(len, run)])[part_of] + rows
-    features = np.empty((len(paths), *run[0].features.shape[1:]), recipe.dtype)
-    gather([part.features for part in run], part_of, rows, features)
-    views = None
-    if run[0].views is not None:
-        views = np.empty((len(paths), *run[0].views.shape[1:]), recipe.dtype)
-        gather([part.views for part in run], part_of, rows, views)
+    starts = np.cumsum([0, *map(len, run)])
+    # One entry for each removal, then for each row of a part: the last one of a path holds.
+    entries = np.concatenate([_changed(part) for part in run])
+    row_of = np.concatenate(
+        [
+            np.r_[np.full(len(part.removed), GONE), np.arange(first, first + len(part))]
+            for part, first in zip(run, starts, strict=False)
+        ]
+    )
+    paths, from_end = np.unique(entries[::-1], return_index=True)
+    rows = row_of[::-1][from_end]
+    current = ~_is_in(paths, map(_changed, parts[stop:]))
+    removed = paths[current & (rows == GONE)]
+    removed = removed[_is_in(removed, (part.paths for part in parts[:start]))]
+    live = current & (rows != GONE)
+    rows = rows[live]
+    part_of = np.searchsorted(starts, rows, side="right") - 1
+    within = rows - starts[part_of]
+    views = [part.views for part in run if part.views is not None]
     return Batch(
-        paths=paths,
-        sha256=np.concatenate([part.sha256 for part in run])[flat],
-        sizes=np.concatenate([part.sizes for part in run])[flat],
-        mtimes_ns=np.concatenate([part.mtimes_ns for part in run])[flat],
-        features=features,
-        views=views,
-        removed=sorted(removed),
+        paths=paths[live],
+        sha256=np.concatenate([part.sha256 for part in run])[rows],
+        sizes=np.concatenate([part.sizes for part in run])[rows],
+        mtimes_ns=np.concatenate([part.mtimes_ns for part in run])[rows],
+        features=Gathered([part.features for part in run], part_of, within),
+        views=Gathered(views, part_of, within) if views else None,
+        removed=removed,
         replaces=sorted({name for part in run for name in (part.name, *part.replaces)} & set(on_disk)),
     )
+
+
+def _changed(part: Part) -> NDArray[np.bytes_]:
+    """Return the paths that a part removes, then those that it puts."""
+    return np.concatenate([np.array(part.removed, "S"), part.paths])
+
+
+def _is_in(paths: NDArray[np.bytes_], others: Iterable[NDArray[np.bytes_]]) -> NDArray[np.bool_]:
+    """Return which of the paths are in one of the others."""
+    found = np.zeros(len(paths), bool)
+    for other in others:
+        found |= np.isin(paths, other)
+    return found

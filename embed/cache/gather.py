@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embed.cache.checked import BLOCK_BYTES
 from embed.cache.listing import THREADS
 from embed.cache.parts import Column
 
@@ -35,8 +37,9 @@ def gather(
         column = columns[part_of[wanted[0]]]
         if column is None:
             raise ValueError("a part lacks the column")
-        if len(wanted) == 1:
-            result[wanted[0]] = column.read_row(int(rows[wanted[0]]))[0]
+        if len(wanted) * BLOCK_BYTES < column.chunk_bytes:
+            for i in wanted:
+                result[i] = column.read_row(int(rows[i]))[0]
             return
         chunk = int(chunks[wanted[0]])
         inside = rows[wanted] - chunk * column.chunk_rows
@@ -50,6 +53,36 @@ def gather(
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(fill, groups):
             pass
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Rows of the columns of many parts, read when a slice of them is asked for.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    part_of, rows : ndarray of shape (n,), int64
+        Row ``i`` is row ``rows[i]`` of ``columns[part_of[i]]``.
+    """
+
+    columns: Sequence[Column]
+    part_of: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, then the shape of each."""
+        return len(self), *self.columns[0].shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        wanted = self.rows[rows]
+        result = np.empty((len(wanted), *self.shape[1:]), self.columns[0].dtype)
+        gather(self.columns, self.part_of[rows], wanted, result)
+        return result
 
 
 def _as_slice(indices: NDArray[np.int64]) -> slice | NDArray[np.int64]:

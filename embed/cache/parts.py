@@ -3,18 +3,28 @@
 ``cache/README.md`` is the specification of what is written here.
 """
 
-import io
+import hashlib
 import json
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.cache.checked import FORMAT_VERSION, CheckedFile, block_sums, digest, pack_index
+from embed.cache.checked import (
+    BLOCK_BYTES,
+    DIGEST_CHARACTERS,
+    FORMAT_VERSION,
+    CheckedFile,
+    block_sum,
+    pack_index,
+)
+from embed.cache.disk import Draft
 from embed.cache.recipe import Recipe
 from embed.errors import CacheFormatError
 
@@ -24,30 +34,42 @@ CHUNK_BYTES = 8 << 20  # upper bound of a chunk of very long rows
 NAME = re.compile(r"part-(\d{8,12})-([0-9a-f]{16})-([0-9a-f]{16})\.h5")
 
 
+class Rows(Protocol):
+    """Rows that need not be in memory: an ndarray, or what gives slices as one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, then the shape of each."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
+
+
 @dataclass
 class Batch:
     """Rows put and paths removed, in one step. No path is both.
 
     Parameters
     ----------
-    paths : list of bytes
+    paths : sequence of bytes
         Relative to the data folder, as the file system spells them.
     sha256 : ndarray of shape (n, 32), uint8
     sizes, mtimes_ns : ndarray of shape (n,), int64
-    features : ndarray of shape (n, d), in the dtype of the recipe
-    views : ndarray of shape (n, views - 1, d), or None when the recipe has one view
-    removed : list of bytes
+    features : ndarray of shape (n, d), or rows of that shape that are read when they are written
+    views : the same of shape (n, views - 1, d), or None when the recipe has one view
+    removed : sequence of bytes
     replaces : list of str
         Names of the parts whose content this one holds; readers ignore them.
     """
 
-    paths: Sequence[bytes]
+    paths: Sequence[bytes] | NDArray[np.bytes_]
     sha256: NDArray[np.uint8]
     sizes: NDArray[np.int64]
     mtimes_ns: NDArray[np.int64]
-    features: NDArray[Any]
-    views: NDArray[Any] | None = None
-    removed: Sequence[bytes] = ()
+    features: Rows
+    views: Rows | None = None
+    removed: Sequence[bytes] | NDArray[np.bytes_] = ()
     replaces: Sequence[str] = ()
 
 
@@ -61,71 +83,92 @@ def replay_order(name: str) -> tuple[int, str]:
     return part_sequence(name), name
 
 
-def build(batch: Batch, recipe: Recipe, sequence: int) -> tuple[str, bytes]:
-    """Return the name and the bytes of the part that holds a batch; the same batch gives the same bytes."""
+def write(draft: Draft, batch: Batch, recipe: Recipe, sequence: int) -> str:
+    """Write the part that holds a batch, and return the name it is to have; the same batch gives the same bytes.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    CacheDamagedError
+        A part from which rows of the batch are read is damaged.
+    """
+    # In a thread of its own: Ctrl-C raises in the main one, and HDF5 crashes where an exception passes through it.
+    with ThreadPoolExecutor(1) as aside:
+        datasets = aside.submit(_write_hdf5, draft, batch, recipe).result()
+    length, hasher, sums = draft.size, hashlib.sha256(), []
+    for block in draft.blocks(BLOCK_BYTES):
+        hasher.update(block)
+        sums.append(block_sum(block))
+    index = {
+        "format_version": FORMAT_VERSION,
+        "recipe_hash": recipe.hash,
+        "length": length,
+        "blocks": sums,
+        "datasets": datasets,
+    }
+    index_digest, tail = pack_index(index)
+    draft.seek(length)
+    draft.write(tail)
+    hasher.update(tail)
+    return f"part-{sequence:08d}-{index_digest}-{hasher.hexdigest()[:DIGEST_CHARACTERS]}.h5"
+
+
+def _write_hdf5(draft: Draft, batch: Batch, recipe: Recipe) -> dict[str, Any]:
+    """Write the HDF5 file, and return what the index says about its datasets."""
     import h5py
 
     dtype = np.dtype(recipe.dtype).newbyteorder("<")
-    columns: dict[str, NDArray[Any]] = {
+    columns: dict[str, tuple[Rows, np.dtype[Any]]] = {
         "path": _bytes_column(batch.paths),
-        "sha256": np.asarray(batch.sha256, np.uint8).reshape(-1, 32),
-        "size": np.asarray(batch.sizes, "<i8"),
-        "mtime_ns": np.asarray(batch.mtimes_ns, "<i8"),
+        "sha256": (np.reshape(batch.sha256, (-1, 32)), np.dtype(np.uint8)),
+        "size": (batch.sizes, np.dtype("<i8")),
+        "mtime_ns": (batch.mtimes_ns, np.dtype("<i8")),
         "removed": _bytes_column(batch.removed),
         "replaces": _bytes_column([name.encode() for name in batch.replaces]),
-        "features": np.asarray(batch.features, dtype),
+        "features": (batch.features, dtype),
     }
     if batch.views is not None:
-        columns["views"] = np.asarray(batch.views, dtype)
-    # In memory: HDF5 never touches the disk, so neither a full disk nor a kill can catch it half-way.
-    with h5py.File("part", "w", driver="core", backing_store=False, block_size=1 << 20) as file:
+        columns["views"] = (batch.views, dtype)
+    with h5py.File(draft, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["recipe_hash"] = recipe.hash
         file.attrs["recipe"] = json.dumps(recipe.to_json(), sort_keys=True)
-        datasets = {name: _write(file, name, values) for name, values in columns.items()}
-        file.flush()
-        image = file.id.get_file_image()
-    index = {
-        "format_version": FORMAT_VERSION,
-        "recipe_hash": recipe.hash,
-        "length": len(image),
-        "blocks": block_sums(image),
-        "datasets": datasets,
-    }
-    index_digest, tail = pack_index(index)
-    data = image + tail
-    return f"part-{sequence:08d}-{index_digest}-{digest(data)}.h5", data
+        return {name: _write_dataset(file, name, *column) for name, column in columns.items()}
 
 
-def _bytes_column(values: Sequence[bytes]) -> NDArray[np.bytes_]:
+def _bytes_column(values: Sequence[bytes] | NDArray[np.bytes_]) -> tuple[NDArray[np.bytes_], np.dtype[Any]]:
     # Fixed length, because the checksums of HDF5 do not cover variable-length strings.
-    length = max((len(value) for value in values), default=0)
-    return np.array(values, f"S{max(1, length)}")
+    column = np.asarray(values, "S")
+    length = int(np.char.str_len(column).max(initial=1))
+    return column, np.dtype(f"S{length}")
 
 
-def _write(file: Any, name: str, values: NDArray[Any]) -> dict[str, Any]:
-    """Write one dataset and return its entry in the index."""
+def _write_dataset(file: Any, name: str, values: Rows, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Write one dataset, a chunk at a time, and return its entry in the index."""
     import h5py
 
-    dtype = h5py.string_dtype("utf-8", values.dtype.itemsize) if values.dtype.kind == "S" else values.dtype
-    entry: dict[str, Any] = {"dtype": values.dtype.str, "shape": values.shape, "chunk_rows": 1, "offsets": []}
+    shape = values.shape
+    kind = h5py.string_dtype("utf-8", dtype.itemsize) if dtype.kind == "S" else dtype
+    entry: dict[str, Any] = {"dtype": dtype.str, "shape": shape, "chunk_rows": 1, "offsets": []}
     if len(values) == 0:
-        file.create_dataset(name, shape=values.shape, dtype=dtype)
+        file.create_dataset(name, shape=shape, dtype=kind)
         return entry
-    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES * len(values) // values.nbytes))
+    row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
+    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
     # Chunks of equal height, because the last one is stored at full height whatever it holds.
     entry["chunk_rows"] = chunk_rows = -(-len(values) // -(-len(values) // most))
-    dataset = file.create_dataset(
-        name, shape=values.shape, dtype=dtype, chunks=(chunk_rows, *values.shape[1:]), fletcher32=True
-    )
-    # In the file's own type: HDF5 refuses to convert between strings it calls ASCII and UTF-8.
-    dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values), dataset.id.get_type())
-    inside = (0,) * (values.ndim - 1)
-    entry["offsets"] = [
-        dataset.id.get_chunk_info_by_coord((start, *inside)).byte_offset
-        for start in range(0, len(values), chunk_rows)
-    ]
+    chunks = (chunk_rows, *shape[1:])
+    dataset = file.create_dataset(name, shape=shape, dtype=kind, chunks=chunks, fletcher32=True).id
+    inside = (0,) * (len(shape) - 1)
+    for start in range(0, len(values), chunk_rows):
+        rows = np.ascontiguousarray(values[start : start + chunk_rows], dtype)
+        place = dataset.get_space()
+        place.select_hyperslab((start, *inside), rows.shape)
+        # In the file's own type: HDF5 refuses to convert between strings it calls ASCII and UTF-8.
+        dataset.write(h5py.h5s.create_simple(rows.shape), place, rows, dataset.get_type())
+        entry["offsets"].append(dataset.get_chunk_info_by_coord((start, *inside)).byte_offset)
     return entry
 
 
@@ -154,6 +197,11 @@ class Column:
     def chunks(self) -> int:
         """Number of chunks."""
         return len(self._offsets)
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Size of a chunk."""
+        return self.chunk_rows * self._row_bytes
 
     def read_chunk(self, chunk: int) -> NDArray[Any]:
         """Return the rows of one chunk in the stored dtype, valid until the next read of this thread."""
@@ -200,6 +248,15 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+
+def in_order(parts: Sequence[Part]) -> bool:
+    """Return whether each path follows the one before it, through all parts: nothing was superseded or removed."""
+    if any(part.removed for part in parts):
+        return False
+    filled = [part.paths for part in parts if len(part)]
+    inside = all((paths[:-1] < paths[1:]).all() for paths in filled)
+    return inside and all(paths[-1] < after[0] for paths, after in pairwise(filled))
 
 
 def open_part(path: Path) -> Part:
@@ -253,8 +310,8 @@ def check_contents(part: Part) -> None:
     file = part.file
     file.check_sha256()
     file.check_blocks()
-    # From memory, and only now: HDF5 can hang on bytes that it did not write.
-    with h5py.File(io.BytesIO(file.read(0, file.length)), "r") as image:
+    # Only now: HDF5 can hang on bytes that it did not write.
+    with file.stream() as stream, h5py.File(stream, "r") as image:
         for name, entry in file.index["datasets"].items():
             column = Column(file, entry)
             dataset = image[name]

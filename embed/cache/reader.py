@@ -1,7 +1,6 @@
 """A feature set as it was at one moment, read-only."""
 
 import bisect
-import operator
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -16,7 +15,7 @@ from embed.cache.failures import Failure
 from embed.cache.folders import FeatureSet, Meta, find_features
 from embed.cache.gather import gather
 from embed.cache.listing import list_parts
-from embed.cache.parts import Column, Part
+from embed.cache.parts import Column, Part, in_order
 from embed.cache.recipe import Recipe
 from embed.errors import CacheDamagedError, CacheFormatError
 
@@ -223,7 +222,7 @@ def _replay(parts: Sequence[Part], starts: NDArray[np.int64]) -> tuple[list[byte
     """Return the paths in order, and for each the row that holds it, counted through all parts."""
     paths = [path for part in parts for path in part.paths.tolist()]
     # One extraction into a new set writes its paths in order: nothing is superseded, nothing has to be sorted.
-    if not any(len(part.removed) for part in parts) and all(map(operator.lt, paths, paths[1:])):
+    if in_order(parts):
         return paths, np.arange(len(paths))
     state: dict[bytes, int] = {}
     for part, start in zip(parts, starts.tolist(), strict=False):

@@ -18,14 +18,15 @@ from embed.cache.failures import Failure
 from embed.cache.fold import fold, plan, plan_garbage
 from embed.cache.folders import FeatureSet, Meta, write_meta
 from embed.cache.listing import next_sequence, part_names
-from embed.cache.parts import Batch, Part, build, open_part, part_sequence
+from embed.cache.lock import Lock
+from embed.cache.parts import Batch, Part, open_part, part_sequence, write
 from embed.cache.reader import FeatureCache
 from embed.cache.recipe import Recipe
 from embed.cache.recover import recover
 from embed.errors import CacheError, CacheFormatError
 
 ROWS_PER_PART = 2048
-PART_BYTES = 24 << 20  # of features in one part, at most: it is built in memory
+PART_BYTES = 24 << 20  # of features in one part, at most: they gather in memory
 SECONDS_PER_PART = 30.0
 
 
@@ -60,7 +61,7 @@ class FeatureWriter:
     def __init__(
         self,
         feature_set: FeatureSet,
-        lock: disk.Lock,
+        lock: Lock,
         libraries: Mapping[str, str],
         rows_per_part: int,
         seconds_per_part: float,
@@ -308,8 +309,9 @@ class FeatureWriter:
         )
 
     def _publish(self, batch: Batch, sequence: int) -> Part:
-        name, data = build(batch, self._meta.recipe, sequence)
-        disk.publish(self.folder, name, data)
+        with disk.Draft(self.folder) as draft:
+            name = write(draft, batch, self._meta.recipe, sequence)
+            draft.publish(name)
         ledger.append(self.folder, name)
         part = open_part(self.folder / name)
         if not batch.replaces:
@@ -320,7 +322,7 @@ class FeatureWriter:
         while (run := choose(self._parts)) is not None:
             start, stop = run
             on_disk = part_names(self.folder)
-            batch = fold(self._parts, start, stop, self._meta.recipe, on_disk)
+            batch = fold(self._parts, start, stop, on_disk)
             part = self._publish(batch, self._parts[stop - 1].sequence)
             self._parts[start:stop] = [part]
             # The ledger before the deletions: a reader must not miss what was folded.
