@@ -1,5 +1,6 @@
 """Bring a feature set up to date with a folder of photographs."""
 
+import marshal
 import platform
 import threading
 import time
@@ -20,7 +21,8 @@ from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.summary import Progress, Summary
 from embed.runtime import Runtime, open_runtime
 
-SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding (some 20 MB)
+SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding
+SCAN_BLOCK = 250  # files handed over at a time, packed: some 60 bytes for a file instead of 240
 
 
 class _Scan:
@@ -28,37 +30,44 @@ class _Scan:
 
     def __init__(self, root: Path) -> None:
         self.total: int | None = None
-        self._queue: Queue[images.Found | BaseException | None] = Queue(SCAN_AHEAD)
+        self._queue: Queue[bytes | BaseException | None] = Queue(SCAN_AHEAD // SCAN_BLOCK)
+        self._files = self._taken()
         self._first: images.Found | None = None
         threading.Thread(target=self._run, args=(root,), name="scan", daemon=True).start()
 
     def _run(self, root: Path) -> None:
         count = 0
+        block: list[tuple[str, int, int, str | None]] = []
+        end: BaseException | None = None
         try:
             for found in images.find(root):
                 count += 1
-                self._queue.put(found)
+                block.append((found.path, found.size, found.mtime_ns, found.problem))
+                # Nobody waits for a block to fill up, however slow the disk.
+                if len(block) == SCAN_BLOCK or self._queue.empty():
+                    self._queue.put(marshal.dumps(block))
+                    block.clear()
         except (EmbedError, OSError) as error:
-            self._queue.put(error)
+            end = error
+        self._queue.put(marshal.dumps(block))
         self.total = count
-        self._queue.put(None)
+        self._queue.put(end)
+
+    def _taken(self) -> Iterator[images.Found]:
+        while isinstance(block := self._queue.get(), bytes):
+            yield from (images.Found(*fields) for fields in marshal.loads(block))
+        if block is not None:
+            raise block
 
     def is_empty(self) -> bool:
         """Wait for the first file, and say whether there is none."""
-        self._first = self._next()
+        self._first = next(self._files, None)
         return self._first is None
 
-    def _next(self) -> images.Found | None:
-        item = self._queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
     def __iter__(self) -> Iterator[images.Found]:
-        found = self._first
-        while found is not None:
-            yield found
-            found = self._next()
+        if self._first is not None:
+            yield self._first
+            yield from self._files
 
 
 class _Sync:
