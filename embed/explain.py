@@ -17,7 +17,7 @@ import numpy as np
 
 from embed import images
 from embed.backbones import weights as weight_files
-from embed.backbones.network import grid_spans
+from embed.backbones.network import NO_POOLING, grid_spans
 from embed.cache import FeatureCache
 from embed.errors import UsageError, WeightsError
 from embed.extract import RunOptions, embed_files
@@ -210,7 +210,7 @@ class Explainer:
         """
         from embed.runtime import open_runtime
 
-        network = replace(network_of(self.features), pooling="none")
+        network = replace(network_of(self.features), pooling=NO_POOLING)
         if self.weights is not None:
             network = replace(network, weights_file=self._own_weights(self.weights))
         try:

@@ -388,6 +388,23 @@ def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         export(Network("tiny"))
 
 
+def test_a_disk_that_refuses_an_export_is_named(embed_home):
+    code = """
+import resource
+from embed.backbones import Network, export
+from embed.errors import CacheWriteError
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # writing more fails as on a full disk
+try:
+    export(Network("tiny"))
+except CacheWriteError as error:
+    print(error)
+"""
+    said = python(code)
+
+    assert str(embed_home / "exports") in said and "Free some space" in said
+    assert list((embed_home / "exports").iterdir()) == []
+
+
 def test_errors_of_the_child_process_arrive_as_they_were_raised(models, tmp_path):
     (models / MOBILENETV2.weights_file).write_bytes(b"no HDF5 at all")
 

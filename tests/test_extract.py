@@ -257,6 +257,10 @@ def test_pixels_of_another_decoder_are_not_compared(photographs, backbone, tmp_p
 def test_options_that_cannot_work_are_refused():
     with pytest.raises(UsageError, match="--fit 'squeeze'"):
         FeatureOptions(fit="squeeze")
+    with pytest.raises(
+        UsageError, match="--pooling 'none' is not known; it is one of avg, max, grid, flatten"
+    ):
+        FeatureOptions(network=Network("tiny", pooling="none"))
     with pytest.raises(UsageError, match="--precision"):
         FeatureOptions(precision="int3")
 

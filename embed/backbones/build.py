@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embed.backbones import tiny
-from embed.backbones.network import ResolvedNetwork, grid_spans
+from embed.backbones import store, tiny
+from embed.backbones.network import NO_POOLING, ResolvedNetwork, grid_spans
 from embed.backbones.quiet import import_openvino
 from embed.backbones.table import TINY
 from embed.errors import UsageError, WeightsError
@@ -77,7 +77,7 @@ def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     graph = openvino.convert_model(traced)
     features = graph.output(traced.outputs[0].name).get_node()
     graph = openvino.Model([features], graph.get_parameters(), network.backbone.name)
-    openvino.serialize(graph, folder / "model.xml")
+    store.write_graph(graph, folder)
     return {
         "shape": list(model.output_shape[1:]),
         "libraries": {
@@ -240,14 +240,14 @@ def _pool(x: Any, network: ResolvedNetwork) -> Any:
     import keras
 
     rank = len(x.shape)
-    if rank == 2 and network.pooling != "none":
+    if rank == 2 and network.pooling != NO_POOLING:
         return x  # no map any more: pooled already, or a dense layer
     if rank != 4:
         raise UsageError(
             f"The layer {network.layer} of {network.backbone.name} has no map of features to read (its output has "
             f"{rank} dimensions); choose another layer or pooling."
         )
-    if network.pooling == "none":
+    if network.pooling == NO_POOLING:
         return x
     if network.pooling == "flatten":
         return keras.layers.Flatten()(x)

@@ -87,7 +87,7 @@ def _make_tiny(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     elif network.pooling == "flatten":
         features = opset.reshape(features, np.array([0, -1]), special_zero=True)
     graph = openvino.Model([opset.result(features)], graph.get_parameters(), TINY.name)
-    openvino.serialize(graph, folder / store.MODEL)
+    store.write_graph(graph, folder)
     return {
         "shape": [length.get_length() for length in list(graph.output(0).get_partial_shape())[1:]],
         "libraries": {"openvino": openvino.__version__},

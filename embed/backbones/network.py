@@ -10,7 +10,8 @@ from embed.backbones import store, table, tiny, weights
 from embed.backbones.table import Backbone
 from embed.errors import UsageError
 
-POOLINGS = ("avg", "max", "grid", "flatten", "none")
+POOLINGS = ("avg", "max", "grid", "flatten")
+NO_POOLING = "none"  # the map itself, which is no feature set but can be explained
 GRID = 3  # regions to a side of a map that is pooled by "grid"
 EXPORT_FORMAT = 1  # raised when the graph that `build` makes of the same network changes
 
@@ -72,9 +73,9 @@ class Network:
 
     backbone: a name of `BACKBONES`. weights: a Keras weights file of the user's own instead of the published ones.
     layer: the layer that is read, by default the last one before the classifier. pooling: what becomes of its map:
-    "avg", "max", "grid" (the mean of each of 3 × 3 regions), "flatten", or "none" for the map itself, (n, h, w, c). size: side of the picture in pixels; the
-    published weights are kept whatever it is. mirror: read the picture and its mirror image, and average the two (maps
-    after the second was turned back).
+    "avg", "max", "grid" (the mean of each of 3 × 3 regions), "flatten", or "none" for the map itself, (n, h, w, c).
+    size: side of the picture in pixels; the published weights are kept whatever it is. mirror: read the picture and
+    its mirror image, and average the two (maps after the second was turned back).
     """
 
     backbone: str
@@ -90,7 +91,7 @@ class Network:
         Raises UsageError for values that cannot work and WeightsError where the weights cannot be had.
         """
         backbone = table.get(self.backbone)
-        if self.pooling not in POOLINGS:
+        if self.pooling not in (*POOLINGS, NO_POOLING):
             raise UsageError(f"Unknown pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}.")
         layer = self.layer or backbone.layer
         size = self._size(backbone, layer)

@@ -8,10 +8,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embed.backbones.home import home
+from embed.backbones.quiet import import_openvino
 from embed.errors import CacheWriteError
+
+if TYPE_CHECKING:
+    import openvino
 
 MODEL, WEIGHTS, META = "model.xml", "model.bin", "export.json"
 STALE_SECONDS = 24 * 3600  # a temporary folder this old was left by a process that died
@@ -40,6 +44,17 @@ def file_sha256(file: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def write_graph(graph: "openvino.Model", export: Path) -> None:
+    """Write the graph of an export into its folder. Raises CacheWriteError where the disk refuses."""
+    try:
+        import_openvino().serialize(graph, export / MODEL)
+    except RuntimeError as error:  # OpenVINO says no more of a full disk
+        raise CacheWriteError(
+            f"OpenVINO cannot write the exported backbone to {export.parent} ({error}). "
+            "Free some space or set EMBED_HOME to another folder."
+        ) from error
 
 
 def publish(export: Path, fingerprint: str, make: Callable[[Path], dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from embed import images
-from embed.backbones import Network, ResolvedNetwork
+from embed.backbones import POOLINGS, Network, ResolvedNetwork
 from embed.cache import Recipe
 from embed.errors import UsageError
 
@@ -30,6 +30,10 @@ class FeatureOptions:
     dtype: str = "float32"  # of the stored features
 
     def __post_init__(self) -> None:
+        if self.network.pooling not in POOLINGS:
+            raise UsageError(
+                f"--pooling {self.network.pooling!r} is not known; it is one of {', '.join(POOLINGS)}."
+            )
         if self.fit not in images.FITS:
             raise UsageError(f"--fit {self.fit!r} is not known; it is one of {', '.join(images.FITS)}.")
         if self.precision not in PRECISIONS:
