@@ -15,7 +15,6 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import InputError, UsageError
+from embed.files import replacing
 from embed.photographs import Photographs
 
 COLUMNS = ("path", "label", "split", "sha256")
@@ -66,18 +66,6 @@ def export(photographs: Photographs, to: Path, format: str | None = None) -> lis
         raise InputError(f"cannot write {error.filename or to}: {error.strerror or error}") from error
 
 
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """Give a temporary file beside `file` to write, which takes its place at the end, or goes on an error."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(file)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-
-
 def _records(
     photographs: Photographs, first: int, stop: int
 ) -> Iterator[tuple[str, str | None, str | None, str]]:
@@ -96,12 +84,12 @@ def _open_text(file: Path) -> IO[str]:
 def _npy(photographs: Photographs, to: Path) -> list[Path]:
     to = to if to.suffix.lower() == ".npy" else to.with_name(to.name + ".npy")
     table = to.with_suffix(".csv")
-    with _replacing(to) as matrix, matrix.open("wb") as stream:
+    with replacing(to) as matrix, matrix.open("wb") as stream:
         header = {"descr": "<f4", "fortran_order": False, "shape": (len(photographs), photographs.dimension)}
         np.lib.format.write_array_header_1_0(stream, header)
         for _, block in photographs.blocks():
             stream.write(np.ascontiguousarray(block, "<f4").data)
-    with _replacing(table) as temporary, _open_text(temporary) as stream:
+    with replacing(table) as temporary, _open_text(temporary) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(_records(photographs, 0, len(photographs)))
@@ -109,7 +97,7 @@ def _npy(photographs: Photographs, to: Path) -> list[Path]:
 
 
 def _csv(photographs: Photographs, to: Path) -> list[Path]:
-    with _replacing(to) as temporary, _open_text(temporary) as stream:
+    with replacing(to) as temporary, _open_text(temporary) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, *(f"f{i}" for i in range(photographs.dimension))])
         for first, block in photographs.blocks():
@@ -129,7 +117,7 @@ def _parquet(photographs: Photographs, to: Path) -> list[Path]:
     fields = [(name, pa.string()) for name in COLUMNS]
     recipe = {"embed.recipe": json.dumps(photographs.recipe.to_json(), sort_keys=True)}
     schema = pa.schema([*fields, ("features", pa.list_(pa.float32(), dimension))], metadata=recipe)
-    with _replacing(to) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+    with replacing(to) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for first, block in photographs.blocks():
             records = list(_records(photographs, first, first + len(block)))
             columns: list[Any] = [
@@ -153,7 +141,7 @@ def _hdf5(photographs: Photographs, to: Path) -> list[Path]:
     import h5py
 
     n, d = len(photographs), photographs.dimension
-    with _replacing(to) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(to) as temporary, h5py.File(temporary, "w") as file:
         chunks = (min(CHUNK_ROWS, n), d) if n else None
         matrix = file.create_dataset("X", (n, d), "<f4", chunks=chunks, fletcher32=bool(n))
         for first, block in photographs.blocks():
@@ -182,14 +170,14 @@ def _projector(photographs: Photographs, to: Path) -> list[Path]:
     tensors, metadata, config = (
         to / name for name in ("tensors.bytes", "metadata.tsv", "projector_config.pbtxt")
     )
-    with _replacing(tensors) as temporary, temporary.open("wb") as stream:
+    with replacing(tensors) as temporary, temporary.open("wb") as stream:
         for _, block in photographs.blocks():
             stream.write(np.ascontiguousarray(block, "<f4").data)
-    with _replacing(metadata) as temporary, _open_text(temporary) as text:
+    with replacing(metadata) as temporary, _open_text(temporary) as text:
         text.write("label\tsplit\tpath\n")
         for path, label, split, _ in _records(photographs, 0, len(photographs)):
             text.write("\t".join(_one_line(value) for value in (label, split, path)) + "\n")
-    with _replacing(config) as temporary, _open_text(temporary) as text:
+    with replacing(config) as temporary, _open_text(temporary) as text:
         text.write(
             "embeddings {\n"
             f"  tensor_name: {json.dumps(photographs.name)}\n"

@@ -244,7 +244,7 @@ def test_the_command_writes_into_the_feature_set_or_where_told(drawn, run_embed,
     document = json.loads(run_embed("report", *at, "--out", "mine.html", "--json", check=True).stdout)
     assert document == {"report": "mine.html", "features": features.name, "model": "logistic"}
     assert (tmp_path / "mine.html").is_file()
-    nowhere = run_embed("report", *at, "--out", "no/where.html")
+    nowhere = run_embed("report", *at, "--out", "mine.html/where.html")
     assert nowhere.returncode == 1 and nowhere.stderr.count("\n") == 1
 
 

@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from embed import demo, search
+from embed import demo, files, search
 from embed.backbones import Network
 from embed.cache import open_features
 from embed.extract import FeatureOptions, embed_files, extract_features
-from embed.report import page, search_pages
+from embed.report import search_pages
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +47,7 @@ GALLERIES = {
 @pytest.mark.parametrize("name", GALLERIES)
 def test_a_gallery_shows_its_pictures_and_fits_a_phone(name, features, tmp_path, open_tab):
     make, least = GALLERIES[name]
-    page.write(tmp_path / "page.html", make(features))
+    files.write(tmp_path / "page.html", make(features))
     tab = open_tab(tmp_path / "page.html", viewport=PHONE)
     widths = tab.evaluate(DECODED)
     assert len(widths) >= least and min(widths) > 0
@@ -56,14 +56,14 @@ def test_a_gallery_shows_its_pictures_and_fits_a_phone(name, features, tmp_path,
 
 
 def test_hostile_names_are_shown_as_they_are(features, tmp_path, open_tab):
-    page.write(tmp_path / "page.html", GALLERIES["duplicates"][0](features))
+    files.write(tmp_path / "page.html", GALLERIES["duplicates"][0](features))
     tab = open_tab(tmp_path / "page.html", viewport=SCREEN)
     assert f"train/fish/{HOSTILE}" in tab.locator(".card .path").all_inner_texts()
 
 
 def test_pointing_at_the_map_shows_the_photograph(features, tmp_path, open_tab):
     placed = search.layout(features, limit=1000, seed=0)
-    page.write(tmp_path / "map.html", search_pages.feature_map(features.root, placed))
+    files.write(tmp_path / "map.html", search_pages.feature_map(features.root, placed))
     tab = open_tab(tmp_path / "map.html", viewport=SCREEN)
     assert not tab.locator("#tip").is_visible()
     canvas = tab.locator("#map").bounding_box()

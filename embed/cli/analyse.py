@@ -138,12 +138,12 @@ def matrix(
     embed matrix
     embed matrix --per-class 6 --out similarity.png
     """
-    from embed import search
-    from embed.report import search_figures as figures
+    from embed import files, search
+    from embed.report import search_figures
 
     known = common.open_features(cache, features)
     found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=labels)
-    figures.write(out, figures.similarity_matrix(known.root, found))
+    files.write(out, search_figures.similarity_matrix(known.root, found))
     print(out)
 
 
@@ -168,13 +168,13 @@ def map_features(
     embed map
     embed map --html map.html --open
     """
-    from embed import search
-    from embed.report import search_figures as figures
+    from embed import files, search
+    from embed.report import search_figures
 
     check_page(html, show)
     known = common.open_features(cache, features)
     placed = search.layout(known, limit=limit, seed=seed, label_rule=labels)
-    figures.write(out, figures.feature_map(placed))
+    files.write(out, search_figures.feature_map(placed))
     print(out)
     if html is not None:
         from embed.report import search_pages

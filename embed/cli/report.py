@@ -38,15 +38,15 @@ def report(
     embed report --open
     embed report --model svm --out svm.html
     """
+    from embed import files
+    from embed.report import page
     from embed.report.material import gather
     from embed.report.model_page import model_page
-    from embed.report.page import show as open_page
-    from embed.report.page import write
 
     feature_set = common.open_features(cache, features)
     material = gather(feature_set, model, labels, maps=maps)
     file = out or feature_set.folder / "report.html"
-    write(file, model_page(material))
+    files.write(file, model_page(material))
     if material.no_maps:
         common.say(f"No class-activation maps: {material.no_maps}")
     if as_json:
@@ -55,7 +55,7 @@ def report(
     else:
         print(file)
     if show:
-        open_page(file)
+        page.show(file)
 
 
 @app.command()

@@ -131,9 +131,10 @@ def check_page(html: Path | None, show: bool) -> None:
 
 def publish(html: Path, content: str, *, show: bool) -> None:
     """Write a page, say where, and show it where that is asked for."""
+    from embed import files
     from embed.report import page
 
-    page.write(html, content)
+    files.write(html, content)
     common.say(f"Wrote {html}")
     if show:
         page.show(html)

@@ -1,16 +1,13 @@
 """A page of photographs in groups: answers to queries, duplicates, outliers, doubtful labels."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from embed import images
-from embed.errors import ImageError
-from embed.report.page import data_uri, render, text
+from embed.report.page import render, text
+from embed.report.thumbnails import thumbnails
 
 THUMBNAIL_PIXELS = 256  # sharp at the width of a card on a screen of high density
-THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -37,24 +34,15 @@ class Group:
 def gallery(title: str, groups: Sequence[Group], *, summary: str = "") -> str:
     """Return a self-contained page with a thumbnail of every photograph; one that cannot be read says why."""
     files = list(dict.fromkeys(card.file for group in groups for card in group.cards))
-    with ThreadPoolExecutor(THREADS) as threads:
-        pictures = dict(zip(files, threads.map(picture, files), strict=True))
+    pictures = dict(zip(files, thumbnails(files, THUMBNAIL_PIXELS), strict=True))
     sections = []
     for group in groups:
         note = f'<p class="faint">{text(group.note)}</p>' if group.note else ""
-        cards = "\n".join(_card(card, pictures[card.file]) for card in group.cards)
+        cards = "\n".join(_card(card, pictures[card.file].html) for card in group.cards)
         sections.append(
             f'<section><h2>{text(group.title)}</h2>{note}\n<ul class="cards">\n{cards}\n</ul></section>'
         )
     return render(title, "\n".join(sections), summary=summary)
-
-
-def picture(file: Path) -> str:
-    """Return the thumbnail of a photograph as an HTML image, or the reason why there is none."""
-    try:
-        return f'<img alt="" loading="lazy" src="{data_uri(images.thumbnail(file, THUMBNAIL_PIXELS))}">'
-    except ImageError as error:
-        return f"<span>{text(error)}</span>"
 
 
 def card(

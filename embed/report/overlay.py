@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from embed import images
-from embed.errors import InputError, UsageError
+from embed import files, images
+from embed.errors import UsageError
 from embed.explain import ClassMap, Explained
 from embed.images.decode import INSIDE
 
@@ -116,11 +116,7 @@ def write_pictures(
         content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}")
         file = destination if single else _free_name(destination, one.file.stem, written)
         written.add(file)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        except OSError as error:
-            raise InputError(f"cannot write {file}: {error.strerror or error}") from error
+        files.write(file, content)
         yield one, file
 
 

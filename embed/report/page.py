@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from embed import __version__
-from embed.errors import InputError
 
 
 def text(value: object) -> str:
@@ -74,17 +73,6 @@ def render(
 {tail}</body>
 </html>
 """
-
-
-def write(file: Path, page: str) -> None:
-    """Write a page.
-
-    Raises InputError when that cannot be done.
-    """
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}") from error
 
 
 def show(file: Path) -> None:

@@ -1,32 +1,16 @@
 """Thumbnails on a page, within a budget: a page that grows with its data set cannot be opened on a telephone."""
 
-import io
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from embed import images
-from embed.errors import ImageError
 from embed.report import overlay
 from embed.report.page import data_uri, text
+from embed.report.thumbnails import Thumbnail, thumbnails
 
 LARGE, SMALL = 240, 112  # pixels of the longer side: in a gallery, on a contact sheet
 MOST_BYTES = 9_000_000  # of thumbnails on one page, as they are written
-THREADS = 4
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A thumbnail as a data URI with its size, or the reason why there is none."""
-
-    uri: str = ""
-    width: int = 0
-    height: int = 0
-    problem: str = ""
 
 
 class Photographs:
@@ -50,11 +34,8 @@ class Photographs:
     def fetch(self, paths: Iterable[str], size: int = LARGE) -> None:
         """Read the thumbnails of several photographs side by side."""
         new = [path for path in dict.fromkeys(paths) if (path, size) not in self._read]
-        with ThreadPoolExecutor(THREADS) as threads:
-            for path, one in zip(
-                new, threads.map(lambda path: self._thumbnail(path, size), new), strict=True
-            ):
-                self._read[path, size] = one
+        read = thumbnails([self.root / path for path in new], size)
+        self._read.update(((path, size), one) for path, one in zip(new, read, strict=True))
 
     def image(self, path: str, size: int = LARGE, heat: Iterable[tuple[str, np.ndarray]] = ()) -> str:
         """Return a photograph as HTML; or the reason why it is not shown.
@@ -67,22 +48,14 @@ class Photographs:
         self.fetch([path], size)
         one = self._read[path, size]
         if one.problem:
-            return f"<span>{text(one.problem)}</span>"
+            return one.html
         if self.used + len(one.uri) > self.most_bytes:
             self.left_out += 1
             return "<span>left out: the page would be too large</span>"
         self.used += len(one.uri)
-        layers = [f'<img alt="" src="{one.uri}">']
+        layers = [one.html]
         for style, cells in heat:
-            uri = data_uri(overlay.heat_png(cells, one.width, one.height, self.fit), "image/png")
+            uri = data_uri(overlay.heat_png(cells, *one.open().size, self.fit), "image/png")
             self.used += len(uri)
             layers.append(f'<img alt="" class="heat {text(style)}" src="{uri}">')
         return "".join(layers)
-
-    def _thumbnail(self, path: str, size: int) -> Thumbnail:
-        try:
-            jpeg = images.thumbnail(self.root / path, size)
-        except ImageError as error:
-            return Thumbnail(problem=str(error))
-        width, height = Image.open(io.BytesIO(jpeg)).size
-        return Thumbnail(data_uri(jpeg), width, height)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from embed import images
-from embed.errors import ImageError, InputError
+from embed.report.thumbnails import thumbnails
 from embed.search import Layout, Matrix
 
 DOTS_PER_INCH = 150
@@ -16,7 +15,7 @@ MAP_INCHES = (9.0, 7.0)
 CELL_INCHES = 0.28  # of a photograph in the matrix
 LEAST_INCHES, MOST_INCHES = 4.0, 26.0
 MOST_COLOURS = 20
-FADED = "#9a9a9a"  # photographs without a label, or of classes beyond the colours
+FADED, OTHER = "#9a9a9a", "other"  # photographs without a label, and labels beyond the colours
 PALETTE = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#d4a017", "#9c755f", "#ff9da7", "#3b3b98",
     "#86bc25", "#d37295", "#1b9e77", "#a6761d", "#7570b3", "#e7298a", "#66a61e", "#0e6ba8", "#c44536", "#6d6875",
@@ -56,10 +55,11 @@ def similarity_matrix(root: Path, matrix: Matrix) -> bytes:
     axes.tick_params(length=0, pad=away)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    for i, path in enumerate(matrix.paths):
-        picture = _thumbnail(root / path, max(8, round(pixels)))
-        if picture is None:
-            continue
+    small = thumbnails([root / path for path in matrix.paths], max(8, round(pixels)))
+    for i, thumbnail in enumerate(small):
+        if thumbnail.problem:
+            continue  # an empty place says as much
+        picture = np.asarray(thumbnail.open())
         zoom = 72 / DOTS_PER_INCH
         for place, offset in (((-0.5, i), (-away / 2, 0)), ((i, count - 0.5), (0, -away / 2))):
             box = AnnotationBbox(
@@ -91,7 +91,7 @@ def feature_map(layout: Layout) -> bytes:
                 linewidths=0,
                 alpha=0.8,
                 color=FADED if label is None else colour_of[label],
-                label="other" if label is None else _plain(label),
+                label=OTHER if label is None else _plain(label),
             )
     axes.set_aspect("equal")
     axes.set_axis_off()
@@ -100,30 +100,10 @@ def feature_map(layout: Layout) -> bytes:
     return _png(figure)
 
 
-def write(file: Path, content: bytes) -> None:
-    """Write a picture.
-
-    Raises InputError when that cannot be done.
-    """
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}") from error
-
-
 def _png(figure: Any) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
-
-
-def _thumbnail(file: Path, size: int) -> np.ndarray | None:
-    from PIL import Image
-
-    try:
-        return np.asarray(Image.open(io.BytesIO(images.thumbnail(file, size))))
-    except ImageError:
-        return None  # an empty place says as much
 
 
 def _plain(label: str) -> str:

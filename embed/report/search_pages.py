@@ -1,19 +1,16 @@
 """Pages of what a search found."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
-from embed import images
-from embed.errors import ImageError
-from embed.report.gallery import THREADS, Card, Group, gallery
-from embed.report.page import data_uri, json_block, render
-from embed.report.search_figures import FADED, colours
+from embed.report.gallery import Card, Group, gallery
+from embed.report.page import json_block, render
+from embed.report.search_figures import FADED, OTHER, colours
+from embed.report.thumbnails import thumbnails
 from embed.search import Answers, Doubt, DuplicateGroup, Layout, Outlier
 
 MAP_THUMBNAIL_PIXELS = 128
-OTHERS = "other"  # photographs without a label, and labels beyond the colours
 
 
 def similar(root: Path, found: Sequence[Answers]) -> str:
@@ -105,10 +102,9 @@ def feature_map(root: Path, layout: Layout) -> str:
     shades = list(colour_of.values())
     labels = [number.get(label, len(names)) if label is not None else len(names) for label in layout.labels]
     if len(names) in labels:
-        names.append(OTHERS)
+        names.append(OTHER)
         shades.append(FADED)
-    with ThreadPoolExecutor(THREADS) as threads:
-        pictures = list(threads.map(lambda path: _small(root / path), layout.paths))
+    small = thumbnails([root / path for path in layout.paths], MAP_THUMBNAIL_PIXELS)
     data = {
         "x": [round(float(x), 4) for x in layout.positions[:, 0]],
         "y": [round(float(y), 4) for y in layout.positions[:, 1]],
@@ -116,7 +112,7 @@ def feature_map(root: Path, layout: Layout) -> str:
         "names": names,
         "colours": shades,
         "path": layout.paths,
-        "picture": pictures,
+        "picture": [one.uri for one in small],
     }
     script = files(__package__).joinpath("map.js").read_text("utf-8")
     body = (
@@ -131,13 +127,6 @@ def feature_map(root: Path, layout: Layout) -> str:
         f" zoom with the wheel, click a label to hide it.{left_out}",
         scripts=[script],
     )
-
-
-def _small(file: Path) -> str:
-    try:
-        return data_uri(images.thumbnail(file, MAP_THUMBNAIL_PIXELS))
-    except ImageError:
-        return ""
 
 
 def _count(number: int, noun: str) -> str:
