@@ -31,11 +31,7 @@ class Thumbnail:
     @property
     def html(self) -> str:
         """The picture as HTML, or the reason."""
-        return (
-            f"<span>{text(self.problem)}</span>"
-            if self.problem
-            else f'<img alt="" loading="lazy" src="{self.uri}">'
-        )
+        return f"<span>{text(self.problem)}</span>" if self.problem else f'<img alt="" src="{self.uri}">'
 
     def open(self) -> Image.Image:
         """Return the picture."""
