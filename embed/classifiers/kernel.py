@@ -3,7 +3,7 @@
 import numpy as np
 
 from embed.classifiers.base import Candidate, Head, Scorer
-from embed.classifiers.solver import Problem, cholesky, squared_hinge_loss
+from embed.classifiers.solver import Plain, Problem, Spanned, cholesky, squared_hinge_loss
 from embed.classifiers.threads import in_threads
 
 EXACT_AT_MOST = 4_000  # photographs that are all compared with all; beyond it, Nyström's approximation
@@ -96,8 +96,8 @@ class SVMHead(Head):
 class _Machine:
     """The kernel on some photographs, to be solved for several strengths in turn.
 
-    With the Cholesky factor L of the landmarks' kernel, a linear model on the rows of kernel(X, landmarks) L⁻ᵀ is the
-    machine with that kernel. Where every photograph is a landmark those rows are L itself.
+    Where there are landmarks, with the Cholesky factor L of their kernel, a linear model on the rows of
+    kernel(X, landmarks) L⁻ᵀ is the machine with the kernel as they see it.
     """
 
     def __init__(
@@ -114,20 +114,25 @@ class _Machine:
         self.gamma = gamma
         self.landmarks = X if chosen is None else X[chosen]
         among = kernel(self.landmarks, self.landmarks, gamma)
-        among[np.diag_indices(len(among))] += JITTER
-        self.factor = cholesky(among)
-        rows = self.factor
-        if chosen is not None:
+        self.factor = None
+        space: Plain | Spanned
+        if chosen is None:
+            space = Spanned(among)
+        else:
+            among[np.diag_indices(len(among))] += JITTER
+            self.factor = cholesky(among)
             seen = kernel(X, self.landmarks, gamma)
-            rows = solve_triangular(self.factor, seen.T, lower=True, check_finite=False).T
+            space = Plain(solve_triangular(self.factor, seen.T, lower=True, check_finite=False).T)
         loss, curvature = squared_hinge_loss(target, weight, n_classes)
-        self.problem = Problem(rows, loss, curvature, n_classes)
+        self.problem = Problem(space, len(X), loss, curvature, n_classes)
 
     def solve(self, C: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the weight of every landmark in every score, shape (m, K), and the intercepts, shape (K,)."""
         from scipy.linalg import solve_triangular
 
         found = self.problem.solve(C)
+        if self.factor is None:
+            return found.weights, found.intercept
         coef = solve_triangular(self.factor, found.weights, lower=True, trans=1, check_finite=False)
         return coef, found.intercept
 

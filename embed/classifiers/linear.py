@@ -4,7 +4,7 @@ import numpy as np
 
 from embed.classifiers.base import Candidate, Head, Scorer
 from embed.classifiers.preparing import lengths, raise_to, sketch, unsketch
-from embed.classifiers.solver import Linear, Problem, softmax_loss, squared_hinge_loss
+from embed.classifiers.solver import Loss, Plain, Problem, Spanned, softmax_loss, squared_hinge_loss
 from embed.classifiers.threads import in_threads
 
 # The middle ones suit most sets of photographs; the ends are out of reach.
@@ -37,14 +37,19 @@ class LinearHead(Head):
     ) -> list[Scorer]:
         def scorer(rows: tuple[np.ndarray, np.ndarray]) -> Scorer:
             train, held_out = rows
-            problem, seen = self._problem(X[train], target[train], weight[train]), X[held_out]
-            return lambda candidate: _apply(problem.solve(candidate["C"]), seen)
+            machine, seen = self._machine(X[train], target[train], weight[train]), X[held_out]
+
+            def scores(candidate: Candidate) -> np.ndarray:
+                weights, intercept = machine.solve(candidate["C"])
+                return seen @ weights + intercept
+
+            return scores
 
         return in_threads(scorer, folds)
 
     def _fit_one(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray, chosen: Candidate) -> None:
-        found = self._problem(X, target, weight).solve(chosen["C"])
-        self.coef_, self.intercept_ = np.ascontiguousarray(found.weights.T), found.intercept
+        weights, self.intercept_ = self._machine(X, target, weight).solve(chosen["C"])
+        self.coef_ = np.ascontiguousarray(weights.T)
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         return X @ self.coef_.T + self.intercept_
@@ -70,10 +75,10 @@ class LinearHead(Head):
         scale, offset = self.calibration_[0], self.calibration_[1 + column]
         return scale * coef * factor, float(scale * self.intercept_[column] + offset)
 
-    def _problem(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Problem:
+    def _machine(self, X: np.ndarray, target: np.ndarray, weight: np.ndarray) -> "_Machine":
         n_classes = len(self.classes_)
         loss, curvature = self.loss(target, weight, n_classes)
-        return Problem(X, loss, curvature, n_classes)
+        return _Machine(X, loss, curvature, n_classes)
 
 
 class LogisticHead(LinearHead):
@@ -128,5 +133,15 @@ class LinearSVMHead(LinearHead):
         return 4.0  # of two classes a margin apart (scores 1 and -1) one is then all but certain
 
 
-def _apply(linear: Linear, X: np.ndarray) -> np.ndarray:
-    return X @ linear.weights + linear.intercept
+class _Machine:
+    """The features of some photographs, to be solved for several strengths in turn."""
+
+    def __init__(self, X: np.ndarray, loss: Loss, curvature: float, n_classes: int) -> None:
+        self.X, self.fewer_rows = X, len(X) < X.shape[1]
+        space = Spanned(X @ X.T) if self.fewer_rows else Plain(X)
+        self.problem = Problem(space, len(X), loss, curvature, n_classes)
+
+    def solve(self, C: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weight of every feature in every score, shape (d, K), and the intercepts, shape (K,)."""
+        found = self.problem.solve(C)
+        return self.X.T @ found.weights if self.fewer_rows else found.weights, found.intercept
