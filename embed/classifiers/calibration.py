@@ -6,6 +6,9 @@ Fitted on scores of photographs that the scorer had not seen, so that a probabil
 
 import numpy as np
 
+STEPS = 50  # of Gauss and Newton at most
+ENOUGH = 1e-6  # a step that promises to gain less, of log likelihood, is not made
+SHARE = 1e-3  # of what a step promises, that it must gain
 PRIOR = 5.0  # pulls the scale to the plain one and the offsets to zero: few photographs move them little
 
 
@@ -35,23 +38,37 @@ def fit_calibration(
         weight: shape (n,).
         plain_scale: the scale to take where nothing speaks for another.
     """
-    from scipy.optimize import minimize
+    scaled = plain_scale * np.asarray(scores, dtype=np.float64)
+    rows = np.arange(len(target))
+    # The logarithm of the scale beyond the plain one, and the offsets.
+    parameters = np.zeros(1 + scaled.shape[1])
 
-    scores = np.asarray(scores, dtype=np.float64)
-    scaled = plain_scale * scores
-    outcome = np.zeros_like(scaled)
-    outcome[np.arange(len(target)), target] = 1
+    def objective(parameters: np.ndarray) -> float:
+        shifted = np.exp(parameters[0]) * scaled + parameters[1:]
+        return log_loss(shifted, target, weight) * weight.sum() + 0.5 * PRIOR * float(parameters @ parameters)
 
-    def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        scale, offsets = np.exp(parameters[0]), parameters[1:]
-        shifted = scale * scaled + offsets
-        value = log_loss(shifted, target, weight) * len(target) + 0.5 * PRIOR * float(parameters @ parameters)
-        residual = (softmax(shifted) - outcome) * weight[:, None]
-        gradient = np.concatenate([[scale * np.sum(residual * scaled)], residual.sum(axis=0)])
-        return value, gradient + PRIOR * parameters
-
-    found = minimize(objective, np.zeros(1 + scores.shape[1]), jac=True, method="L-BFGS-B").x
-    return np.concatenate([[np.exp(found[0]) * plain_scale], found[1:]])
+    value = objective(parameters)
+    for _ in range(STEPS):
+        stretched = np.exp(parameters[0]) * scaled
+        p = softmax(stretched + parameters[1:])
+        weighted = p * weight[:, None]
+        residual = weighted.copy()
+        residual[rows, target] -= weight
+        gradient = np.concatenate([[np.sum(residual * stretched)], residual.sum(axis=0)]) + PRIOR * parameters
+        spread = stretched - np.sum(p * stretched, axis=1, keepdims=True)
+        curvature = np.empty((len(parameters), len(parameters)))
+        curvature[0, 0] = np.sum(weighted * spread * spread)
+        curvature[0, 1:] = curvature[1:, 0] = np.sum(weighted * spread, axis=0)
+        curvature[1:, 1:] = np.diag(weighted.sum(axis=0)) - p.T @ weighted
+        curvature[np.diag_indices(len(parameters))] += PRIOR
+        step = np.linalg.solve(curvature, gradient)
+        length, gain = 1.0, float(step @ gradient)
+        if gain < ENOUGH:
+            break
+        while (lower := objective(parameters - length * step)) > value - SHARE * length * gain:
+            length /= 2
+        parameters, value = parameters - length * step, lower
+    return np.concatenate([[np.exp(parameters[0]) * plain_scale], parameters[1:]])
 
 
 def calibrate(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
