@@ -9,7 +9,7 @@ from embed.evaluation import Evaluation
 from embed.fitting import Model
 from embed.report import figures, sections, tables
 from embed.report.material import Material
-from embed.report.page import render, text
+from embed.report.page import counted, render, text
 from embed.report.photographs import Photographs
 
 
@@ -35,9 +35,7 @@ def model_page(material: Material) -> str:
     links = "".join(f'<a href="#{section.name}">{text(section.title)}</a>' for section in found)
     if photographs.left_out:
         limit = photographs.most_bytes / 1e6
-        words = (
-            f"{photographs.left_out} photographs are left out: the page holds {limit:.0f} MB of them at most."
-        )
+        words = f"{counted(photographs.left_out, 'photograph')} left out: the page holds {limit:.0f} MB of them at most."
         links += f'<p class="faint">{words}</p>'
     body = f'<nav aria-label="Contents">{links}</nav>' + "".join(section.html() for section in found)
     style = files(__package__).joinpath("report.css").read_text("utf-8")
@@ -64,7 +62,7 @@ def _sections(material: Material, photographs: Photographs) -> Iterator[Section]
     yield Section("sheets", "Contact sheets", sheets)
     failed = material.features.failures()
     if failed:
-        title = f"{len(failed)} files that could not be used"
+        title = f"{counted(len(failed), 'file')} that could not be used"
         yield Section("failures", title, sections.failures(failed))
     yield Section("recipe", "Recipe", tables.two_columns(_recipe(material)))
 

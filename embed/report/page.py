@@ -25,6 +25,11 @@ def text(value: object) -> str:
     return html.escape(visible, quote=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def data_uri(content: bytes, kind: str = "image/jpeg") -> str:
     """Return bytes as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

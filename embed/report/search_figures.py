@@ -17,7 +17,7 @@ LEAST_INCHES, MOST_INCHES = 4.0, 26.0
 MOST_COLOURS = 20
 FADED, OTHER = "#9a9a9a", "other"  # photographs without a label, and labels beyond the colours
 PALETTE = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#d4a017", "#9c755f", "#ff9da7", "#3b3b98",
+    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#d4a017", "#9c755f", "#ff9da7", "#5b5bd6",
     "#86bc25", "#d37295", "#1b9e77", "#a6761d", "#7570b3", "#e7298a", "#66a61e", "#0e6ba8", "#c44536", "#6d6875",
 )  # fmt: skip
 
@@ -39,9 +39,10 @@ def similarity_matrix(root: Path, matrix: Matrix) -> bytes:
     pixels = side / count * DOTS_PER_INCH
     figure = Figure(figsize=(side + 3.0, side + 1.6), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
-    lowest = float(matrix.similarity.min())
-    drawn = axes.imshow(matrix.similarity, cmap="viridis", vmin=min(0.0, lowest), vmax=1.0)
-    figure.colorbar(drawn, ax=axes, shrink=0.6, label="cosine similarity")
+    lowest, highest = shade_range(matrix.similarity)
+    drawn = axes.imshow(matrix.similarity, cmap="viridis", vmin=lowest, vmax=highest)
+    extend = "max" if highest < 1 else "neither"
+    figure.colorbar(drawn, ax=axes, shrink=0.6, label="cosine similarity", extend=extend)
     starts = [0] + [i for i in range(1, count) if matrix.labels[i] != matrix.labels[i - 1]]
     for start in starts[1:]:
         axes.axhline(start - 0.5, color="white", linewidth=0.8)
@@ -73,6 +74,15 @@ def similarity_matrix(root: Path, matrix: Matrix) -> bytes:
             )
             axes.add_artist(box)
     return _png(figure)
+
+
+def shade_range(similarity: np.ndarray) -> tuple[float, float]:
+    """Return the tenths between which the similarities of different photographs lie; each with itself is 1 anyway."""
+    others = similarity[~np.eye(len(similarity), dtype=bool)]
+    if not len(others):
+        return 0.0, 1.0
+    lowest = np.floor(others.min() * 10) / 10
+    return float(lowest), float(max(np.ceil(others.max() * 10) / 10, lowest + 0.1))
 
 
 def feature_map(layout: Layout) -> bytes:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from embed.report.gallery import Card, Group, gallery
-from embed.report.page import json_block, render
+from embed.report.page import counted, json_block, render
 from embed.report.search_figures import FADED, OTHER, colours
 from embed.report.thumbnails import thumbnails
 from embed.search import Answers, Doubt, DuplicateGroup, Layout, Outlier
@@ -32,7 +32,7 @@ def similar(root: Path, found: Sequence[Answers]) -> str:
     return gallery(
         "Similar photographs",
         groups,
-        summary=f"What looks most like {_count(len(groups), 'photograph')}; the figure is the cosine similarity, 1 is the same.",
+        summary=f"What looks most like {counted(len(groups), 'photograph')}; the figure is the cosine similarity, 1 is the same.",
     )
 
 
@@ -57,7 +57,7 @@ def duplicates(root: Path, found: Sequence[DuplicateGroup], shown: int) -> str:
     return gallery(
         "Duplicates",
         groups,
-        summary=f"{_count(len(found), 'group')}{_of(shown, found)}; the figure is the similarity to the framed photograph.",
+        summary=f"{counted(len(found), 'group')}{_of(shown, found)}; the figure is the similarity to the framed photograph.",
     )
 
 
@@ -89,7 +89,7 @@ def mislabelled(root: Path, found: Sequence[Doubt], shown: int) -> str:
     return gallery(
         "Doubtful labels",
         [Group("Most doubtful first", cards)],
-        summary=f"{_count(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)}; "
+        summary=f"{counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)}; "
         "the figures are probabilities by a classifier that did not see the photograph.",
     )
 
@@ -123,14 +123,10 @@ def feature_map(root: Path, layout: Layout) -> str:
     return render(
         "Map of the features",
         body,
-        summary=f"{_count(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
+        summary=f"{counted(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
         f" zoom with the wheel, click a label to hide it.{left_out}",
         scripts=[script],
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _of(shown: int, found: Sequence[object]) -> str:

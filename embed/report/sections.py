@@ -12,7 +12,7 @@ from embed.fitting.splits import NearDuplicates
 from embed.labels import Labels
 from embed.report import tables
 from embed.report.gallery import card
-from embed.report.page import text
+from embed.report.page import counted, text
 from embed.report.photographs import SMALL, Photographs
 
 TOP_LOSSES = 24  # photographs in that gallery
@@ -89,7 +89,7 @@ def confused_pairs(evaluation: Evaluation, photographs: Photographs) -> str:
         cards = [_judged(evaluation, i, photographs.image(evaluation.paths[i])) for i in order]
         parts.append(
             f"<h3>{text(pair['true'])} <span>taken for</span> {text(pair['predicted'])}</h3>"
-            f'<p class="faint">{pair["count"]} times, {pair["share"]:.0%} of {text(pair["true"])}</p>{grid(cards)}'
+            f'<p class="faint">{counted(pair["count"], "time")}, {pair["share"]:.0%} of {text(pair["true"])}</p>{grid(cards)}'
         )
     return "".join(parts)
 
