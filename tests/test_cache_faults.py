@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from cache_helpers import DIMENSION, fill, make_recipe, open_writer, row_of
 from cache_world import PartsStore, World, synchronise
 
 from embed.cache import checked, disk, find_features, list_features, open_features, parts, verify
-from embed.errors import CacheDamagedError, CacheFormatError, CacheLockedError, CacheWriteError
+from embed.errors import CacheDamagedError, CacheError, CacheFormatError, CacheLockedError, CacheWriteError
 
 NAMES = [f"{i:03d}.jpg" for i in range(30)]
 
@@ -122,6 +123,22 @@ def test_an_error_from_any_system_call_is_told_and_loses_nothing(in_memory):
         if calls.count <= number:
             break
     assert failed > 30
+
+
+def test_too_many_parts_for_the_open_files_allowed_are_told_with_what_to_do(tmp_path):
+    with open_writer(tmp_path, rows_per_part=1) as writer:
+        fill(writer, NAMES)
+    parts_there = len(list(writer.folder.glob("part-*")))
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + parts_there // 2, allowed[1]))
+    try:
+        with pytest.raises(
+            CacheError, match=r"cannot read .*: Too many open files; allow more with ulimit -n"
+        ):
+            open_features(tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
 
 
 # A second writer, and readers

@@ -174,4 +174,5 @@ class CheckedFile:
     def _unreadable(self, error: OSError) -> CacheError:
         if error.errno == errno.EIO:
             return self.damaged(f"reading it failed ({error.strerror})")
-        return CacheError(f"cannot read {self.path}: {error.strerror or error}")
+        hint = "; allow more with ulimit -n" if error.errno == errno.EMFILE else ""
+        return CacheError(f"cannot read {self.path}: {error.strerror or error}{hint}")
