@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BEFORE_ANYTHING = 0.5  # a run that finds nothing new shows no bar
+LEAST_EXTRACTED = 64  # before a rate is told: the first photographs wait for what has to be loaded
 
 
 class ExtractionDisplay:
@@ -36,12 +37,16 @@ class ExtractionDisplay:
 
     def update(self, progress: "Progress") -> None:
         """Show how far the extraction is."""
-        if self.quiet or time.monotonic() - self.started < SECONDS_BEFORE_ANYTHING:
+        now = time.monotonic()
+        preparing = progress.stage.startswith("preparing")  # told once, before something that takes long
+        if self.quiet or (now - self.started < SECONDS_BEFORE_ANYTHING and not preparing):
             return
         if sys.stderr.isatty():
             self._update_bar(progress)
-        elif time.monotonic() >= self.next_line:
-            self.next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+        elif preparing:
+            common.say(progress.stage)
+        elif now >= self.next_line:
+            self.next_line = now + SECONDS_BETWEEN_LINES
             common.say(_line(progress))
 
     def _update_bar(self, progress: "Progress") -> None:
@@ -74,13 +79,16 @@ def _new_bar() -> "Bar":
 
 
 def _rate(progress: "Progress") -> str:
-    return f"{progress.rate:.0f}/s" if progress.extracted else ""
+    return f"{progress.rate:.0f}/s" if progress.extracted >= LEAST_EXTRACTED else ""
 
 
 def _line(progress: "Progress") -> str:
     of = f" of {progress.total}" if progress.total is not None else ""
-    left = ""
-    if progress.total is not None and progress.rate:
+    line = f"{progress.stage}: {progress.done}{of} images"
+    rate = _rate(progress)
+    if rate:
+        line += f", {rate}"
+    if rate and progress.total is not None:
         seconds = (progress.total - progress.done) / progress.rate
-        left = f", {seconds / 60:.0f} min left" if seconds > 120 else f", {seconds:.0f} s left"
-    return f"{progress.stage}: {progress.done}{of} images {_rate(progress)}{left}"
+        line += f", {seconds / 60:.0f} min left" if seconds > 120 else f", {seconds:.0f} s left"
+    return line

@@ -9,7 +9,7 @@ from typing import Any
 class Progress:
     """How far an extraction is. ``total`` is None until the scan has seen every file."""
 
-    stage: str = "scanning"  # scanning | preparing | extracting | finishing
+    stage: str = "scanning"  # scanning | preparing … | extracting | finishing
     total: int | None = None
     extracted: int = 0
     reused: int = 0
