@@ -27,9 +27,10 @@ SPLIT_FOLDERS = {
     "validation": "validation",
     "test": "test",
 }  # name of the first folder, in lower case → the split it stands for
+SPLITS = tuple(dict.fromkeys(SPLIT_FOLDERS.values()))
 
 REGEX_SECONDS = 10.0  # a pattern that backtracks without end is stopped after this long
-NAMED_AT_MOST = 3  # examples in a message
+NAMED_AT_MOST = 10  # labels in a message
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,8 @@ def assign(paths: Sequence[str], rule: str = "folder", root: str | Path | None =
               ``valid/``, ``validation/``, ``test/``). A photograph in no folder has no label.
             - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
               not found there, in the path with a "/" before it. Splits are the first folder's, as above.
-            - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are
-              relative to
-              the data folder. Without the column ``split``, splits are the first folder's.
+            - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are relative
+              to the data folder. Without the column ``split``, splits are the first folder's.
         root: the data folder; absolute paths in a CSV file are taken relative to it.
 
     Raises:
@@ -100,8 +100,7 @@ def assign(paths: Sequence[str], rule: str = "folder", root: str | Path | None =
 
 
 def groups(paths: Sequence[str], rule: str) -> np.ndarray:
-    """Return what keeps photographs together: object ndarray of shape (n,) of the pattern's match, or None
-    without one.
+    """Return what keeps photographs together: object ndarray of shape (n,), the pattern's match or None.
 
     Args:
         paths: as for `assign`.
@@ -116,6 +115,46 @@ def groups(paths: Sequence[str], rule: str) -> np.ndarray:
             f"cannot group by {rule!r}; use 'regex:PATTERN' with one group, as in 'regex:([^/]+)_'"
         )
     return _objects(_by_regex(paths, pattern))
+
+
+def chosen(
+    labels: np.ndarray, splits: np.ndarray, *, label: Sequence[str] | None, split: Sequence[str] | None
+) -> np.ndarray:
+    """Return which photographs have one of these labels and are in one of these splits, bool ndarray of shape (n,).
+
+    Args:
+        labels: of the photographs, as in `Labels`.
+        splits: of the photographs.
+        label: the labels wanted; None for every photograph, with a label or without.
+        split: the splits wanted; None for every photograph, in a split or not.
+
+    Raises:
+        UsageError: there is no such split.
+        LabelError: no photograph is in one of the splits; none of those that are has one of the labels.
+    """
+    rows = np.ones(len(labels), bool)
+    for one in split or ():
+        if one not in SPLITS:
+            raise UsageError(f"There is no split {one!r}; use {', '.join(SPLITS)}.")
+    place = ""
+    if split is not None:
+        rows &= _among(splits, split, splits, "No photograph is in the split")
+        place = f" in the split {' or '.join(map(repr, split))}"
+    if label is not None:
+        rows &= _among(labels, label, labels[rows], f"No photograph{place} is labelled")
+    return rows
+
+
+def _among(values: np.ndarray, wanted: Sequence[str], there: np.ndarray, complaint: str) -> np.ndarray:
+    """Return where a value is a wanted one; every wanted one has to be there."""
+    known = sorted({value for value in there if value is not None})
+    for one in wanted:
+        if one not in known:
+            some = ", ".join(map(repr, known[:NAMED_AT_MOST])) or "none"
+            raise LabelError(
+                f"{complaint} {one!r}; there are {some}{' ...' if len(known) > NAMED_AT_MOST else ''}."
+            )
+    return np.array([value in wanted for value in values], bool)
 
 
 def split_of(path: str) -> str | None:
@@ -166,8 +205,7 @@ def _time_limit(pattern: str) -> Iterator[None]:
 
     def stop(*_: Any) -> None:
         raise UsageError(
-            f"the pattern {pattern!r} was not done after {REGEX_SECONDS:g} s; it repeats a repetition: make it"
-            f" simpler"
+            f"the pattern {pattern!r} was not done after {REGEX_SECONDS:g} s; it repeats a repetition: make it simpler"
         )
 
     handler = signal.signal(signal.SIGALRM, stop)
@@ -186,9 +224,8 @@ def _by_csv(paths: Sequence[str], file: Path, root: str | Path | None) -> Labels
     unknown = tuple(sorted(label_of.keys() - set(paths)))
     if label_of and len(unknown) == len(label_of):
         raise LabelError(
-            f"none of the {len(label_of)} paths in {file} is a photograph of the cache; they are taken relative"
-            f" to the data"
-            f" folder: the file says {unknown[0]!r}, the cache {paths[0] if len(paths) else 'nothing'!r}"
+            f"none of the {len(label_of)} paths in {file} is a photograph of the cache; they are taken relative to the"
+            f" data folder: the file says {unknown[0]!r}, the cache {paths[0] if len(paths) else 'nothing'!r}"
         )
     # The file is remembered by its full path, so that the rule still holds in another working folder.
     return Labels(_objects(labels), _objects(splits), f"csv:{file.absolute()}", unknown)
@@ -209,9 +246,8 @@ def _read_csv(file: Path, root: str | Path | None) -> tuple[dict[str, str], dict
     missing = [name for name in ("path", "label") if name not in columns]
     if missing:
         raise LabelError(
-            f"{file} has no column {' and no column '.join(missing)}; its first line must name the columns"
-            f" path, label and,"
-            f" if wanted, split; it is {heading[:80]!r}"
+            f"{file} has no column {' and no column '.join(missing)}; its first line must name the columns path, label"
+            f" and, if wanted, split; it is {heading[:80]!r}"
         )
     label_of: dict[str, str] = {}
     split_by_path: dict[str, str | None] = {}

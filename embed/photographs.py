@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embed.cache import FeatureCache, Recipe
-from embed.errors import LabelError, UsageError
-from embed.labels import SPLIT_FOLDERS, Labels, assign
+from embed.labels import Labels, assign, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BLOCK_ROWS = 4096
-NAMED_AT_MOST = 10  # labels in a message
-SPLITS = tuple(dict.fromkeys(SPLIT_FOLDERS.values()))
 
 
 class Photographs:
@@ -134,7 +131,7 @@ class Photographs:
         Raises
         ------
         LabelError
-            No photograph has the label, or the split.
+            No photograph is in the split, or none that is has the label.
         UsageError
             There is no such split.
 
@@ -148,16 +145,7 @@ class Photographs:
             ...
         embed.errors.LabelError: No photograph is labelled 'cat'; there are 'boat', 'fish', 'flower', 'house', 'sun', 'tree'.
         """
-        chosen = np.ones(len(self), bool)
-        if split is not None:
-            splits = _listed(split)
-            unknown = [one for one in splits if one not in SPLITS]
-            if unknown:
-                raise UsageError(f"There is no split {unknown[0]!r}; use {', '.join(SPLITS)}.")
-            chosen &= _holds(self.splits, splits, "in the split")
-        if label is not None:
-            chosen &= _holds(self.y, _listed(label), "labelled")
-        return self.take(chosen)
+        return self.take(chosen(self.y, self.splits, label=_listed(label), split=_listed(split)))
 
     def take(self, rows: ArrayLike) -> "Photographs":
         """Return the photographs at these positions, or where a mask is true, in the order given.
@@ -265,15 +253,5 @@ class Photographs:
         return column if self._rows is None else column[self._rows]
 
 
-def _listed(given: str | Sequence[str]) -> list[str]:
-    return [given] if isinstance(given, str) else list(given)
-
-
-def _holds(values: NDArray[np.object_], wanted: list[str], what: str) -> NDArray[np.bool_]:
-    """Return where the value is a wanted one; every wanted one has to occur."""
-    there = {value for value in values if value is not None}
-    for one in wanted:
-        if one not in there:
-            some = ", ".join(map(repr, sorted(there)[:NAMED_AT_MOST])) or "none"
-            raise LabelError(f"No photograph is {what} {one!r}; there are {some}.")
-    return np.array([value in wanted for value in values], bool)
+def _listed(given: str | Sequence[str] | None) -> Sequence[str] | None:
+    return [given] if isinstance(given, str) else given

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embed.errors import InputError, LabelError, UsageError
-from embed.labels import assign, groups
+from embed.labels import assign, chosen, groups
 
 
 def test_the_folder_is_the_label_and_a_split_folder_above_it_the_split():
@@ -126,3 +126,17 @@ def test_labelling_imports_nothing_heavy():
 def test_no_paths_give_no_labels():
     found = assign([])
     assert found.classes == [] and isinstance(found.labels, np.ndarray)
+
+
+def test_what_is_wanted_is_looked_for_within_the_split():
+    labels = np.array(["a", "b", None, "a"], object)
+    splits = np.array(["train", "test", "train", None], object)
+    assert chosen(labels, splits, label=None, split=None).all()
+    assert chosen(labels, splits, label=["a"], split=["train", "test"]).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    with pytest.raises(LabelError, match="No photograph in the split 'train' is labelled 'b'; there are 'a'"):
+        chosen(labels, splits, label=["b"], split=["train"])

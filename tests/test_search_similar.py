@@ -157,8 +157,8 @@ def test_a_limit_that_nothing_meets_is_told(photographs):
         ask(photographs, query, label="green")
     with pytest.raises(LabelError, match="No photograph is in the split 'validation'"):
         ask(photographs, query, split="validation")
-    with pytest.raises(UsageError, match="--split 'val'"):
-        Wanted(split="val")
+    with pytest.raises(UsageError, match="no split 'val'; use train, validation, test"):
+        ask(photographs, query, split="val")
     with pytest.raises(UsageError, match="-k 0"):
         Wanted(k=0)
     with pytest.raises(UsageError, match="--threshold 2"):

@@ -11,13 +11,11 @@ import numpy as np
 
 from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import LabelError, NoFeaturesError, UsageError
+from embed.errors import NoFeaturesError, UsageError
 from embed.search.current import open_index
 from embed.search.index import Index
 
 BATCH = 256  # queries searched at once
-SPLITS = ("train", "validation", "test")
-NAMED_AT_MOST = 10  # labels in a message
 
 
 class Query(Protocol):
@@ -68,8 +66,6 @@ class Wanted:
             raise UsageError(f"-k {self.k} asks for nothing; it is 1 or more.")
         if not -1 <= self.threshold <= 1:
             raise UsageError(f"--threshold {self.threshold:g} is no similarity; it lies between -1 and 1.")
-        if self.split is not None and self.split not in SPLITS:
-            raise UsageError(f"--split {self.split!r} is not known; it is one of {', '.join(SPLITS)}.")
 
 
 def similar(
@@ -81,7 +77,8 @@ def similar(
     answer unless asked for, nor is a copy of it that lies elsewhere answered by its original; further copies in the
     data folder are answers.
 
-    Raises NoFeaturesError where the set is empty and LabelError where no photograph has the label or the split.
+    Raises NoFeaturesError where the set is empty, UsageError for a split that there is not, and LabelError where no
+    photograph has the label or is in the split.
     """
     if len(features) == 0:
         raise NoFeaturesError(
@@ -100,23 +97,8 @@ def _wanted_rows(labelled: labels.Labels, wanted: Wanted) -> np.ndarray | None:
     """Return which rows may answer, bool (rows,), or None for all."""
     if wanted.label is None and wanted.split is None:
         return None
-    rows = np.ones(len(labelled.labels), bool)
-    if wanted.split is not None:
-        rows &= labelled.splits == wanted.split
-        if not rows.any():
-            raise LabelError(f"No photograph is in the split {wanted.split!r} by the rule {labelled.rule!r}.")
-    if wanted.label is not None:
-        rows &= labelled.labels == wanted.label
-        if not rows.any():
-            known = labelled.classes
-            some = ", ".join(map(repr, known[:NAMED_AT_MOST])) + (
-                " ..." if len(known) > NAMED_AT_MOST else ""
-            )
-            place = f" in the split {wanted.split!r}" if wanted.split else ""
-            raise LabelError(
-                f"No photograph{place} is labelled {wanted.label!r}; there are {some or 'no labels'}."
-            )
-    return rows
+    label, split = ([one] if one is not None else None for one in (wanted.label, wanted.split))
+    return labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
 
 
 def _answered(
