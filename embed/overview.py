@@ -11,7 +11,9 @@ from embed.cache import FeatureCache
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     """Describe a feature set as a document that JSON can hold.
 
-    :param rule: where the labels come from, as in `labels.assign`.
+    Args:
+        features: the feature set.
+        rule: where the labels come from, as in `labels.assign`.
     """
     assigned = labels.assign(features.paths.tolist(), rule, features.root)
     failures = features.failures()

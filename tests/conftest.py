@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
@@ -34,6 +35,30 @@ def ants_bees() -> Path:
 def clothing() -> Path:
     """3,781 photographs in train/, validation/ and test/, ten classes."""
     return _shared("data/clothing")
+
+
+class MeanColour:
+    """A backbone whose features can be worked out by hand: the mean of each channel. Counts the photographs it saw."""
+
+    dimension = 3
+    batch_size = 8
+
+    def __init__(self):
+        self.seen = 0
+
+    def run(self, batch):
+        assert batch.dtype == np.uint8
+        self.seen += len(batch)
+        return batch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+
+
+@pytest.fixture
+def backbone(monkeypatch):
+    """The runtime of every extraction in this process is one `MeanColour`."""
+    runtime = MeanColour()
+    for module in ("sync", "outside"):
+        monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: runtime)
+    return runtime
 
 
 @pytest.fixture

@@ -22,30 +22,6 @@ from embed.extract.outside import network_of
 COLOURS = {"red": (200, 30, 30), "green": (20, 180, 40), "blue": (10, 40, 220), "grey": (128, 128, 128)}
 
 
-class MeanColour:
-    """A backbone whose features can be worked out by hand: the mean of each channel. Counts the photographs it saw."""
-
-    dimension = 3
-    batch_size = 8
-
-    def __init__(self):
-        self.seen = 0
-
-    def run(self, batch):
-        assert batch.dtype == np.uint8
-        self.seen += len(batch)
-        return batch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
-
-
-@pytest.fixture
-def backbone(monkeypatch):
-    """The runtime of every extraction in this process is one `MeanColour`."""
-    runtime = MeanColour()
-    for module in ("sync", "outside"):
-        monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: runtime)
-    return runtime
-
-
 @pytest.fixture
 def photographs(tmp_path):
     """Four pictures of one colour each, two folders."""

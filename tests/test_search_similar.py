@@ -26,28 +26,6 @@ from embed.search import Wanted, similar
 TINY = FeatureOptions(network=Network("tiny"))
 
 
-class MeanColour:
-    """A backbone whose features can be worked out by hand: the mean of each channel. Counts what it saw."""
-
-    dimension = 3
-    batch_size = 8
-
-    def __init__(self):
-        self.seen = 0
-
-    def run(self, batch):
-        self.seen += len(batch)
-        return batch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
-
-
-@pytest.fixture
-def backbone(monkeypatch):
-    runtime = MeanColour()
-    for module in ("sync", "outside"):
-        monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: runtime)
-    return runtime
-
-
 COLOURS = {
     "train/red/scarlet.png": (250, 10, 10),
     "train/red/crimson.png": (220, 20, 60),

@@ -31,8 +31,9 @@ class Embedded:
 def network_of(features: FeatureCache) -> ResolvedNetwork:
     """Return the network that computed a feature set, ready to run.
 
-    :raises WeightsError: its weights cannot be had.
-    :raises CacheError: the weights under that name, or the decoder of this version, are not those that computed it.
+    Raises:
+        WeightsError: its weights cannot be had.
+        CacheError: the weights under that name, or the decoder of this version, are not those that computed it.
     """
     recipe = features.recipe
     if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
@@ -74,7 +75,14 @@ def embed_files(
 
     A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
 
-    :param views: all views of the recipe rather than the plain photograph alone.
+    Args:
+        files: photographs.
+        cache: the feature set whose recipe is followed.
+        run: device and threads.
+        views: all views of the recipe rather than the plain photograph alone.
+
+    Raises:
+        WeightsError, CacheError: as `network_of`, where a photograph is not in the cache.
     """
     run = run or RunOptions()
     recipe = cache.recipe

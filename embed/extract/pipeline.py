@@ -52,11 +52,15 @@ def run(
 ) -> Iterator[Result]:
     """Run the backbone over decoded photographs.
 
-    :param decoded: photographs in order, each with ``pixels`` of dtype uint8 and shape (views, size, size, 3), or None
-        where it could not be decoded or need not be.
-    :param runtime: gives the runtime; called once there is something to run, so that a run without news loads nothing.
-    :param batch_size: photographs in a forward pass; by default what suits the runtime's device.
-    :returns: one result for each, in the same order, as soon as its batch is done.
+    Args:
+        decoded: photographs in order, each with ``pixels`` of dtype uint8 and shape (views, size, size, 3), or None
+            where it could not be decoded or need not be.
+        runtime: gives the runtime; called once there is something to run, so that a run without news loads nothing.
+        batch_size: photographs in a forward pass; by default what suits the runtime's device.
+        timing: is told where the time went.
+
+    Yields:
+        One result for each, in the same order, as soon as its batch is done.
     """
     timing = timing or Timing()
 
