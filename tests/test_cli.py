@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embed.cli import MODULES
+from embed.cli import MODULES, common
 
 
 def test_the_list_of_commands_is_in_the_order_of_use_and_cut_nowhere(run_embed):
@@ -58,3 +58,15 @@ def test_a_demo_that_has_no_place_says_so(run_embed, tmp_path):
         == "embed: cannot draw pictures into file/pictures/train/boat: Not a directory"
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_name_of_a_file_breaks_a_table_or_reaches_the_terminal_as_a_command(terminal, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    hostile = "red\x1b[31m\ttab\nline\u202e"
+    common.print_table(("path", "label", "similarity"), [(hostile, None, 0.5), ("plain", "b", 0.25)])
+    said = capsys.readouterr().out
+    (line,) = [line for line in said.splitlines() if "red" in line]
+    assert r"red\x1b[31m\ttab\nline\u202e" in line
+    if not terminal:
+        assert line.split("\t")[1:] == ["", "0.5"]

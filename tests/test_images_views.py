@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from image_samples import encoded, picture, samples
+from image_samples import encoded, picture
 
 from embed import images
 from embed.images import Resize
@@ -18,9 +18,6 @@ def pixels():
 def test_the_first_view_is_the_photograph_itself(pixels):
     assert (images.augment(pixels, 4, 0, SHA)[0] == pixels).all()
     assert images.augment(pixels, 1, 0, SHA).shape == (1, 64, 64, 3)
-    data = samples()["baseline.jpg"]
-    views = images.decode_views(data, Resize(64), 3, 0, SHA)
-    assert (views[0] == images.decode(data, Resize(64))).all()
 
 
 def test_views_are_the_same_every_time_and_follow_seed_and_content(pixels):

@@ -116,9 +116,21 @@ def test_copies_share_a_slot(tmp_path):
     features = open_features(tmp_path / "cache")
     index = open_index(features)
     assert len(index) == 2
-    slot = index.slots.find(row_of("a.jpg").sha256)
-    assert [features.paths[row] for row in index.slots.rows(slot)] == ["a.jpg", "c.jpg"]
-    assert index.slots.find(hashlib.sha256(b"unknown").digest()) is None
+    shared = index.slots.of_row[features.index_of("c.jpg")]
+    assert [features.paths[row] for row in index.slots.rows(shared)] == ["a.jpg", "c.jpg"]
+
+
+def test_answers_that_are_equally_similar_come_in_the_order_of_their_contents(tmp_path):
+    paths = [f"{number}.jpg" for number in range(8)]
+    alike = row_of("alike").features
+    with open_writer(tmp_path) as writer:
+        for path in paths:
+            writer.put(path, row_of(path).sha256, 1, 1, alike)
+    index = open_index(open_features(tmp_path / "cache"))
+    ((slots, scores),) = index.search(alike[None], len(paths))
+    assert scores.tolist() == [1.0] * len(paths)
+    found = [index.slots.contents[slot].tobytes() for slot in slots]
+    assert found == sorted(row_of(path).sha256 for path in paths)
 
 
 @pytest.mark.parametrize("kind", KINDS)

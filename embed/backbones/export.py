@@ -1,6 +1,5 @@
 """A network as an OpenVINO model in the user's cache folder: made once, verified, made again when damaged."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,8 +107,3 @@ def _region(maps: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
 
     starts, stops = np.array([rows[0], columns[0]]), np.array([rows[1], columns[1]])
     return opset.slice(maps, starts, stops, np.array([1, 1]), np.array([1, 2]))
-
-
-def read_meta(model: Path) -> dict[str, Any]:
-    """What was recorded when a model was exported: shape, libraries, hashes."""
-    return dict(json.loads((model.parent / store.META).read_text()))

@@ -17,7 +17,7 @@ from embed.images.find import Found, find, look, named
 from embed.images.guard import Decoded, Decoder, decode_file
 from embed.images.read import Content, read
 from embed.images.thumbnail import thumbnail
-from embed.images.views import augment, decode_views
+from embed.images.views import augment
 
 __all__ = [
     "DECODER_VERSION",
@@ -32,7 +32,6 @@ __all__ = [
     "augment",
     "decode",
     "decode_file",
-    "decode_views",
     "find",
     "look",
     "named",

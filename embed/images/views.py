@@ -5,8 +5,6 @@ import math
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from embed.images.decode import MAX_PIXELS, Resize, decode
-
 # How far a view may go from the photograph, either way.
 ROTATION = 15  # degrees
 SHEAR = 10  # degrees
@@ -15,21 +13,12 @@ SHIFT = 0.1  # of the size
 BRIGHTNESS = 0.2  # of the value
 
 
-def decode_views(
-    data: bytes, resize: Resize, views: int, seed: int, sha256: bytes, *, max_pixels: int = MAX_PIXELS
-) -> np.ndarray:
-    """Return views of a photograph, uint8 ndarray of shape (views, size, size, 3); the first is `decode` itself.
-
-    The others are flipped, zoomed, sheared, turned, shifted and lit at random. What is drawn depends on the
-    content, the seed and the number of the view, and on nothing else.
-
-    Raises ImageError with the reason.
-    """
-    return augment(decode(data, resize, max_pixels=max_pixels), views, seed, sha256)
-
-
 def augment(pixels: np.ndarray, views: int, seed: int, sha256: bytes) -> np.ndarray:
-    """Return views of decoded pixels, uint8 ndarray of shape (views, size, size, 3); the first is unchanged."""
+    """Return views of decoded pixels, uint8 ndarray of shape (views, size, size, 3); the first is unchanged.
+
+    The others are flipped, zoomed, sheared, turned, shifted and lit at random. What is drawn depends on the content,
+    the seed and the number of the view, and on nothing else.
+    """
     result = np.empty((views, *pixels.shape), np.uint8)
     result[0] = pixels
     identity = np.frombuffer(sha256, "<u4").tolist()

@@ -61,15 +61,6 @@ class Slots:
         """Return the first row of each of these slots, none of which is empty."""
         return self._rows[np.searchsorted(self._slots, slots)]
 
-    def find(self, sha256: bytes) -> int | None:
-        """Return the slot of a content, or None."""
-        # One comparison of the first eight bytes with all: nothing to build for a single query.
-        first = np.frombuffer(sha256, np.uint64, 1)[0]
-        for slot in np.flatnonzero(self.contents.view(np.uint64)[:, 0] == first):
-            if self.alive[slot] and self.contents[slot].tobytes() == sha256:
-                return int(slot)
-        return None
-
     def after(self, sha256: np.ndarray) -> "Slots":
         """Return the slots for other rows, given by content, uint8 (rows, 32).
 
