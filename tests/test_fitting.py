@@ -327,6 +327,14 @@ def test_heads_and_feature_sets_are_compared_on_the_same_folds(tmp_path):
     assert all(row.n == 60 and row.low <= row.accuracy <= row.high for row in rows)
 
 
+@pytest.mark.parametrize(("sizes", "n"), [((20, 0, 6), 60), ((20, 6, 0), 60), ((20, 6, 6), 78)])
+def test_a_comparison_leaves_alone_what_a_fit_is_scored_on(tmp_path, sizes, n):
+    features = make_features(tmp_path, with_splits(sizes))
+    (row,) = fitting.compare([features], ["dummy"])
+    assert row.n == n
+    assert len(fitting.fit(features, FitOptions(classifier="dummy")).evaluation) == 18
+
+
 def test_a_learning_curve_grows_with_the_photographs_of_each_class(tmp_path):
     paths = with_splits((25, 0, 5))
     features = make_features(tmp_path, paths, features_of(paths, noise=0.8))

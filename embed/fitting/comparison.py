@@ -67,7 +67,8 @@ def compare(
 ) -> Iterator[Compared]:
     """Yield the cross-validated score of every head on every feature set, on the same folds.
 
-    Photographs in a test folder take no part. The folds are those of `options.cv`, 5 by default.
+    Photographs in a test folder, or in a validation folder where there is no other, take no part: `fit` gives its number
+    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default.
 
     Raises:
         LabelError: there are no labels, or too few.
@@ -77,6 +78,8 @@ def compare(
     _check_heads(heads)
     for features in feature_sets:
         labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
+        if not np.any(labelled.splits == "test"):
+            labelled = _without(labelled, "validation")
         groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         for head in heads:
@@ -149,17 +152,24 @@ def learning_curve(
 
 def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, labels.Labels]:
     labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
-    untouched = labelled.splits == "test"
-    if untouched.any() and not np.any(labelled.splits == "validation"):
-        without = [labelled.labels.copy(), labelled.splits.copy()]
-        for column in without:
-            column[untouched] = None
-        labelled = replace(labelled, labels=without[0], splits=without[1])
+    if not np.any(labelled.splits == "validation"):
+        labelled = _without(labelled, "test")
     groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
     if not len(split.validation):
         raise LabelError("there is no photograph to score on")
     return split, labelled
+
+
+def _without(labelled: labels.Labels, role: str) -> labels.Labels:
+    """Return labels without those of the photographs in the folders of one role."""
+    untouched = labelled.splits == role
+    if not untouched.any():
+        return labelled
+    without = [labelled.labels.copy(), labelled.splits.copy()]
+    for column in without:
+        column[untouched] = None
+    return replace(labelled, labels=without[0], splits=without[1])
 
 
 def _draw(
