@@ -93,10 +93,10 @@ def votes(
         )
         vote = np.exp(SHARPNESS * (cosine.astype(np.float64) - 1)) * weight[nearest]
         rows = np.arange(len(nearest))
-        for i, number in enumerate(numbers):
-            counted = np.zeros((len(nearest), n_classes))
-            for neighbour in range(min(number, most)):
-                np.add.at(counted, (rows, target[nearest[:, neighbour]]), vote[:, neighbour])
-            counted /= counted.sum(axis=1, keepdims=True)
-            result[i, block] = np.log(counted + PSEUDO_VOTES)
+        counted = np.zeros((len(nearest), n_classes))
+        for neighbour in range(most):
+            counted[rows, target[nearest[:, neighbour]]] += vote[:, neighbour]
+            for i, number in enumerate(numbers):
+                if min(number, most) == neighbour + 1:
+                    result[i, block] = np.log(counted / counted.sum(axis=1, keepdims=True) + PSEUDO_VOTES)
     return result
