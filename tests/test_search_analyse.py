@@ -114,6 +114,17 @@ def test_wrong_labels_are_found_with_the_right_ones(tmp_path):
     assert mislabelled(features) == mislabelled(features)
 
 
+def test_a_copy_does_not_vouch_for_the_label_of_its_original(tmp_path):
+    generator = np.random.default_rng(0)
+    with open_writer(tmp_path) as writer:
+        for i in range(20):  # labels that say nothing: whoever has seen the copy knows them, nobody else does
+            features = generator.standard_normal(DIMENSION)
+            for copy in range(2):
+                put(writer, f"class {i % 2}/{i}-{copy}.jpg", features, row_of(f"{i}").sha256)
+    doubts = mislabelled(open_features(tmp_path / "cache"))
+    assert len(doubts) >= 10
+
+
 def test_labels_can_only_be_doubted_where_there_are_two(tmp_path):
     with open_writer(tmp_path) as writer:
         put(writer, "a.jpg", unit(1))
