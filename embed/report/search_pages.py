@@ -119,7 +119,7 @@ def feature_map(root: Path, layout: Layout) -> str:
         '<div id="legend"></div><div class="map"><canvas id="map"></canvas><div id="tip" hidden><img alt="">'
         '<div class="name"></div><div class="path"></div></div></div>' + json_block("data", data)
     )
-    left_out = f" {layout.left_out} more are not on the map." if layout.left_out else ""
+    left_out = f" {layout.left_out:,} more are not on the map." if layout.left_out else ""
     return render(
         "Map of the features",
         body,
