@@ -89,3 +89,16 @@ def test_pointing_at_the_map_shows_the_photograph(features, tmp_path, open_tab):
     assert tab.evaluate("hidden.size") == 1
     tab.mouse.move(5, 5)
     assert not tab.locator("#tip").is_visible()
+
+
+def test_a_page_shows_as_many_as_asked_for_and_says_of_how_many(features):
+    groups, doubts = search.duplicates(features, 0.95), search.mislabelled(features)
+    assert len(groups) > 1 and len(doubts) > 1
+    pages = {
+        search_pages.duplicates(features.root, groups, 1): (len(groups[0].photographs), len(groups)),
+        search_pages.mislabelled(features.root, doubts, 1): (1, len(doubts)),
+        search_pages.outliers(features.root, search.outliers(features), 3): (3, None),
+    }
+    for content, (cards, of) in pages.items():
+        assert content.count('<li class="card') == cards
+        assert of is None or (f"{of} " in content and "the first 1 shown" in content)
