@@ -156,6 +156,8 @@ def test_the_map_puts_alike_next_to_alike_and_repeats_itself(tmp_path):
     np.testing.assert_array_equal(layout(features).positions, found.positions)
     some = layout(features, limit=50)
     assert len(some.paths) == 50 and some.left_out == 71
+    assert set(some.labels) == set(found.labels)  # drawn from all over
+    assert layout(features, limit=50, seed=1).paths != some.paths
 
 
 # ---- the commands

@@ -8,7 +8,7 @@ from cache_helpers import fill, open_writer, row_of
 
 from embed.cache import open_features
 from embed.errors import UsageError
-from embed.search import Demand, open_index
+from embed.search import Demand, open_index, tuning
 from embed.search.exact import Exact
 from embed.search.index import Slots
 from embed.search.kinds import KINDS
@@ -186,6 +186,24 @@ def test_a_small_index_is_exact_and_says_so(tmp_path):
     index = open_index(open_features(tmp_path / "cache"))
     assert (index.kind.name, index.measured.recall, index.measured.vectors) == ("exact", 1.0, 40)
     assert index.measured.milliseconds > 0
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "chosen"),
+    [
+        ({"exact": 40, "ivf": 1, "hnsw": 1}, "exact"),  # fast enough
+        ({"exact": 90, "ivf": 30, "hnsw": 1}, "ivf"),
+        ({"exact": 90, "ivf": 70, "hnsw": 20}, "hnsw"),
+        ({"exact": 90, "ivf": 95, "hnsw": 99}, "exact"),  # nothing is faster
+    ],
+)
+def test_what_searches_is_chosen_by_how_long_it_takes(tmp_path, monkeypatch, milliseconds, chosen):
+    monkeypatch.setattr(tuning, "_milliseconds", lambda index, queries: milliseconds[index.kind.name])
+    with open_writer(tmp_path) as writer:
+        fill(writer, [f"{i}.jpg" for i in range(300)])
+    index = open_index(open_features(tmp_path / "cache"))
+    assert (index.kind.name, index.measured.milliseconds) == (chosen, milliseconds[chosen])
+    assert index.measured.recall >= 0.99
 
 
 def test_an_index_without_vectors_finds_nothing(tmp_path):
