@@ -161,32 +161,32 @@ def test_refitting_keeps_what_was_chosen():
     assert not np.array_equal(head.coef_, before)
 
 
-def test_softmax_regression_finds_the_minimum_that_scikit_learn_finds():
+@pytest.mark.parametrize(("n", "d"), [(200, 30), (40, 200)])
+def test_softmax_regression_finds_the_minimum_that_scikit_learn_finds(n, d):
     from sklearn.linear_model import LogisticRegression
 
-    from embed.classifiers.preparing import prepare
-
-    X, y = blobs(n=200, d=30, noise=1.0)
+    X, y = blobs(n=n, d=d, noise=1.0)
     ours = classifiers.make("logistic", C=3.0).fit(X, y)
-    theirs = LogisticRegression(C=3.0, max_iter=1000, tol=1e-8).fit(prepare(X, ours.power), y)
-    raw = prepare(X, ours.power) @ ours.coef_.T + ours.intercept_
-    reference = theirs.decision_function(prepare(X, ours.power))
-    raw, reference = raw - raw.mean(axis=1, keepdims=True), reference - reference.mean(axis=1, keepdims=True)
-    assert np.abs(raw - reference).max() < 0.02 * np.abs(reference).max()
+    prepared = preparing.prepare(X, ours.power)
+    theirs = LogisticRegression(C=3.0, max_iter=1000, tol=1e-8).fit(prepared, y)
+    found, expected = (
+        scores - scores.mean(axis=1, keepdims=True)
+        for scores in (ours._scores(prepared), theirs.decision_function(prepared))
+    )
+    assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
 
 
-def test_fewer_photographs_than_features_give_the_same_minimum():
-    from sklearn.linear_model import LogisticRegression
+@pytest.mark.parametrize(("n", "d"), [(200, 30), (40, 200)])
+def test_the_linear_machine_finds_the_minimum_that_scikit_learn_finds(n, d):
+    from sklearn.svm import LinearSVC
 
-    from embed.classifiers.preparing import prepare
-
-    X, y = blobs(n=40, d=200)
-    ours = classifiers.make("logistic", C=3.0).fit(X, y)
-    theirs = LogisticRegression(C=3.0, max_iter=1000, tol=1e-8).fit(prepare(X, ours.power), y)
-    raw = prepare(X, ours.power) @ ours.coef_.T + ours.intercept_
-    reference = theirs.decision_function(prepare(X, ours.power))
-    raw, reference = raw - raw.mean(axis=1, keepdims=True), reference - reference.mean(axis=1, keepdims=True)
-    assert np.abs(raw - reference).max() < 0.02 * np.abs(reference).max()
+    X, y = blobs(n=n, d=d, noise=1.0)
+    ours = classifiers.make("linear-svm", C=1.0).fit(X, y)
+    prepared = preparing.prepare(X, ours.power)
+    # Theirs penalises the intercept, as one more weight; a large constant feature makes that of no account.
+    theirs = LinearSVC(C=1.0, dual=False, intercept_scaling=100, max_iter=10_000, tol=1e-8).fit(prepared, y)
+    expected = theirs.decision_function(prepared)
+    assert np.abs(ours._scores(prepared) - expected).max() < 0.03 * np.abs(expected).max()
 
 
 def test_many_photographs_are_seen_through_landmarks(monkeypatch):
@@ -199,6 +199,21 @@ def test_many_photographs_are_seen_through_landmarks(monkeypatch):
     seen = make("svm", C=1.0).fit(X, y)
     assert seen.landmarks_.shape == (120, 24)
     assert np.mean(seen.predict(X) == exact.predict(X)) > 0.95
+    # Landmarks that are all photographs see all there is to see.
+    monkeypatch.setattr(kernel, "LANDMARKS", 300)
+    whole, expected = (head._scores(head._prepare(X)) for head in (make("svm", C=1.0).fit(X, y), exact))
+    assert np.abs(whole - expected).max() < 0.03 * np.abs(expected).max()
+
+
+def test_neighbours_vote_by_how_similar_they_are():
+    from embed.classifiers.knn import PSEUDO_VOTES, SHARPNESS, votes
+
+    X = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], np.float32)
+    target, weight = np.array([0, 1, 1, 2]), np.array([1.0, 2.0, 1.0, 1.0])
+    one, three = votes(X, target, weight, X[:1], [1, 3], 3)
+    assert one[0] == pytest.approx(np.log(np.array([1, 0, 0]) + PSEUDO_VOTES))
+    second = 2 * np.exp(SHARPNESS * -0.2) + np.exp(-SHARPNESS)
+    assert three[0] == pytest.approx(np.log(np.array([1, second, 0]) / (1 + second) + PSEUDO_VOTES), rel=1e-5)
 
 
 def test_long_vectors_are_sketched_where_there_are_many(monkeypatch, tmp_path):
@@ -241,8 +256,9 @@ def test_the_dense_head_keeps_its_best_epoch_and_a_learning_curve():
 
 
 def test_the_dense_head_stops_by_the_validation_part_it_is_given():
-    X, y = blobs(n=120)
+    X, y = blobs(n=120, noise=1.2)
     head = make("dense").fit(X[:90], y[:90], validation=(X[90:], y[90:]))
+    assert head.best_epoch_ < len(head.history_) - 1
     probabilities = head.predict_proba(X[90:])
     raw = head._forward(head._prepare(X[90:]))
     assert probabilities.shape == raw.shape
@@ -342,6 +358,34 @@ def test_heads_pass_the_checks_of_scikit_learn(name):
         if result["check_name"] in CHECKS and result["status"] == "failed"
     ]
     assert [(result["check_name"], str(result["exception"])[:200]) for result in ran] == []
+
+
+@pytest.mark.parametrize("name", ["logistic", "dense"])
+def test_what_is_no_good_is_refused_and_what_is_no_array_is_taken(name):
+    import pandas as pd
+    from sklearn.exceptions import NotFittedError
+
+    X, y = blobs(n=30)
+    with pytest.raises(NotFittedError, match="call fit first"):
+        make(name).predict(X)
+    head = make(name).fit(X, y)
+    p = head.predict_proba(X)
+    spoilt = X.copy()
+    spoilt[3, 4] = np.nan
+    narrow = X[:, :-1].copy()
+    for wrong, part in ((spoilt, "NaN"), (narrow, "23 features"), (X[0], "2D array"), (X[:0], "0 sample")):
+        with pytest.raises(ValueError, match=part):
+            head.predict(wrong)
+    with pytest.raises(ValueError, match="NaN"):
+        make(name).fit(spoilt, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make(name).fit(X, y[:-1])
+    named = pd.DataFrame(X, columns=[f"f{i}" for i in range(24)])
+    for same in (X.tolist(), X.astype(np.float64), named):
+        again = make(name).fit(same, y.tolist())
+        assert np.array_equal(again.predict_proba(same), p)
+    assert again.feature_names_in_[0] == "f0"
+    assert not hasattr(again.fit(X, y), "feature_names_in_")
 
 
 def test_an_unknown_head_or_option_is_wrong_usage():

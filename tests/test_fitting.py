@@ -231,6 +231,37 @@ def test_a_threshold_is_tuned_without_the_scored_photographs(tmp_path):
             fitting.fit(features, FitOptions(threshold=wrong))
 
 
+def test_a_threshold_is_not_tuned_on_validation_where_that_is_scored(tmp_path):
+    paths = with_splits((40, 30, 0), ("ants", "bees"))
+    fitted = fitting.fit(
+        make_features(tmp_path, paths, features_of(paths, noise=1.2)), FitOptions(threshold="auto")
+    )
+    from embed.evaluation import best_threshold
+    from embed.fitting.bench import Bench
+
+    features = open_features(tmp_path / "cache")
+    labelled = assign(paths)
+    split = splits.divide(labelled, features.sha256)
+    target, probabilities = Bench(features, labelled, FitOptions()).fit(split.train).held_out_
+    assert fitted.model.threshold == best_threshold(target, probabilities, ["ants", "bees"])
+    scored = fitted.evaluation
+    assert fitted.model.threshold != best_threshold(scored.true, scored.probabilities, scored.classes)
+
+
+def test_a_view_keeps_the_label_and_the_fold_of_its_photograph(tmp_path):
+    from embed.fitting.bench import Bench
+
+    paths = flat(4)
+    X = features_of(paths)
+    views = X[:, None] + np.arange(1, 3, dtype=np.float32)[:, None]
+    features = make_features(tmp_path, paths, X, views=views)
+    positions = np.array([0, 5, 9])
+    rows, y, photograph = Bench(features, assign(paths), FitOptions()).rows(positions)
+    assert y.tolist() == [paths[positions[i]].split("/")[0] for i in photograph]
+    seen = [np.concatenate([X[[i]], views[i]]) for i in positions]
+    assert all(np.array_equal(rows[photograph == i], seen[i]) for i in range(3))
+
+
 def test_views_train_and_the_plain_photograph_is_scored(tmp_path):
     paths = flat(20)
     X = features_of(paths)

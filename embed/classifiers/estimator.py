@@ -67,7 +67,7 @@ class Estimator:
             return X
         from sklearn.utils.validation import validate_data
 
-        return validate_data(self, X, dtype=np.float32, reset=False)
+        return validate_data(self, X, dtype=np.float32, order="C", reset=False)
 
     def _checked_training(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return rows to be fitted on, as finite float32, with their classes, and remember their width."""
@@ -78,7 +78,7 @@ class Estimator:
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import validate_data
 
-        X, y = validate_data(self, X, y, dtype=np.float32)
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(y)
         return X, y
 
@@ -89,6 +89,7 @@ def _is_plain(X: Any) -> bool:
         type(X) is np.ndarray
         and X.dtype == np.float32
         and X.ndim == 2
+        and X.flags.c_contiguous  # another order would sum in another order
         and X.size > 0
         and bool(np.isfinite(X).all())
     )
