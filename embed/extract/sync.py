@@ -185,9 +185,14 @@ def extract_features(
     A file whose path, size and modification time are known is not opened; one that was moved or renamed is recognised
     by the sha256 of its content; rows of files that are gone leave.
 
-    :raises InputError: ``data`` is no folder or holds no images.
-    :raises WeightsError: the weights of the backbone cannot be had.
-    :raises CacheError: the cache is locked, of a newer format, or cannot be written.
+    Raises
+    ------
+    InputError
+        ``data`` is no folder or holds no images.
+    WeightsError
+        The weights of the backbone cannot be had.
+    CacheError
+        The cache is locked, of a newer format, or cannot be written.
     """
     features, run = features or FeatureOptions(), run or RunOptions()
     started = time.perf_counter()
