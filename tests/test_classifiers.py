@@ -306,6 +306,16 @@ def test_the_gradients_of_the_dense_head_are_those_of_its_loss(options):
             assert slope == pytest.approx(float(gradient[index]), rel=0.02, abs=2e-4)
 
 
+def test_the_dense_head_sees_features_about_their_mean_and_keeps_it():
+    X, y = blobs(n=120)
+    head = make("dense").fit(X[:60], y[:60])
+    seen = head._prepare(X[:60])
+    assert np.abs(seen.mean(axis=0)).max() < 1e-5 and np.sqrt(np.mean(seen**2)) == pytest.approx(
+        0.5, rel=1e-4
+    )
+    assert np.array_equal(head.refit(X, y)._prepare(X[:60]), seen)
+
+
 def test_dropout_silences_units_in_training_only():
     X, y = blobs(n=60)
     head = classifiers.make("dense", hidden=(16,), dropout=0.5, epochs=3).fit(X, y)

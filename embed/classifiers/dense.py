@@ -15,6 +15,7 @@ from embed.classifiers.calibration import calibrate, fit_calibration
 from embed.classifiers.sampling import class_weights, deal
 from embed.classifiers.threads import one_blas_thread
 
+SPREAD = 0.5  # root mean square of the values that the first layer is given
 BATCH_NORM_MOMENTUM = 0.9  # share of the running statistics that a batch leaves as it was
 BATCH_NORM_EPSILON = 1e-3
 BATCH_SIZES = (8, 256)  # photographs per step where none is given
@@ -45,6 +46,8 @@ class DenseHead(Head):
 
     Attributes:
         classes_: the K classes.
+        centre_, factor_: the first layer is given (prepared features - centre_) * factor_; float32 ndarray of shape
+            (d,), float.
         weights_, biases_: per layer, float32 ndarrays of shape (inputs, units) and (units,).
         norms_: per hidden layer, float32 ndarray of shape (4, units): scale, shift, mean, variance; empty without.
         history_: float64 ndarray of shape (epochs run, 4): loss and accuracy in training (dropout on), loss
@@ -54,7 +57,7 @@ class DenseHead(Head):
     """
 
     name = "dense"
-    own = ("weights_", "biases_", "norms_", "history_", "best_epoch_")
+    own = ("centre_", "factor_", "weights_", "biases_", "norms_", "history_", "best_epoch_")
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class DenseHead(Head):
         dropout: float = 0.5,
         l2: float = 0.0,
         batch_norm: bool = False,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 1e-3,
         batch_size: int | None = None,
         epochs: int | None = None,
         patience: int = 5,
@@ -97,7 +100,13 @@ class DenseHead(Head):
         self.sketched_ = self._needs_sketch(*X.shape)
         held_out = None
         with one_blas_thread():
-            X = self._prepare(X)
+            X = super()._prepare(X)
+            # What ReLU made is nowhere below zero: about its mean it trains in half the epochs, and better.
+            self.centre_ = X.mean(axis=0)
+            X -= self.centre_
+            mean_square = float(np.einsum("ij,ij->i", X, X).mean(dtype=np.float64)) / X.shape[1]
+            self.factor_ = SPREAD / mean_square**0.5 if mean_square > 0 else 1.0
+            X *= np.float32(self.factor_)
             if validation is not None:
                 known = np.isin(validation[1], self.classes_)
                 held_X = self._checked_rows(np.asarray(validation[0])[known])
@@ -122,7 +131,9 @@ class DenseHead(Head):
 
     def _prepare(self, X: np.ndarray) -> np.ndarray:
         X = super()._prepare(X)
-        return X * np.float32(np.sqrt(X.shape[1]))  # values of about 1, as the initial weights expect
+        X -= self.centre_
+        X *= np.float32(self.factor_)
+        return X
 
     def _needs_sketch(self, n: int, d: int) -> bool:
         return d > preparing.MOST_DIMENSIONS  # its layers grow with every value
