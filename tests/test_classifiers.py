@@ -126,6 +126,31 @@ def test_a_class_with_a_single_photograph_is_still_a_class(name):
     assert np.isfinite(head.predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("name", TRAINABLE)
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.zeros((40, 30)),
+        np.ones((40, 30)),
+        np.arange(40.0)[:, None] % 7,
+        1e12 * np.eye(40),
+        np.repeat(np.eye(10), 4, axis=0),
+    ],
+    ids=["zeros", "constant", "one feature", "huge", "copies"],
+)
+def test_features_that_say_little_are_no_error(name, X):
+    p = make(name).fit(X.astype(np.float32), np.arange(40) % 2).predict_proba(X.astype(np.float32))
+    assert np.isfinite(p).all() and np.allclose(p.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["logistic", "linear-svm", "svm"])
+@pytest.mark.parametrize("d", [20, 200])
+def test_a_penalty_of_next_to_nothing_or_everything_is_solved(name, d):
+    X, y = blobs(n=60, d=d)
+    assert make(name, C=1e8).fit(X, y).score(X, y) == 1.0
+    assert np.isfinite(make(name, C=1e-8).fit(X, y).predict_proba(X)).all()
+
+
 @pytest.mark.parametrize("name", ["logistic", "linear-svm", "svm", "dense", "knn", "dummy"])
 def test_balanced_lets_a_rare_class_count_as_much(name):
     random = np.random.default_rng(0)
