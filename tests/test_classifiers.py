@@ -1,7 +1,5 @@
 """Every head: what it learns, chooses, repeats and keeps."""
 
-import io
-import json
 import os
 import subprocess
 import sys
@@ -9,26 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from head_samples import TRAINABLE, blobs, make
 
 from embed import classifiers
 from embed.classifiers import preparing, saving
-from embed.errors import ModelError, UsageError
-
-TRAINABLE = [name for name in classifiers.HEADS if name != "dummy"]
-FAST = {"dense": {"epochs": 20, "hidden": (16,), "learning_rate": 0.01}}
-
-
-def make(name, **options):
-    return classifiers.make(name, **{**FAST.get(name, {}), **options})
-
-
-def blobs(n=90, d=24, classes=3, noise=0.6, seed=0):
-    """Non-negative features around one centre per class, and class names."""
-    random = np.random.default_rng(seed)
-    centres = random.random((classes, d))
-    target = np.arange(n) % classes
-    X = np.maximum(centres[target] + noise * random.standard_normal((n, d)), 0).astype(np.float32)
-    return X, np.array([f"class {k}" for k in range(classes)])[target]
+from embed.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +50,7 @@ def test_two_fits_give_the_same_bits_whatever_the_number_of_threads(tmp_path):
     code = """
 import sys; sys.path.insert(0, sys.argv[1])
 import hashlib, numpy as np
-from test_classifiers import blobs, make, TRAINABLE
+from head_samples import blobs, make, TRAINABLE
 X, y = blobs(n=400, d=300)
 for name in TRAINABLE:
     print(name, hashlib.sha256(make(name).fit(X, y).predict_proba(X).tobytes()).hexdigest())
@@ -269,87 +252,6 @@ def test_probabilities_are_calibrated():
         assert abs(p[sure].mean() - target[600:][sure].mean()) < 0.08, name
 
 
-def test_the_dense_head_keeps_its_best_epoch_and_a_learning_curve():
-    X, y = blobs(n=240, noise=1.2)
-    head = classifiers.make(
-        "dense", hidden=(32,), epochs=60, patience=4, learning_rate=0.02, batch_size=32
-    ).fit(X, y)
-    assert head.history_.shape[1] == 4 and len(head.history_) < 60
-    assert head.best_epoch_ == np.argmin(head.history_[:, 2])
-    assert len(head.history_) == head.best_epoch_ + 5
-    assert head.history_[-1, 0] < head.history_[0, 0]
-
-
-def test_the_dense_head_stops_by_the_validation_part_it_is_given():
-    X, y = blobs(n=120, noise=1.2)
-    head = make("dense").fit(X[:90], y[:90], validation=(X[90:], y[90:]))
-    assert head.best_epoch_ < len(head.history_) - 1
-    probabilities = head.predict_proba(X[90:])
-    raw = head._forward(head._prepare(X[90:]))
-    assert probabilities.shape == raw.shape
-    of_true = np.take_along_axis(raw, np.searchsorted(head.classes_, y[90:])[:, None], axis=1)[:, 0]
-    loss = np.mean(np.log(np.exp(raw).sum(axis=1)) - of_true)
-    assert loss == pytest.approx(head.history_[head.best_epoch_, 2], rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"batch_norm": True}, {"l2": 0.01}, {"batch_norm": True, "l2": 0.01}]
-)
-def test_the_gradients_of_the_dense_head_are_those_of_its_loss(options):
-    X, y = blobs(n=16, d=6)
-    head = classifiers.make("dense", hidden=(5, 4), dropout=0.0, epochs=2, **options).fit(X, y)
-    target, weight = np.searchsorted(head.classes_, y), np.linspace(0.5, 1.5, 16)
-    for array in (*head.weights_, *head.biases_, *head.norms_):
-        array += np.float32(0.1)
-    random = np.random.RandomState(0)
-    arrays = [*head.weights_, *head.biases_, *head.norms_]
-
-    def loss():
-        inputs = X.astype(np.float64)
-        for layer in range(2):
-            inputs = inputs @ head.weights_[layer] + head.biases_[layer]
-            if head.batch_norm:
-                scale, shift = head.norms_[layer][:2]
-                inputs = (inputs - inputs.mean(axis=0)) / np.sqrt(inputs.var(axis=0) + 1e-3) * scale + shift
-            inputs = np.maximum(inputs, 0)
-        scores = inputs @ head.weights_[2] + head.biases_[2]
-        losses = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(16), target]
-        return np.mean(weight * losses) + head.l2 * sum(
-            float((w.astype(float) ** 2).sum()) for w in head.weights_
-        )
-
-    _, _, gradients = head._gradients(X, target, weight, random)
-    for array, gradient in zip(arrays, gradients, strict=True):
-        for index in [tuple(i) for i in np.argwhere(np.abs(gradient) > 1e-3)[:6]]:
-            kept, at, seen = array[index], [], []
-            for step in (1e-3, -1e-3):
-                array[index] = kept + np.float32(step)
-                at.append(float(array[index]))
-                seen.append(loss())
-            array[index] = kept
-            slope = (seen[0] - seen[1]) / (at[0] - at[1])
-            assert slope == pytest.approx(float(gradient[index]), rel=0.02, abs=2e-4)
-
-
-def test_the_dense_head_sees_features_about_their_mean_and_keeps_it():
-    X, y = blobs(n=120)
-    head = make("dense").fit(X[:60], y[:60])
-    seen = head._prepare(X[:60])
-    assert np.abs(seen.mean(axis=0)).max() < 1e-5 and np.sqrt(np.mean(seen**2)) == pytest.approx(
-        0.5, rel=1e-4
-    )
-    assert np.array_equal(head.refit(X, y)._prepare(X[:60]), seen)
-
-
-def test_dropout_silences_units_in_training_only():
-    X, y = blobs(n=60)
-    head = classifiers.make("dense", hidden=(16,), dropout=0.5, epochs=3).fit(X, y)
-    assert np.array_equal(head.predict_proba(X), head.predict_proba(X))
-    target, weight = np.searchsorted(head.classes_, y), np.ones(60)
-    losses = {head._gradients(X, target, weight, np.random.RandomState(seed))[0] for seed in (0, 1)}
-    assert len(losses) == 2
-
-
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_heads_are_scikit_learn_estimators(name):
     from sklearn.base import clone
@@ -428,41 +330,3 @@ def test_an_unknown_head_or_option_is_wrong_usage():
         classifiers.make("forest")
     with pytest.raises(UsageError, match="cannot take depth"):
         classifiers.make("logistic", depth=3)
-
-
-class Malice:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return (Path.touch, (Path(self.marker),))
-
-
-def test_a_file_from_a_stranger_runs_no_code(tmp_path, fitted):
-    marker = tmp_path / "it ran"
-    with np.load(io.BytesIO(saving.dumps(fitted["logistic"])), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    hostile = np.empty(1, dtype=object)
-    hostile[0] = Malice(str(marker))
-    for name in ("coef_", "document"):
-        stream = io.BytesIO()
-        np.savez(stream, **{**arrays, name: hostile})
-        with pytest.raises(ModelError, match="damaged or no model"):
-            saving.loads(stream.getvalue(), tmp_path / "head.npz")
-    assert not marker.exists()
-    stream = io.BytesIO()
-    np.savez(stream, **{**arrays, "predict_proba": hostile})  # what no head has is never looked at
-    saving.loads(stream.getvalue(), tmp_path / "head.npz")
-    assert not marker.exists()
-    document = json.loads(str(arrays["document"]))
-    document["head"] = "os.system"
-    stream = io.BytesIO()
-    np.savez(stream, **{**arrays, "document": np.array(json.dumps(document))})
-    with pytest.raises(ModelError):
-        saving.loads(stream.getvalue(), tmp_path / "head.npz")
-
-
-@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04 half of one"])
-def test_a_damaged_file_is_told(tmp_path, data):
-    with pytest.raises(ModelError, match="damaged"):
-        saving.loads(data, tmp_path / "head.npz")
