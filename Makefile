@@ -35,12 +35,16 @@ format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# In turn, or some of them: make bench BENCHMARKS="rerun heads".
+BENCHMARKS ?= extraction rerun classic commit read heads coldstart search duplicates
+
 # onnxruntime is measured against; it is no dependency.
-bench: $(BIN)/.installed  ## every benchmark, side by side; takes about an hour
+bench: $(BIN)/.installed  ## every benchmark, side by side, and a table of what was to be reached; takes about an hour
 	$(BIN)/pip install --quiet onnxruntime tf2onnx
-	for name in extraction rerun classic commit read heads coldstart search duplicates; do \
+	for name in $(BENCHMARKS); do \
 		echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	$(BIN)/python benchmarks/picture.py
+	$(BIN)/python benchmarks/table.py
 
 docs: $(BIN)/.installed  ## the documentation, in site/
 	$(BIN)/pip install --quiet --group docs
