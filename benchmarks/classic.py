@@ -1,6 +1,6 @@
 """The classic recipe, with the frozen network inside the training loop, against extract + fit.
 
-    python benchmarks/classic.py [--pairs 2] [--epochs 5]
+    python benchmarks/classic.py [--pairs 1] [--epochs 5]
 
 Both train on the same photographs (clothing, MobileNetV2 at 224 pixels) and are scored on the same test split; times are
 of whole processes. The classic head: global average pooling → Dense(1024, relu) → batch normalisation → softmax.
@@ -73,7 +73,7 @@ def timed_embed(data: Path, head: str) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--clf", default="dense")
     options = parser.parse_args()
