@@ -16,12 +16,17 @@ SHARED = ROOT / ".." / "shared"
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def clothing() -> Path:
-    """Return the folder of 3,781 photographs, or end the benchmark with a sentence."""
-    folder = SHARED / "data" / "clothing"
+def photographs(name: str) -> Path:
+    """Return a folder of photographs, or end the benchmark with a sentence."""
+    folder = SHARED / "data" / name
     if not folder.is_dir():
-        sys.exit("This benchmark needs the photographs in ../shared/data/clothing.")
+        sys.exit(f"This benchmark needs the photographs in ../shared/data/{name}.")
     return folder.resolve()
+
+
+def clothing() -> Path:
+    """Return the folder of 3,781 photographs of clothing."""
+    return photographs("clothing")
 
 
 def environment(**more: str) -> dict[str, str]:
