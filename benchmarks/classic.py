@@ -8,7 +8,6 @@ of whole processes. The classic head: global average pooling → Dense(1024, rel
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -56,19 +55,11 @@ def timed_classic(data: Path, epochs: int) -> dict[str, float]:
 
 def timed_embed(data: Path, head: str) -> dict[str, float]:
     """Run ``embed extract`` and ``embed fit`` on an empty cache; the backbone was exported before."""
-    with tempfile.TemporaryDirectory() as folder:
-        embed = [sys.executable, "-m", "embed.cli"]
-        options = {
-            "env": common.environment(),
-            "check": True,
-            "capture_output": True,
-            "text": True,
-            "cwd": folder,
-        }
+    with tempfile.TemporaryDirectory() as cache:
         start = time.perf_counter()
-        subprocess.run([*embed, "extract", str(data)], **options)
-        fitted = subprocess.run([*embed, "fit", "--clf", head, "--json"], **options)
-        return {"accuracy": json.loads(fitted.stdout)["accuracy"], "seconds": time.perf_counter() - start}
+        common.embed("extract", str(data), "--cache", cache)
+        fitted = common.embed("fit", "--clf", head, "--cache", cache)
+        return {"accuracy": fitted["accuracy"], "seconds": time.perf_counter() - start}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / ".." / "shared"
 RESULTS = ROOT / "benchmarks" / "results"
+EMBED = (sys.executable, "-m", "embed.cli")
 
 
 def photographs(name: str) -> Path:
@@ -35,6 +36,14 @@ def environment(**more: str) -> dict[str, str]:
     home = {"KERAS_HOME": str(keras_home.resolve())} if keras_home.is_dir() else {}
     ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**ours, **home, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), **more}
+
+
+def embed(*arguments: str) -> Any:
+    """Run a command of embed and return the JSON document that it prints."""
+    done = subprocess.run(
+        [*EMBED, *arguments, "--json"], env=environment(), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
 def measure(script: str, *arguments: Any, **more: str) -> dict[str, Any]:

@@ -10,9 +10,7 @@ seconds are those of the processor; the search for the strength is ours to pay.
 
 import argparse
 import hashlib
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,15 +23,6 @@ import numpy as np
 
 SYNTHETIC = (25_000, 1_280)
 MORE = ("--size", "288", "--pooling", "grid", "--mirror")
-EMBED = (sys.executable, "-m", "embed.cli")
-
-
-def embed(*arguments: str) -> Any:
-    """Run a command and return the JSON document that it prints."""
-    done = subprocess.run(
-        [*EMBED, *arguments, "--json"], env=common.environment(), capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
 
 
 def photographs(folder: str, runs: int) -> dict[str, Any]:
@@ -41,15 +30,15 @@ def photographs(folder: str, runs: int) -> dict[str, Any]:
     from embed.classifiers import HEADS
 
     data, cache = str(common.clothing()), f"{folder}/cache"
-    dearer = embed("extract", data, "--cache", cache, *MORE)["features"]
-    plain = embed("extract", data, "--cache", cache)["features"]
+    dearer = common.embed("extract", data, "--cache", cache, *MORE)["features"]
+    plain = common.embed("extract", data, "--cache", cache)["features"]
     heads = {}
     for head in HEADS:
         on_plain = ("fit", "--clf", head, "--cache", cache, "--features", plain)
         heads[head] = timed(on_plain, runs)
         print(head, heads[head], file=sys.stderr)
-    scored = embed("fit", "--clf", "svm", "--cache", cache, "--features", dearer)
-    rows = embed("compare", "--clf", "svm", "--cache", cache)
+    scored = common.embed("fit", "--clf", "svm", "--cache", cache, "--features", dearer)
+    rows = common.embed("compare", "--clf", "svm", "--cache", cache)
     return {
         "heads": heads,
         "dearer": {"accuracy": scored["accuracy"], "interval": scored["accuracy_interval"]},
@@ -63,8 +52,8 @@ def photographs(folder: str, runs: int) -> dict[str, Any]:
 
 
 def timed(command: tuple[str, ...], runs: int) -> dict[str, Any]:
-    report = embed(*command)
-    taken = [common.whole_process([*EMBED, *command, "-q"])["seconds"] for _ in range(runs)]
+    report = common.embed(*command)
+    taken = [common.whole_process([*common.EMBED, *command, "-q"])["seconds"] for _ in range(runs)]
     return {
         "seconds": statistics.median(taken),
         "slowest": max(taken),

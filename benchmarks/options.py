@@ -7,22 +7,11 @@ training photographs alone, takes the one with the lowest log loss, and scores t
 """
 
 import itertools
-import json
-import subprocess
-import sys
 import tempfile
-from typing import Any
 
 import common
 
 FITS, SIZES, MIRRORS = ("stretch", "crop", "pad"), (224, 256, 288), ((), ("--mirror",))
-
-
-def embed(*arguments: str) -> Any:
-    """Run a command and return the JSON document that it prints."""
-    command = [sys.executable, "-m", "embed.cli", *arguments, "--json"]
-    done = subprocess.run(command, env=common.environment(), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def main() -> None:
@@ -31,13 +20,13 @@ def main() -> None:
         named = {}
         for fit, size, mirror in itertools.product(FITS, SIZES, MIRRORS):
             options = ("--fit", fit, "--size", str(size), *mirror)
-            named[embed("extract", data, "--cache", cache, *options)["features"]] = " ".join(options)
+            named[common.embed("extract", data, "--cache", cache, *options)["features"]] = " ".join(options)
         rows = sorted(
-            embed("compare", "--clf", "logistic", "--cache", cache), key=lambda row: row["log_loss"]
+            common.embed("compare", "--clf", "logistic", "--cache", cache), key=lambda row: row["log_loss"]
         )
         plain = next(row for row in rows if named[row["features"]] == "--fit stretch --size 224")
         scored = {
-            name: embed("fit", "--clf", "logistic", "--cache", cache, "--features", row["features"])
+            name: common.embed("fit", "--clf", "logistic", "--cache", cache, "--features", row["features"])
             for name, row in (("plain", plain), ("chosen", rows[0]))
         }
     results = {

@@ -31,7 +31,8 @@ def duplicates(
 ) -> None:
     """Find photographs that are there more than once.
 
-    Copies, and pictures saved again, scaled, flipped or cropped. The similarity is that to the first photograph of the group.
+    Copies, and pictures saved again, scaled, flipped or cropped. The similarity is that to the first photograph of
+    the group.
 
     \b
     embed duplicates

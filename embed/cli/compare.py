@@ -30,7 +30,8 @@ def compare(
 ) -> None:
     """Compare classifiers and feature sets by cross-validation.
 
-    All classifiers, on all feature sets of the same photographs, unless some are named. Photographs in a test folder, or in a validation folder where there is no other, take no part: they stay for the one that you choose.
+    All classifiers, on all feature sets of the same photographs, unless some are named. Photographs in a test folder,
+    or in a validation folder where there is no other, take no part: they stay for the one that you choose.
 
     \b
     embed compare

@@ -21,8 +21,9 @@ def demo(
 ) -> int:
     """Draw a small data set and take the tour over it.
 
-    The tour is extract, fit, predict, similar, report. The pictures are drawn on the spot and the backbone `tiny` comes with the package: no network is needed. It is a
-    small network; on photographs of your own the default backbone is far better.
+    The tour is extract, fit, predict, similar, report. The pictures are drawn on the spot and the backbone `tiny`
+    comes with the package: no network is needed. It is a small network; on photographs of your own the default
+    backbone is far better.
 
     \b
     embed demo

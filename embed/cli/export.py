@@ -37,8 +37,8 @@ def export(
 ) -> None:
     """Write the features into files for other programs.
 
-    With paths, labels and splits. A file with that name is replaced once the new one is whole. Parquet needs `pip install 'embed-images[parquet]'`;
-    `projector` writes a folder for TensorBoard's embedding projector.
+    With paths, labels and splits. A file with that name is replaced once the new one is whole. Parquet needs
+    `pip install 'embed-images[parquet]'`; `projector` writes a folder for TensorBoard's embedding projector.
 
     \b
     embed export features.npy

@@ -38,12 +38,11 @@ class ExtractionDisplay:
     def update(self, progress: "Progress") -> None:
         """Show how far the extraction is."""
         now = time.monotonic()
-        preparing = progress.stage.startswith("preparing")  # told once, before something that takes long
-        if self.quiet or (now - self.started < SECONDS_BEFORE_ANYTHING and not preparing):
+        if self.quiet or (now - self.started < SECONDS_BEFORE_ANYTHING and not progress.preparing):
             return
         if sys.stderr.isatty():
             self._update_bar(progress)
-        elif preparing:
+        elif progress.preparing:
             common.say(progress.stage)
         elif now >= self.next_line:
             self.next_line = now + SECONDS_BETWEEN_LINES

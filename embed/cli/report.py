@@ -32,7 +32,8 @@ def report(
 ) -> None:
     """Write a report on the fitted model as one HTML file.
 
-    Numbers, curves, and the photographs behind them. The file needs no network and opens anywhere; thumbnails are inside it.
+    Numbers, curves, and the photographs behind them. The file needs no network and opens anywhere; thumbnails are
+    inside it.
 
     \b
     embed report --open
@@ -81,8 +82,9 @@ def explain(
 ) -> int:
     """Show which parts of a photograph speak for a class.
 
-    And which against it, as a picture. Exact for linear heads (logistic, linear-svm), whose score is a sum over the parts; Grad-CAM for others. A photograph
-    that cannot be read is named on stderr and the others go on; the exit code is 1 where none could.
+    And which against it, as a picture. Exact for linear heads (logistic, linear-svm), whose score is a sum over the
+    parts; Grad-CAM for others. A photograph that cannot be read is named on stderr and the others go on; the exit
+    code is 1 where none could.
 
     \b
     embed explain photo.jpg

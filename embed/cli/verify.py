@@ -19,7 +19,8 @@ def verify(
 ) -> int:
     """Check that every part holds what was written.
 
-    The exit code is 1 where one does not, or is missing. `embed extract` sets a damaged part aside and computes its rows again.
+    The exit code is 1 where one does not, or is missing. `embed extract` sets a damaged part aside and computes its
+    rows again.
 
     \b
     embed verify

@@ -4,17 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PREPARING = "preparing the backbone, once on this machine"
+
 
 @dataclass(slots=True)
 class Progress:
     """How far an extraction is. ``total`` is None until the scan has seen every file."""
 
-    stage: str = "scanning"  # scanning | preparing … | extracting | finishing
+    stage: str = "scanning"  # scanning | PREPARING | extracting | finishing
     total: int | None = None
     extracted: int = 0
     reused: int = 0
     failed: int = 0
     seconds: float = 0.0  # since the first photograph was handed to the decoder
+
+    @property
+    def preparing(self) -> bool:
+        """Whether what comes now is told once, before anything else, and takes long."""
+        return self.stage == PREPARING
 
     @property
     def done(self) -> int:

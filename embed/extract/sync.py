@@ -18,7 +18,7 @@ from embed.cache import Failure, FeatureWriter, Recipe, list_features
 from embed.errors import EmbedError, InputError
 from embed.extract import pipeline
 from embed.extract.options import FeatureOptions, RunOptions
-from embed.extract.summary import Progress, Summary
+from embed.extract.summary import PREPARING, Progress, Summary
 from embed.runtime import Runtime, open_runtime
 
 SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding
@@ -212,7 +212,7 @@ def extract_features(
     @once
     def runtime() -> Runtime:
         def notify(_: str) -> None:
-            shown.stage = "preparing the backbone, once on this machine"
+            shown.stage = PREPARING
             progress(shown)
 
         return open_runtime(network, run.device, recipe.precision, notify)
