@@ -31,7 +31,10 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     p, z2 = correct / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    # By the formula an end is exactly 0 for no correct answer and 1 for all; rounding says 2.8e-17.
+    low = float(centre - half) if correct else 0.0
+    high = float(centre + half) if correct < n else 1.0
+    return low, high
 
 
 def decide(probabilities: np.ndarray, threshold: float | None = None) -> np.ndarray:

@@ -26,6 +26,14 @@ def test_wilson_interval_agrees_with_published_values(correct, n, low, high):
     assert wilson_interval(correct, n) == pytest.approx((low, high), abs=1e-4)
 
 
+@pytest.mark.parametrize("n", [1, 7, 12, 153, 10_000])
+def test_wilson_interval_ends_at_zero_and_one_exactly(n):
+    low, inside = wilson_interval(0, n)
+    assert low == 0.0 < inside < 1
+    inside, high = wilson_interval(n, n)
+    assert 0 < inside < 1.0 == high
+
+
 def test_wilson_interval_of_nothing_is_everything():
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
