@@ -1,4 +1,4 @@
-# Everything here works on a machine with Python >= 3.10, git and make.
+# Everything here works on a machine with Python >= 3.11, git and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,7 +24,7 @@ torture: $(BIN)/.installed  ## everything long: kills, power cuts, damaged files
 	$(BIN)/pytest -s -m torture
 
 torture-images: $(BIN)/.installed  ## ten thousand damaged files through embed extract
-	$(BIN)/pytest tests/test_images_torture.py -m torture
+	$(BIN)/pytest tests/images/test_torture.py -m torture
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

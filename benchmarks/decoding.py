@@ -32,9 +32,9 @@ import common
 import numpy as np
 from PIL import Image
 
-from embed import images
+from embed import images, sources
 from embed.backbones import Network
-from embed.runtime import open_runtime
+from embed.backbones.runtime import open_runtime
 
 decoding = importlib.import_module("embed.images.decode")  # the module: its function has the same name
 
@@ -56,11 +56,11 @@ def features(
 ) -> tuple[list[str], np.ndarray]:
     """Return the paths and the features of the photographs below a folder, decoded by the function given."""
     runtime = open_runtime(Network("mobilenetv2", size=size))
-    paths = [found.path for found in images.find(root) if found.path.endswith("jpg")][::every]
+    paths = [found.path for found in sources.find(root) if found.path.endswith("jpg")][::every]
 
     def batches() -> Iterator[np.ndarray]:
         for i in range(0, len(paths), BATCH):
-            yield np.stack([pixels(images.read(root / path).data) for path in paths[i : i + BATCH]])
+            yield np.stack([pixels(sources.read(root / path).data) for path in paths[i : i + BATCH]])
 
     return paths, np.concatenate([runtime.run(batch) for batch in batches()])
 
@@ -73,7 +73,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def mosaics(columns: int, count: int) -> Iterator[bytes]:
     """Yield large JPEGs, each of columns × columns photographs of clothes."""
     root = common.clothing()
-    paths = [root / found.path for found in images.find(root)][::9]
+    paths = [root / found.path for found in sources.find(root)][::9]
     for i in range(count):
         mosaic = Image.new("RGB", (400 * columns, 400 * columns))
         for j in range(columns**2):

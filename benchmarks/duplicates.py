@@ -24,7 +24,7 @@ from embed.backbones import Network
 from embed.cache import open_features
 from embed.extract import FeatureOptions, embed_files, extract_features
 from embed.labels import assign
-from embed.search import mislabelled
+from embed.learn import mislabelled
 from embed.search.duplicates import THRESHOLD, near_pairs
 from embed.search.vectors import normalised
 

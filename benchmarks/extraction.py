@@ -53,10 +53,10 @@ def worker_keras(data: str, backbone: str) -> dict[str, float]:
 
 def worker_embed(data: str, backbone: str, weights: str, precision: str) -> dict[str, float]:
     """Our pipeline into an empty cache, the backbone exported before; then its two halves alone."""
-    from embed import images
+    from embed import images, sources
     from embed.backbones import Network
+    from embed.backbones.runtime import open_runtime
     from embed.extract import FeatureOptions, RunOptions, extract_features
-    from embed.runtime import open_runtime
 
     network = Network(backbone, weights=Path(weights) if weights else None)
     resolved = network.resolve()
@@ -68,7 +68,7 @@ def worker_embed(data: str, backbone: str, weights: str, precision: str) -> dict
             FeatureOptions(network=network, precision=precision),
             RunOptions(device="cpu"),
         )
-    sample = list(images.find(Path(data)))[:512]
+    sample = list(sources.find(Path(data)))[:512]
     resize = images.Resize(resolved.size, "stretch")
 
     def decode() -> tuple[float, np.ndarray]:

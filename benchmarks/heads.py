@@ -27,7 +27,7 @@ MORE = ("--size", "288", "--pooling", "grid", "--mirror")
 
 def photographs(folder: str, runs: int) -> dict[str, Any]:
     """Time and score every head on plain features, and cross-validate the SVM on plain and on dearer ones."""
-    from embed.classifiers import HEADS
+    from embed.learn.heads import HEADS
 
     data, cache = str(common.clothing()), f"{folder}/cache"
     dearer = common.embed("extract", data, "--cache", cache, *MORE)["features"]
@@ -73,7 +73,7 @@ def reference(X: np.ndarray, y: np.ndarray) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from embed.classifiers.threads import one_blas_thread
+    from embed.learn.heads.threads import one_blas_thread
 
     with one_blas_thread():
         return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
@@ -90,7 +90,7 @@ def made_up() -> tuple[np.ndarray, np.ndarray]:
 
 def synthetic() -> dict[str, Any]:
     """Fit four fifths and score the rest."""
-    from embed import classifiers
+    from embed.learn import heads as classifiers
 
     X, y = made_up()
     n = len(X)
@@ -106,7 +106,7 @@ def synthetic() -> dict[str, Any]:
 def large(folder: str, runs: int) -> dict[str, Any]:
     """Time every head as a whole process on a feature set of the synthetic values."""
     from embed.cache import FeatureWriter, Recipe
-    from embed.classifiers import HEADS
+    from embed.learn.heads import HEADS
 
     X, y = made_up()
     data, cache = Path(folder, "synthetic"), Path(folder, "large")

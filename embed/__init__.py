@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embed.api import extract_features, open
+    from embed.api.features import Features
+    from embed.api.photographs import Photographs
+    from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import Recipe
     from embed.errors import EmbedError
-    from embed.evaluation import Evaluation
     from embed.explain import ClassMap, Explained
     from embed.extract import Progress, Summary
-    from embed.features import Features
-    from embed.fitting import Fitted, Model
-    from embed.photographs import Photographs
-    from embed.transformer import ImageFeatures
+    from embed.learn import Fitted, Model
+    from embed.learn.evaluation import Evaluation
 
 __version__ = "0.1.0"
 
@@ -49,13 +49,13 @@ _HOMES = {
     "BACKBONES": "embed.backbones",
     "ClassMap": "embed.explain",
     "EmbedError": "embed.errors",
-    "Evaluation": "embed.evaluation",
+    "Evaluation": "embed.learn.evaluation",
     "Explained": "embed.explain",
-    "Features": "embed.features",
-    "Fitted": "embed.fitting",
-    "ImageFeatures": "embed.transformer",
-    "Model": "embed.fitting",
-    "Photographs": "embed.photographs",
+    "Features": "embed.api.features",
+    "Fitted": "embed.learn",
+    "ImageFeatures": "embed.api.transformer",
+    "Model": "embed.learn",
+    "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
     "Summary": "embed.extract",

@@ -23,7 +23,23 @@ class EmbedError(Exception):
 
 
 class UsageError(EmbedError):
-    "An option or argument has a value that cannot work."
+    """An option or argument has a value that cannot work.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong with the value; a whole sentence where no parameter is named.
+    parameter : str, optional
+        Name of the parameter in Python, which begins the sentence. The command line puts its own flag there.
+    """
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameter = parameter
+
+    def __str__(self) -> str:
+        return f"{self.parameter} {self.message}" if self.parameter else self.message
 
 
 class InputError(EmbedError):

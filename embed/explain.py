@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embed import images
+from embed import images, sources
 from embed.backbones import weights as weight_files
 from embed.backbones.network import NO_POOLING, grid_spans
 from embed.cache import FeatureCache
@@ -24,7 +24,7 @@ from embed.extract import RunOptions, embed_files
 from embed.extract.outside import network_of
 
 if TYPE_CHECKING:
-    from embed.runtime import Runtime
+    from embed.backbones.runtime import Runtime
 
 BATCH = 16  # photographs whose maps are held at a time
 STEP = 0.1  # of a cell's share, to either side, over which the slope of a score is measured
@@ -165,7 +165,7 @@ def _column(head: Any, label: str) -> int:
 
 def _linear_terms(head: Any, x: np.ndarray, column: int) -> tuple[np.ndarray, float] | None:
     """Return (coefficients of shape (d,), constant) with score = x @ coefficients + constant; None for a curved head."""
-    from embed.classifiers.linear import LinearHead
+    from embed.learn.heads.linear import LinearHead
 
     return head.terms(x.astype(np.float64), column) if isinstance(head, LinearHead) else None
 
@@ -208,7 +208,7 @@ class Explainer:
 
         Raises CacheError where the weights are not those of the feature set, WeightsError where they cannot be had.
         """
-        from embed.runtime import open_runtime
+        from embed.backbones.runtime import open_runtime
 
         network = replace(network_of(self.features), pooling=NO_POOLING)
         if self.weights is not None:
@@ -244,7 +244,7 @@ class Explainer:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
         embedded = list(embed_files(files, self.features, self.run))
         with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:
-            decoded = list(decoder.map(Path(), map(images.look, files)))
+            decoded = list(decoder.map(Path(), map(sources.look, files)))
         seen = [one.pixels[0] for one in decoded if one.pixels is not None]
         maps = iter(self.runtime.run(np.stack(seen)) if seen else ())
         for (file, labels), one, known in zip(pairs, decoded, embedded, strict=True):

@@ -8,15 +8,16 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from embed import classifiers, demo
+from embed import demo
 from embed.backbones import Network
 from embed.backbones.network import grid_spans
 from embed.cache import open_features
-from embed.classifiers import preparing
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
-from embed.fitting import FitOptions, fit
+from embed.learn import FitOptions, fit
+from embed.learn import heads as classifiers
+from embed.learn.heads import preparing
 from embed.report import overlay
 
 POOLINGS = ("avg", "max", "grid", "flatten")
@@ -244,7 +245,7 @@ def test_the_map_of_a_photograph_and_its_mirror_image_is_exact(drawn, tmp_path):
 
 
 def fitted_head(features, name="logistic"):
-    from embed.fitting import load
+    from embed.learn import load
 
     return load(features, name).head
 

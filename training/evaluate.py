@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from embed import classifiers
 from embed.backbones import tiny
+from embed.learn import heads as classifiers
 from training.data import SHARED, WORK
 from training.teacher import compile_teacher
 

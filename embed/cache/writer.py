@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -135,7 +135,7 @@ class FeatureWriter:
                 raise CacheFormatError(
                     f"{folder} holds rows of {former.dimension} values, and this recipe gives {dimension}"
                 )
-            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            now = datetime.now(UTC).isoformat(timespec="seconds")
             meta = replace(
                 former or Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe, created=now),
                 root=str(root),

@@ -65,9 +65,13 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments, prog_name="embed", standalone_mode=False)
         sys.stdout.flush()
+    except UsageError as error:
+        flag = "--" + error.parameter.replace("_", "-")
+        common.say(f"embed: {f'{flag} {error.message}' if error.parameter else error}")
+        return exits.USAGE
     except EmbedError as error:
         common.say(f"embed: {error}")
-        return exits.USAGE if isinstance(error, UsageError) else exits.ERROR
+        return exits.ERROR
     except click_exception as error:
         error.show()  # type: ignore[attr-defined]
         return exits.USAGE

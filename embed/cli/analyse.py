@@ -107,11 +107,11 @@ def mislabelled(
     embed mislabelled
     embed mislabelled --labels csv:labels.csv --html doubts.html --open
     """
-    from embed import search
+    from embed import learn
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    found = search.mislabelled(known, label_rule=labels)
+    found = learn.mislabelled(known, label_rule=labels)
     rows = [
         (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
         for one in found[:limit]

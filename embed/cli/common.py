@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +43,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, n
 DEFAULT_CACHE = Path("cache")
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """How a table leaves the program."""
 
     TABLE = "table"  # aligned in a terminal, tab-separated in a pipe

@@ -38,17 +38,17 @@ def compare(
     embed compare --clf logistic --clf svm --cv 10
     embed compare --learning-curve --clf logistic
     """
-    from embed import fitting
+    from embed import learn
     from embed.cache import FeatureCache, list_features
-    from embed.classifiers import HEADS
+    from embed.learn.heads import HEADS
 
-    options = fitting.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
+    options = learn.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
     chosen = common.open_features(cache, features)
     if learning_curve:
-        rows = fitting.learning_curve(chosen, clf or ["logistic"], options)
+        rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:
         others = [FeatureCache.open(other) for other in list_features(cache)] if features is None else []
-        rows = fitting.compare(fitting.same_photographs(chosen, others), clf or list(HEADS), options)
+        rows = learn.compare(learn.same_photographs(chosen, others), clf or list(HEADS), options)
     table = []
     for row in rows:
         if not quiet:

@@ -45,7 +45,7 @@ def export(
     embed export train.parquet --split train
     embed export projector/ --format projector
     """
-    from embed.features import Features
+    from embed.api.features import Features
 
     photographs = Features(common.open_features(cache, features), labels).select(
         label=label or None, split=split or None

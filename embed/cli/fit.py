@@ -9,8 +9,8 @@ from embed.cli import common
 from embed.cli.app import app
 
 if TYPE_CHECKING:
-    from embed.evaluation import Evaluation
-    from embed.fitting import Fitted
+    from embed.learn import Fitted
+    from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = "folder, 'regex:PATTERN' with one group, or csv:FILE (path, label and, if wanted, split)."
 GROUP_HELP = "'regex:PATTERN': photographs with one match stay on one side."
@@ -65,8 +65,8 @@ def fit(
     embed fit --labels 'regex:([^/]+)_\\d+\\.jpg$'
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
     """
-    from embed.fitting import FitOptions
-    from embed.fitting import fit as fit_features
+    from embed.learn import FitOptions
+    from embed.learn import fit as fit_features
 
     options = FitOptions(
         classifier=clf,

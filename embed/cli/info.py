@@ -22,7 +22,7 @@ def info(
     embed info
     embed info --json
     """
-    from embed import overview
+    from embed.api import overview
 
     document = overview.describe(common.open_features(cache, features), labels)
     if as_json:

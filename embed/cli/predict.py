@@ -31,7 +31,7 @@ def predict(
     embed predict new/ --model svm --json
     """
     from embed.extract import RunOptions
-    from embed.fitting import load, predict_files
+    from embed.learn import load, predict_files
 
     feature_set = common.open_features(cache, features)
     fitted = load(feature_set, model)

@@ -90,14 +90,14 @@ def explain(
     embed explain photo.jpg
     embed explain photo.jpg --class bees --out why.png
     """
-    from embed import fitting
+    from embed import learn
     from embed.explain import Explainer
     from embed.extract import RunOptions
-    from embed.images import named
     from embed.report.overlay import write_pictures
+    from embed.sources import named
 
     feature_set = common.open_features(cache, features)
-    fitted = fitting.load(feature_set, model)
+    fitted = learn.load(feature_set, model)
     explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
     explained = explainer.explain((file, [label]) for file in named(images))
     done, failed = [], 0

@@ -58,7 +58,7 @@ def similar(
     """
     from embed import search
     from embed.extract import embed_files
-    from embed.images import named
+    from embed.sources import named
 
     check_page(html, show)
     wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from embed import backbones, images
+from embed import backbones, images, sources
 from embed.backbones import Network, ResolvedNetwork
+from embed.backbones.runtime import Runtime, open_runtime
 from embed.cache import FeatureCache
 from embed.errors import CacheError
 from embed.extract import pipeline
 from embed.extract.options import RunOptions
-from embed.runtime import Runtime, open_runtime
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ def embed_files(
         max_pixels=run.max_pixels,
     )
     with ThreadPoolExecutor(1, "open") as background, decoder:
-        decoded = decoder.map(Path(), map(images.look, files), skip=known)
+        decoded = decoder.map(Path(), map(sources.look, files), skip=known)
         for result in pipeline.run(decoded, lambda: runtime().result(), run.batch_size):
             yield _embedded(result, cache, rows, count)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embed import images
-from embed.runtime import Runtime
+from embed import images, sources
+from embed.backbones.runtime import Runtime
 
 FORWARDS_IN_FLIGHT = 2  # so that the device has the next batch at hand when it is done with one
 MOST_WAITING = 1024  # results held back for the sake of their order
@@ -23,7 +23,7 @@ MOST_WAITING = 1024  # results held back for the sake of their order
 class Result:
     """One photograph after the pipeline: its features, or why it has none."""
 
-    found: images.Found
+    found: sources.Found
     sha256: bytes  # of the bytes that were decoded; empty where they could not be read
     features: np.ndarray | None  # float32 (views, d); None where it failed or its content was known already
     problem: str | None = None

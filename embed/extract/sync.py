@@ -13,13 +13,13 @@ from queue import Queue
 
 import numpy as np
 
-from embed import backbones, images
+from embed import backbones, images, sources
+from embed.backbones.runtime import Runtime, open_runtime
 from embed.cache import Failure, FeatureWriter, Recipe, list_features
 from embed.errors import EmbedError, InputError
 from embed.extract import pipeline
 from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.summary import PREPARING, Progress, Summary
-from embed.runtime import Runtime, open_runtime
 
 SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding
 SCAN_BLOCK = 250  # files handed over at a time, packed: some 60 bytes for a file instead of 240
@@ -32,7 +32,7 @@ class _Scan:
         self.total: int | None = None
         self._queue: Queue[bytes | BaseException | None] = Queue(SCAN_AHEAD // SCAN_BLOCK)
         self._files = self._taken()
-        self._first: images.Found | None = None
+        self._first: sources.Found | None = None
         threading.Thread(target=self._run, args=(root,), name="scan", daemon=True).start()
 
     def _run(self, root: Path) -> None:
@@ -40,7 +40,7 @@ class _Scan:
         block: list[tuple[str, int, int, str | None]] = []
         end: BaseException | None = None
         try:
-            for found in images.find(root):
+            for found in sources.find(root):
                 count += 1
                 block.append((found.path, found.size, found.mtime_ns, found.problem))
                 # Nobody waits for a block to fill up, however slow the disk.
@@ -53,9 +53,9 @@ class _Scan:
         self.total = count
         self._queue.put(end)
 
-    def _taken(self) -> Iterator[images.Found]:
+    def _taken(self) -> Iterator[sources.Found]:
         while isinstance(block := self._queue.get(), bytes):
-            yield from (images.Found(*fields) for fields in marshal.loads(block))
+            yield from (sources.Found(*fields) for fields in marshal.loads(block))
         if block is not None:
             raise block
 
@@ -64,7 +64,7 @@ class _Scan:
         self._first = next(self._files, None)
         return self._first is None
 
-    def __iter__(self) -> Iterator[images.Found]:
+    def __iter__(self) -> Iterator[sources.Found]:
         if self._first is not None:
             yield self._first
             yield from self._files
@@ -93,7 +93,7 @@ class _Sync:
             self.progress.seconds = time.perf_counter() - self.started
         self.report(self.progress)
 
-    def undecided(self, scan: _Scan) -> Iterator[images.Found]:
+    def undecided(self, scan: _Scan) -> Iterator[sources.Found]:
         """Yield the files that have to be read; settle the others."""
         for found in scan:
             self.progress.total = scan.total
@@ -121,10 +121,10 @@ class _Sync:
                 self.tick()
         self.progress.total = scan.total
 
-    def _unchanged(self, row: int, found: images.Found) -> bool:
+    def _unchanged(self, row: int, found: sources.Found) -> bool:
         return bool(self.known.sizes[row] == found.size and self.known.mtimes_ns[row] == found.mtime_ns)
 
-    def fail(self, found: images.Found, reason: str, judged: bool = True) -> None:
+    def fail(self, found: sources.Found, reason: str, judged: bool = True) -> None:
         """Note a failure; where it was not the content that was judged, the next run tries again."""
         size, mtime_ns = (found.size, found.mtime_ns) if judged else (None, None)
         self.failures.append(Failure(found.path, reason, size, mtime_ns))
@@ -151,7 +151,7 @@ class _Sync:
             self.progress.extracted += 1
         self.tick()
 
-    def _reuse(self, found: images.Found, sha256: bytes) -> None:
+    def _reuse(self, found: sources.Found, sha256: bytes) -> None:
         row = self.row_of_content[sha256]
         if self.row_of.get(found.path) != row or not self._unchanged(row, found):
             self.writer.copy(path=found.path, size=found.size, mtime_ns=found.mtime_ns, from_row=row)

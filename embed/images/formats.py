@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from embed.sources import signatures
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -24,20 +26,7 @@ JPEG2000 = Format("JPEG 2000", "PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile")
 AVIF = Format("AVIF", "PIL.AvifImagePlugin", "AvifImageFile")
 HEIF = Format("HEIF", "pillow_heif", "HeifImageFile")
 
-# The first bytes of a file as a regular expression, and the format they announce.
-_SIGNATURES: tuple[tuple[bytes, Format], ...] = (
-    (rb"\xff\xd8\xff", JPEG),
-    (rb"\x89PNG\r\n\x1a\n", PNG),
-    (rb"GIF8[79]a", GIF),
-    (rb"RIFF....WEBP", WEBP),
-    (rb"II(\*\x00|\x2b\x00)|MM(\x00\*|\x00\x2b)", TIFF),
-    (rb"BM.{4}\x00\x00\x00\x00.{4}[\x0c-\x7c]\x00\x00\x00", BMP),
-    (rb"P[1-6fF]\s+[#\d]", PPM),
-    (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", JPEG2000),
-    (rb".{4}ftyp(avif|avis)", AVIF),
-    (rb".{4}ftyp(heic|heix|hevc|hevx|heim|heis|hevm|hevs|mif1|msf1)", HEIF),
-)
-_PATTERNS = tuple((re.compile(pattern, re.DOTALL), format) for pattern, format in _SIGNATURES)
+_BY_NAME = {format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF)}
 
 # What files that are no photograph most often are, and the words that follow "is".
 _NO_IMAGE, _NO_DECODER, _DRAWING = ", not an image", ", which cannot be decoded", ", not a photograph"
@@ -82,15 +71,8 @@ _OTHERS = tuple(
 
 def identify(data: bytes) -> Format | None:
     """Return the format that the first bytes announce, None when it is none that can be decoded."""
-    for pattern, format in _PATTERNS:
-        if pattern.match(data):
-            return format
-    return None
-
-
-def is_image(head: bytes) -> bool:
-    """Return whether a file that begins like this holds an image."""
-    return identify(head) is not None
+    name = signatures.identify(data)
+    return None if name is None else _BY_NAME[name]
 
 
 def describe(data: bytes) -> str:

@@ -19,10 +19,10 @@ import numpy as np
 from embed.errors import ImageError
 from embed.images import formats
 from embed.images.decode import MAX_PIXELS, CircumstanceError, Resize, open_photograph, render
-from embed.images.find import Found, look
 from embed.images.process import Child, ChildDiedError
-from embed.images.read import read
 from embed.images.views import augment
+from embed.sources.folder import Found, look
+from embed.sources.read import read
 
 AHEAD = 64  # photographs decoded before somebody asks for them
 

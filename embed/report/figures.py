@@ -1,10 +1,10 @@
-"""The figures of a report, each from one result of `embed.evaluation` or of a fitted head."""
+"""The figures of a report, each from one result of `embed.learn.evaluation` or of a fitted head."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embed.evaluation import Evaluation, wilson_interval
+from embed.learn.evaluation import Evaluation, wilson_interval
 from embed.report.chart import Chart
 
 if TYPE_CHECKING:

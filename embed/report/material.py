@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embed import fitting, labels
+from embed import labels, learn
 from embed.cache import FeatureCache
 from embed.errors import EmbedError, ModelError
-from embed.evaluation import Evaluation
 from embed.explain import ClassMap, Explainer
-from embed.fitting import Model
-from embed.fitting.splits import NearDuplicates, divide, near_duplicates_across
 from embed.labels import Labels
+from embed.learn import Model
+from embed.learn.evaluation import Evaluation
+from embed.learn.splits import NearDuplicates, divide, near_duplicates_across
 from embed.report.sections import top_loss_positions
 
 
@@ -53,9 +53,9 @@ def gather(
         ModelError: the model that was named is missing, or any is damaged.
         LabelError, InputError: the labels cannot be had.
     """
-    if model_name is None and not fitting.all_models(features):
+    if model_name is None and not learn.all_models(features):
         return Material(features, labels.assign(features.paths.tolist(), rule, features.root))
-    model = fitting.load(features, model_name)
+    model = learn.load(features, model_name)
     labelled = labels.assign(features.paths.tolist(), model.labels_rule, features.root)
     evaluation = model.evaluation()
     found: dict[str, tuple[ClassMap, ...]] = {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from embed.evaluation import Evaluation
-from embed.fitting import Model
+from embed.learn import Model
+from embed.learn.evaluation import Evaluation
 from embed.report import figures, sections, tables
 from embed.report.material import Material
 from embed.report.page import counted, render, text

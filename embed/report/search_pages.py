@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from embed.learn import Doubt
 from embed.report.gallery import Card, Group, gallery
 from embed.report.page import counted, json_block, render
 from embed.report.search_figures import FADED, OTHER, colours
 from embed.report.thumbnails import thumbnails
-from embed.search import Answers, Doubt, DuplicateGroup, Layout, Outlier
+from embed.search import Answers, DuplicateGroup, Layout, Outlier
 
 MAP_THUMBNAIL_PIXELS = 128
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from embed.cache import Failure
-from embed.evaluation import Evaluation
 from embed.explain import ClassMap
-from embed.fitting.splits import NearDuplicates
 from embed.labels import Labels
+from embed.learn.evaluation import Evaluation
+from embed.learn.splits import NearDuplicates
 from embed.report import tables
 from embed.report.gallery import card
 from embed.report.page import counted, text

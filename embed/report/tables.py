@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embed.evaluation import Evaluation
+from embed.learn.evaluation import Evaluation
 from embed.report.page import text
 
 NUMBERS = ("n", "recall", "95% interval", "precision", "F1", "said")  # columns that are set to the right

@@ -1,19 +1,18 @@
-"""Cosine search, duplicates, similarity matrix, map, outliers and doubtful labels, on cached features."""
+"""Cosine search, duplicates, similarity matrix, map and outliers, on cached features."""
 
 from embed.search.current import open_index
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.index import Index, Measured
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
+from embed.search.outliers import Outlier, outliers
 from embed.search.similar import Answer, Answers, Wanted, similar
-from embed.search.suspects import Doubt, Outlier, mislabelled, outliers
 from embed.search.tuning import Demand
 
 __all__ = [
     "Answer",
     "Answers",
     "Demand",
-    "Doubt",
     "Duplicate",
     "DuplicateGroup",
     "Index",
@@ -24,7 +23,6 @@ __all__ = [
     "Wanted",
     "duplicates",
     "layout",
-    "mislabelled",
     "open_index",
     "outliers",
     "similar",

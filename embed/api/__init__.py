@@ -1,0 +1,5 @@
+"""What a program calls: extract features, open a cache, work with what is in it."""
+
+from embed.api.functions import DEFAULT_CACHE, extract_features, open
+
+__all__ = ["DEFAULT_CACHE", "extract_features", "open"]

@@ -1,0 +1,309 @@
+"""A whole feature set, and what can be done with it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from embed.api.photographs import Photographs
+from embed.cache import Failure, FeatureCache
+from embed.errors import ImageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from embed.explain import Explained
+    from embed.learn import Fitted, Model
+    from embed.learn.evaluation import Evaluation
+
+File = str | os.PathLike[str]
+
+
+class Features(Photographs):
+    """A whole feature set: its photographs, and what can be done with them.
+
+    `embed.open` makes one. It is a snapshot: an extraction that goes on meanwhile changes nothing in it.
+    """
+
+    def __init__(self, cache: FeatureCache, labels: str = "folder") -> None:
+        super().__init__(cache, labels)
+
+    @property
+    def cache(self) -> FeatureCache:
+        """The snapshot behind it."""
+        return self._cache
+
+    def failures(self) -> list[Failure]:
+        """Return the files that have no features, each with its path and the reason.
+
+        Examples
+        --------
+        >>> embed.open("cache").failures()
+        []
+        """
+        return self._cache.failures()
+
+    def fit(
+        self,
+        classifier: str = "logistic",
+        *,
+        cv: int | None = None,
+        group: str | None = None,
+        balanced: bool = False,
+        threshold: float | Literal["auto"] | None = None,
+        random_state: int = 0,
+        name: str | None = None,
+        **head: Any,
+    ) -> "Fitted":
+        """Fit a classifier, score it on photographs that it has not seen, and keep it in the cache.
+
+        Parameters
+        ----------
+        classifier : {"logistic", "dense", "svm", "linear-svm", "knn", "dummy"}
+        cv : int, optional
+            Cross-validate in so many folds.
+        group : str, optional
+            ``"regex:PATTERN"``: photographs with one match stay on one side.
+        balanced : bool
+            Let every class count the same.
+        threshold : float or "auto", optional
+            For two classes: say the second from this probability; "auto" tunes it.
+        random_state : int
+            Seed of everything that is drawn.
+        name : str, optional
+            Of the model; by default the classifier's.
+        **head
+            Parameters of the classifier's own, such as ``hidden=(256,)`` and ``dropout=0.5`` of "dense".
+
+        Returns
+        -------
+        Fitted
+            ``evaluation`` has the scores and tables, ``model`` predicts, ``notes`` say what to mind.
+
+        Raises
+        ------
+        LabelError
+            The photographs have no labels, or too few.
+        UsageError
+            An argument has a value that cannot work.
+
+        Examples
+        --------
+        >>> fitted = embed.open("cache").fit("logistic")
+        >>> fitted.model.name, len(fitted.evaluation)
+        ('logistic', 6)
+        """
+        from embed.learn import FitOptions, fit
+
+        options = FitOptions(
+            classifier=classifier,
+            labels=self._rule,
+            cv=cv,
+            group=group,
+            balanced=balanced,
+            threshold=threshold,
+            seed=random_state,
+            name=name,
+            head=head,
+        )
+        return fit(self._cache, options)
+
+    def model(self, name: str | None = None) -> "Model":
+        """Return the model of that name, or the one fitted last.
+
+        Raises
+        ------
+        ModelError
+            There is none, it is damaged, or it was fitted on features of another recipe.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.model("logistic").predict_proba(features.X).shape
+        (24, 6)
+        """
+        from embed.learn import load
+
+        return load(self._cache, name)
+
+    def evaluate(self, model: str | None = None) -> "Evaluation":
+        """Return how a fitted model did on the photographs that it had not seen.
+
+        Parameters
+        ----------
+        model : str, optional
+            Its name; by default the one fitted last.
+
+        Raises
+        ------
+        ModelError
+            There is none, it is damaged, or it was fitted on features of another recipe.
+
+        Examples
+        --------
+        >>> evaluation = embed.open("cache").evaluate("logistic")
+        >>> evaluation.confusion().shape, evaluation.baseline_accuracy < evaluation.accuracy
+        ((6, 6), True)
+        """
+        return self.model(model).evaluation()
+
+    def predict(self, files: File | Iterable[File], model: str | None = None) -> "pd.DataFrame":
+        """Return what a fitted model says of photographs, in the cache or not.
+
+        Parameters
+        ----------
+        files : path or iterable of paths
+            Photographs, and folders of them.
+        model : str, optional
+            Its name; by default the one fitted last.
+
+        Returns
+        -------
+        DataFrame
+            One row per photograph: path, label, probability, problem (why it cannot be read, or None), and
+            ``p(CLASS)`` for every class.
+
+        Raises
+        ------
+        ModelError
+            There is no such model.
+        WeightsError
+            The weights of the backbone cannot be had.
+
+        Examples
+        --------
+        >>> table = embed.open("cache").predict("pictures/test/fish")
+        >>> table.columns.tolist()[:6]
+        ['path', 'label', 'probability', 'problem', 'p(boat)', 'p(fish)']
+        >>> len(table)
+        1
+        """
+        import pandas as pd
+
+        from embed.learn import predict_files
+
+        fitted = self.model(model)
+        said = list(predict_files(_files(files), self._cache, fitted))
+        rows = [(str(one.file), one.label, one.probability, one.problem) for one in said]
+        unknown = (float("nan"),) * len(fitted.classes)
+        probabilities = np.array([one.probabilities or unknown for one in said], np.float64)
+        table = pd.DataFrame(rows, columns=["path", "label", "probability", "problem"], dtype=object)
+        table["probability"] = table["probability"].astype(float)
+        columns = [f"p({label})" for label in fitted.classes]
+        of_classes = pd.DataFrame(probabilities.reshape(len(said), len(columns)), columns=columns)
+        return pd.concat([table, of_classes], axis=1)
+
+    def similar(
+        self,
+        files: File | Iterable[File],
+        k: int = 10,
+        *,
+        threshold: float = -1.0,
+        label: str | None = None,
+        split: str | None = None,
+        include_self: bool = False,
+    ) -> "pd.DataFrame":
+        """Return the photographs that look most like others, in the cache or not.
+
+        Parameters
+        ----------
+        files : path or iterable of paths
+            Photographs, and folders of them.
+        k : int
+            Answers for each.
+        threshold : float
+            Only answers at least this similar.
+        label, split : str, optional
+            Only answers with this label, in this split.
+        include_self : bool
+            A photograph may be its own answer.
+
+        Returns
+        -------
+        DataFrame
+            One row per answer, the most similar first: query, rank (from 1), path, similarity (the cosine), label.
+
+        Raises
+        ------
+        ImageError
+            A photograph cannot be read.
+        LabelError
+            No photograph has the label, or is in the split.
+        UsageError
+            An argument has a value that cannot work.
+
+        Examples
+        --------
+        >>> found = embed.open("cache").similar("pictures/test/fish/fish-000.jpg", k=3)
+        >>> found.columns.tolist(), len(found)
+        (['query', 'rank', 'path', 'similarity', 'label'], 3)
+        """
+        import pandas as pd
+
+        from embed import search, sources
+        from embed.extract import embed_files
+
+        wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
+        queries = embed_files(sources.named(_files(files)), self._cache)
+        rows = []
+        for found in search.similar(self._cache, queries, wanted, label_rule=self._rule):
+            if found.problem is not None:
+                raise ImageError(f"{found.query} {found.problem}")
+            rows += [
+                (str(found.query), rank, answer.path, answer.similarity, answer.label)
+                for rank, answer in enumerate(found.answers, 1)
+            ]
+        return pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"])
+
+    def explain(
+        self,
+        files: File | Iterable[File],
+        label: str | None = None,
+        *,
+        model: str | None = None,
+        device: str = "auto",
+    ) -> "list[Explained]":
+        """Return which parts of photographs speak for a class, and which against it.
+
+        Parameters
+        ----------
+        files : path or iterable of paths
+            Photographs.
+        label : str, optional
+            The class; by default the most probable one of each photograph.
+        model : str, optional
+            Name of the model; by default the one fitted last.
+        device : {"auto", "cpu", "gpu"}
+
+        Returns
+        -------
+        list of Explained
+            One for each file, in order: ``maps`` with one `ClassMap`, or the ``problem`` for which there is none.
+
+        Raises
+        ------
+        UsageError
+            The model does not know the class.
+        ModelError
+            There is no such model.
+        WeightsError
+            The weights of the backbone cannot be had.
+
+        Examples
+        --------
+        >>> (explained,) = embed.open("cache").explain("pictures/test/sun/sun-000.jpg", "sun")
+        >>> explained.maps[0].label, explained.maps[0].cells.ndim
+        ('sun', 2)
+        """
+        from embed.explain import Explainer
+        from embed.extract import RunOptions
+
+        explainer = Explainer(self._cache, self.model(model).head, RunOptions(device=device))
+        return list(explainer.explain((file, [label]) for file in _files(files)))
+
+
+def _files(given: File | Iterable[File]) -> list[Path]:
+    """Return one path or many as a list."""
+    return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(file) for file in given]

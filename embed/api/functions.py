@@ -1,0 +1,172 @@
+"""The functions of the Python interface: extract features, open a cache."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embed import cache as caches
+from embed import extract
+from embed.api.features import Features
+from embed.backbones import Network
+
+if TYPE_CHECKING:
+    from embed.extract import Progress, Summary
+
+DEFAULT_CACHE = "cache"
+
+
+def extract_features(
+    data: str | Path,
+    cache: str | Path = DEFAULT_CACHE,
+    *,
+    backbone: str = "mobilenetv2",
+    weights: str | Path | None = None,
+    layer: str | None = None,
+    pooling: str = "avg",
+    size: int | None = None,
+    mirror: bool = False,
+    fit: str = "stretch",
+    views: int = 1,
+    view_seed: int = 0,
+    precision: str = "float32",
+    dtype: str = "float32",
+    device: str = "auto",
+    workers: int | None = None,
+    batch_size: int | None = None,
+    rehash: bool = False,
+    retry_failed: bool = False,
+    progress: "Callable[[Progress], None] | None" = None,
+) -> "Summary":
+    """Compute the features of every photograph in a folder that are not in the cache yet.
+
+    Interrupted, it keeps what it has computed; called again, it goes on from there.
+
+    Parameters
+    ----------
+    data : path
+        Folder of photographs.
+    cache : path
+        Folder of the feature sets.
+    backbone : str
+        Name of the network, one of ``embed.BACKBONES``.
+    weights : path, optional
+        Keras weights file to use instead of ImageNet's.
+    layer : str, optional
+        Layer whose output is taken; by default the last before the classes.
+    pooling : {"avg", "max", "grid", "flatten"}
+        What becomes of the last feature map.
+    size : int, optional
+        Side of the input in pixels; by default the backbone's.
+    mirror : bool
+        Average the features with those of the mirror image: better, at twice the time.
+    fit : {"stretch", "crop", "pad"}
+        How a photograph becomes square.
+    views : int
+        Views of each photograph: the plain one and ``views - 1`` augmented.
+    view_seed : int
+        Seed of the augmented views.
+    precision : {"float32", "bf16", "fp16"}
+        Arithmetic of the backbone.
+    dtype : {"float32", "float16"}
+        How features are stored.
+    device : {"auto", "cpu", "gpu"}
+    workers : int, optional
+        Decoding threads.
+    batch_size : int, optional
+        Photographs in one forward pass.
+    rehash : bool
+        Read every file again and recognise changes by content.
+    retry_failed : bool
+        Try the files that failed before again.
+    progress : callable, optional
+        Called with a `Progress` after every photograph.
+
+    Returns
+    -------
+    Summary
+        What was done: images found, extracted, reused, removed, failed; seconds.
+
+    Raises
+    ------
+    InputError
+        `data` is no folder or holds no images.
+    WeightsError
+        The weights of the backbone cannot be had.
+    UsageError
+        An argument has a value that cannot work.
+    CacheError
+        The cache is locked, of a newer format, or cannot be written.
+    KeyboardInterrupt
+        The extraction was interrupted, after what is finished has been stored.
+
+    Examples
+    --------
+    >>> summary = embed.extract_features("pictures", backbone="tiny")
+    >>> summary.images, summary.failed
+    (24, 0)
+    >>> embed.extract_features("pictures", backbone="tiny").reused
+    24
+    """
+    summary = extract.extract_features(
+        Path(data),
+        Path(cache),
+        extract.FeatureOptions(
+            network=Network(
+                backbone,
+                weights=None if weights is None else Path(weights),
+                layer=layer,
+                pooling=pooling,
+                size=size,
+                mirror=mirror,
+            ),
+            fit=fit,
+            views=views,
+            view_seed=view_seed,
+            precision=precision,
+            dtype=dtype,
+        ),
+        extract.RunOptions(
+            device=device, workers=workers, batch_size=batch_size, rehash=rehash, retry_failed=retry_failed
+        ),
+        progress or (lambda _: None),
+    )
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    return summary
+
+
+def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: str = "folder") -> Features:
+    """Open the features in a cache.
+
+    Parameters
+    ----------
+    cache : path
+        Folder of the feature sets.
+    name : str, optional
+        Name of one of them; by default the one that was extracted last.
+    labels : str
+        Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
+        path, label and, if wanted, split.
+
+    Returns
+    -------
+    Features
+        As they are now: an extraction that goes on meanwhile changes nothing in it. Nothing but the list of
+        photographs is read until it is asked for.
+
+    Raises
+    ------
+    NoFeaturesError
+        Nothing has been extracted yet, or not under that name.
+    CacheDamagedError, CacheFormatError
+        A file of the cache is damaged, foreign or of a newer format.
+
+    Examples
+    --------
+    >>> features = embed.open("cache")
+    >>> features.X.shape
+    (24, 512)
+    >>> features.y[:2], features.splits[:2]
+    (array(['boat', 'fish'], dtype=object), array(['test', 'test'], dtype=object))
+    """
+    return Features(caches.open_features(Path(cache), name), labels)

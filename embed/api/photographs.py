@@ -1,0 +1,257 @@
+"""The photographs of a feature set as a data scientist wants them: a matrix, labels, a table."""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from embed.cache import FeatureCache, Recipe
+from embed.labels import Labels, assign, chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK_ROWS = 4096
+
+
+class Photographs:
+    """Some of the photographs of a feature set, in the order of their paths, with features, labels and splits.
+
+    `Features.select` makes one. Everything is read when it is first asked for.
+
+    Examples
+    --------
+    >>> test = embed.open("cache").select(split="test")
+    >>> len(test), test.classes, test.X.shape
+    (6, ['boat', 'fish', 'flower', 'house', 'sun', 'tree'], (6, 512))
+    """
+
+    def __init__(self, cache: FeatureCache, labels: str, rows: NDArray[np.int64] | None = None) -> None:
+        self._cache = cache
+        self._rule = labels
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._cache) if self._rows is None else len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.name}: {len(self)} × {self.dimension}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the feature set."""
+        return self._cache.name
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the feature set."""
+        return self._cache.folder
+
+    @property
+    def root(self) -> Path:
+        """The data folder, as it was called at the last extraction."""
+        return self._cache.root
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the features were computed."""
+        return self._cache.recipe
+
+    @property
+    def dimension(self) -> int:
+        """Features of a photograph."""
+        return self._cache.dimension
+
+    @cached_property
+    def X(self) -> NDArray[np.float32]:  # noqa: N802
+        """The features, float32 ndarray of shape (n, d).
+
+        Read from the disk, and checked, when it is first asked for; kept from then on. `blocks` reads a set that is
+        larger than the memory.
+
+        Raises
+        ------
+        CacheDamagedError
+            A part of the cache is damaged.
+        """
+        return self._cache.X if self._rows is None else self._cache.rows(self._rows)
+
+    @cached_property
+    def paths(self) -> NDArray[np.object_]:
+        """Paths relative to `root`, with "/" between folders; object ndarray of shape (n,) of str."""
+        return self._of(self._cache.paths)
+
+    @property
+    def files(self) -> list[Path]:
+        """Where the photographs are; n paths."""
+        return [self.root / path for path in self.paths]
+
+    @cached_property
+    def sha256(self) -> NDArray[np.uint8]:
+        """What identifies the content of each photograph; uint8 ndarray of shape (n, 32)."""
+        return self._of(self._cache.sha256)
+
+    @cached_property
+    def y(self) -> NDArray[np.object_]:
+        """The labels; object ndarray of shape (n,) of str, None for a photograph without one.
+
+        Raises
+        ------
+        InputError, LabelError
+            The CSV file of the labels cannot be read, or contradicts itself.
+        """
+        return self._of(self._labels.labels)
+
+    @cached_property
+    def splits(self) -> NDArray[np.object_]:
+        """The splits; object ndarray of shape (n,) of "train", "validation", "test" or None."""
+        return self._of(self._labels.splits)
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels that occur, sorted."""
+        return sorted({label for label in self.y if label is not None})
+
+    def select(
+        self, *, label: str | Sequence[str] | None = None, split: str | Sequence[str] | None = None
+    ) -> "Photographs":
+        """Return the photographs with one of these labels and in one of these splits.
+
+        Parameters
+        ----------
+        label : str or sequence of str, optional
+            By default every photograph, with a label or without.
+        split : str or sequence of str, optional
+            Among "train", "validation" and "test"; by default every photograph, in a split or not.
+
+        Raises
+        ------
+        LabelError
+            No photograph is in the split, or none that is has the label.
+        UsageError
+            There is no such split.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.select(label=["boat", "fish"], split="train").classes
+        ['boat', 'fish']
+        >>> features.select(label="cat")
+        Traceback (most recent call last):
+            ...
+        embed.errors.LabelError: No photograph is labelled 'cat'; there are 'boat', 'fish', 'flower', 'house', 'sun', 'tree'.
+        """
+        return self.take(chosen(self.y, self.splits, label=_listed(label), split=_listed(split)))
+
+    def take(self, rows: ArrayLike) -> "Photographs":
+        """Return the photographs at these positions, or where a mask is true, in the order given.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.take([0, 5]).paths.tolist()
+        ['test/boat/boat-000.jpg', 'test/tree/tree-000.jpg']
+        >>> len(features.take(features.y == "fish"))
+        4
+        """
+        wanted = np.asarray(rows)
+        if wanted.dtype == bool:
+            if wanted.shape != (len(self),):
+                raise IndexError(f"a mask of shape {wanted.shape} for {len(self)} photographs")
+            wanted = np.flatnonzero(wanted)
+        everything = np.arange(len(self._cache)) if self._rows is None else self._rows
+        return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield ``(first, X)`` for up to `rows` photographs at a time, in order.
+
+        `first` is the position of the first one, `X` float32 of shape (≤ rows, d). No more than one block is in
+        memory, however large the set is.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> mean = sum(block.sum(axis=0) for first, block in features.blocks(rows=10)) / len(features)
+        >>> bool(np.allclose(mean, features.X.mean(axis=0), atol=1e-6))
+        True
+        """
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            wanted = np.arange(start, stop) if self._rows is None else self._rows[start:stop]
+            yield start, self._cache.rows(wanted)
+
+    def to_dataframe(self, *, features: bool = False) -> "pd.DataFrame":
+        """Return a pandas DataFrame with one row per photograph.
+
+        Columns: path, label, split, sha256 (hexadecimal), bytes (size of the file), modified (UTC); with `features`
+        also ``f0`` to ``f{d-1}``, float32.
+
+        Examples
+        --------
+        >>> table = embed.open("cache").to_dataframe()
+        >>> table.groupby("label").size().to_dict()
+        {'boat': 4, 'fish': 4, 'flower': 4, 'house': 4, 'sun': 4, 'tree': 4}
+        >>> embed.open("cache").to_dataframe(features=True).shape
+        (24, 518)
+        """
+        import pandas as pd
+
+        table = pd.DataFrame(
+            {
+                "path": self.paths,
+                "label": self.y,
+                "split": self.splits,
+                "sha256": [digest.tobytes().hex() for digest in self.sha256],
+                "bytes": self._of(self._cache.sizes),
+                "modified": pd.to_datetime(self._of(self._cache.mtimes_ns), unit="ns", utc=True),
+            }
+        )
+        if not features:
+            return table
+        columns = [f"f{i}" for i in range(self.dimension)]
+        return pd.concat([table, pd.DataFrame(self.X, columns=columns, copy=False)], axis=1)
+
+    def export(self, to: str | os.PathLike[str], format: str | None = None) -> list[Path]:
+        """Write features, paths, labels and splits into files for other programs; see `embed.api.export.FORMATS`.
+
+        Parameters
+        ----------
+        to : path
+            File, whose suffix says the format, or folder.
+        format : {"npy", "csv", "parquet", "hdf5", "projector"}, optional
+
+        Returns
+        -------
+        list of Path
+            The files that were written.
+
+        Raises
+        ------
+        UsageError
+            The format is not known, or needs a package that is not installed.
+        InputError
+            The file cannot be written.
+
+        Examples
+        --------
+        >>> [file.name for file in embed.open("cache").export("features.npy")]
+        ['features.npy', 'features.csv']
+        """
+        from embed.api.export import export
+
+        return export(self, Path(to), format)
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return assign(self._cache.paths.tolist(), self._rule, self.root)
+
+    def _of(self, column: NDArray[Any]) -> NDArray[Any]:
+        return column if self._rows is None else column[self._rows]
+
+
+def _listed(given: str | Sequence[str] | None) -> Sequence[str] | None:
+    return [given] if isinstance(given, str) else given

@@ -1,0 +1,96 @@
+"""Selections of a feature set: rows, labels and features stay together."""
+
+import numpy as np
+import pytest
+from cache_helpers import DIMENSION, fill, open_writer, row_of
+
+from embed.api.features import Features
+from embed.cache import open_features
+from embed.errors import LabelError, UsageError
+
+PATHS = [
+    f"{split}/{label}/{number}.jpg"
+    for split in ("train", "valid")
+    for label in ("ants", "bees", "é")
+    for number in range(3)
+]
+
+
+@pytest.fixture
+def features(tmp_path):
+    with open_writer(tmp_path) as writer:
+        fill(writer, [*PATHS, "loose.jpg"])
+        writer.commit()
+    return Features(open_features(tmp_path / "cache"))
+
+
+def test_rows_labels_and_splits_belong_together(features):
+    assert features.X.shape == (19, DIMENSION)
+    for i, path in enumerate(features.paths):
+        np.testing.assert_array_equal(features.X[i], row_of(path).features)
+        assert features.sha256[i].tobytes() == row_of(path).sha256
+        expected = (None, None) if path == "loose.jpg" else (path.split("/")[1], path.split("/")[0])
+        split = {"valid": "validation"}.get(features.splits[i], features.splits[i])
+        assert (features.y[i], split) == (expected[0], {"valid": "validation"}.get(expected[1], expected[1]))
+
+
+def test_a_selection_has_the_rows_of_its_paths(features):
+    chosen = features.select(label=["bees", "é"], split="validation")
+    assert chosen.paths.tolist() == [path for path in PATHS if path.startswith(("valid/bees", "valid/é"))]
+    np.testing.assert_array_equal(chosen.X, [row_of(path).features for path in chosen.paths])
+    assert chosen.classes == ["bees", "é"]
+    assert set(chosen.splits) == {"validation"}
+
+
+def test_selections_can_be_narrowed(features):
+    narrowed = features.select(split="train").select(label="ants").take([2, 0])
+    assert narrowed.paths.tolist() == ["train/ants/2.jpg", "train/ants/0.jpg"]
+    np.testing.assert_array_equal(narrowed.X, [row_of(path).features for path in narrowed.paths])
+
+
+def test_nothing_asked_for_selects_everything_with_a_label_or_without(features):
+    assert len(features.select()) == 19
+
+
+def test_blocks_are_the_matrix_in_pieces(features):
+    for photographs in (features, features.select(label="ants")):
+        pieces = list(photographs.blocks(rows=4))
+        assert [first for first, _ in pieces] == list(range(0, len(photographs), 4))
+        np.testing.assert_array_equal(np.concatenate([block for _, block in pieces]), photographs.X)
+
+
+def test_a_table_has_one_row_for_each_photograph(features):
+    table = features.to_dataframe(features=True)
+    assert table.columns.tolist()[:6] == ["path", "label", "split", "sha256", "bytes", "modified"]
+    assert table["path"].tolist() == features.paths.tolist()
+    assert table["sha256"][0] == row_of(features.paths[0]).sha256.hex()
+    np.testing.assert_array_equal(table[[f"f{i}" for i in range(DIMENSION)]].to_numpy(), features.X)
+    assert len(features.select(label="ants").to_dataframe()) == 6
+
+
+def test_other_labels_need_no_other_features(features):
+    relabelled = Features(features.cache, r"regex:(\d)\.jpg$")
+    assert relabelled.classes == ["0", "1", "2"]
+    assert len(relabelled.select(label="1", split="train")) == 3
+
+
+def test_the_matrix_is_kept(features):
+    assert features.X is features.X
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "words"),
+    [
+        (dict(label="cats"), LabelError, "labelled 'cats'; there are 'ants', 'bees', 'é'"),
+        (dict(split="test"), LabelError, "in the split 'test'; there are 'train', 'validation'"),
+        (dict(split="holdout"), UsageError, "no split 'holdout'; use train, validation, test"),
+    ],
+)
+def test_a_selection_of_nothing_is_an_error(features, wanted, error, words):
+    with pytest.raises(error, match=words):
+        features.select(**wanted)
+
+
+def test_a_mask_of_another_length_is_refused(features):
+    with pytest.raises(IndexError, match="mask of shape"):
+        features.take(np.ones(3, bool))

@@ -1,0 +1,332 @@
+"""From a feature set to an honest number, a model on disk, and predictions."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fitting_samples import features_of, flat, make_features, with_splits
+
+from embed import learn as fitting
+from embed.cache import open_features
+from embed.errors import ModelError, UsageError
+from embed.labels import assign
+from embed.learn import FitOptions, splits
+
+# ---------------------------------------------------------------------- fitting
+
+
+def test_the_number_is_about_the_held_out_photographs_and_survives_the_disk(tmp_path):
+    features = make_features(tmp_path, flat())
+    fitted = fitting.fit(features, FitOptions(classifier="logistic"))
+    summary = fitted.summary()
+    assert summary["evaluated_on"] == "validation"
+    assert summary["n_train"] + summary["n_validation"] == 90 and summary["n_test"] == 0
+    assert summary["accuracy"] > 0.8 > summary["baseline_accuracy"]
+    low, high = summary["accuracy_interval"]
+    assert low <= summary["accuracy"] <= high
+    again = fitting.load(features).evaluation()
+    assert again.summary() == fitted.evaluation.summary()
+    assert np.array_equal(again.probabilities, fitted.evaluation.probabilities)
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def test_the_same_command_gives_the_same_model_to_the_last_bit(tmp_path):
+    features = make_features(tmp_path, flat())
+    for head in ("dense", "svm"):
+        first = fitting.fit(features, FitOptions(classifier=head)).model.document
+        second = fitting.fit(features, FitOptions(classifier=head)).model.document
+        assert first["head"] == second["head"] and first["scored"] == second["scored"]
+        assert len(list((features.folder / "models" / head).iterdir())) == 3
+
+
+def test_test_is_looked_at_by_a_head_fitted_on_train_and_validation(tmp_path):
+    features = make_features(tmp_path, with_splits())
+    fitted = fitting.fit(features, FitOptions(classifier="knn"))
+    assert fitted.summary()["evaluated_on"] == "test" and len(fitted.evaluation) == 30
+    assert len(fitted.model.head.X_) == 120
+    assert len(fitted.validation) == 30
+    assert fitted.model.evaluation("validation").accuracy == fitted.validation.accuracy
+
+
+def test_choices_do_not_depend_on_the_test_photographs(tmp_path):
+    paths = with_splits()
+    X = features_of(paths)
+    shuffled = X.copy()
+    test = [i for i, path in enumerate(paths) if path.startswith("test")]
+    shuffled[test] = np.random.default_rng(9).permutation(X[test])
+    for head in ("logistic", "dense"):
+        (tmp_path / head).mkdir()
+        documents = []
+        for name, rows in (("a", X), ("b", shuffled)):
+            (tmp_path / head / name).mkdir()
+            features = make_features(tmp_path / head / name, paths, rows)
+            documents.append(fitting.fit(features, FitOptions(classifier=head)).model.document)
+        assert documents[0]["chosen"] == documents[1]["chosen"]
+        assert documents[0]["head"] == documents[1]["head"]
+        assert documents[0]["metrics"]["accuracy"] != documents[1]["metrics"]["accuracy"]
+
+
+def test_cross_validation_scores_every_photograph_once(tmp_path):
+    features = make_features(tmp_path, with_splits())
+    fitted = fitting.fit(features, FitOptions(cv=4, classifier="linear-svm"))
+    assert fitted.summary()["evaluated_on"] == "4-fold cross-validation"
+    assert len(fitted.evaluation) == len(set(fitted.evaluation.paths)) == 120
+    assert not any(path.startswith("test") for path in fitted.evaluation.paths)
+
+
+def test_a_threshold_is_tuned_without_the_scored_photographs(tmp_path):
+    paths = with_splits((40, 30, 30), ("ants", "bees"))
+    features = make_features(tmp_path, paths, features_of(paths, noise=1.2))
+    fitted = fitting.fit(features, FitOptions(threshold="auto"))
+    from embed.learn.evaluation import best_threshold
+
+    validation = fitted.validation
+    assert fitted.model.threshold == best_threshold(
+        validation.true, validation.probabilities, validation.classes
+    )
+    fixed = fitting.fit(features, FitOptions(threshold="0.85"))
+    assert fixed.model.threshold == 0.85
+    second = fixed.evaluation.probabilities[:, 1] >= 0.85
+    assert np.array_equal(fixed.evaluation.said == 1, second)
+    assert np.array_equal(fixed.model.predict(features.rows([0, 1])) == "bees",
+                          fixed.model.predict_proba(features.rows([0, 1]))[:, 1] >= 0.85)  # fmt: skip
+    for wrong in ("1.5", "high"):
+        with pytest.raises(UsageError, match="--threshold must"):
+            fitting.fit(features, FitOptions(threshold=wrong))
+
+
+def test_a_threshold_is_not_tuned_on_validation_where_that_is_scored(tmp_path):
+    paths = with_splits((40, 30, 0), ("ants", "bees"))
+    fitted = fitting.fit(
+        make_features(tmp_path, paths, features_of(paths, noise=1.2)), FitOptions(threshold="auto")
+    )
+    from embed.learn.bench import Bench
+    from embed.learn.evaluation import best_threshold
+
+    features = open_features(tmp_path / "cache")
+    labelled = assign(paths)
+    split = splits.divide(labelled, features.sha256)
+    target, probabilities = Bench(features, labelled, FitOptions()).fit(split.train).held_out_
+    assert fitted.model.threshold == best_threshold(target, probabilities, ["ants", "bees"])
+    scored = fitted.evaluation
+    assert fitted.model.threshold != best_threshold(scored.true, scored.probabilities, scored.classes)
+
+
+def test_a_view_keeps_the_label_and_the_fold_of_its_photograph(tmp_path):
+    from embed.learn.bench import Bench
+
+    paths = flat(4)
+    X = features_of(paths)
+    views = X[:, None] + np.arange(1, 3, dtype=np.float32)[:, None]
+    features = make_features(tmp_path, paths, X, views=views)
+    positions = np.array([0, 5, 9])
+    rows, y, photograph = Bench(features, assign(paths), FitOptions()).rows(positions)
+    assert y.tolist() == [paths[positions[i]].split("/")[0] for i in photograph]
+    seen = [np.concatenate([X[[i]], views[i]]) for i in positions]
+    assert all(np.array_equal(rows[photograph == i], seen[i]) for i in range(3))
+
+
+def test_views_train_and_the_plain_photograph_is_scored(tmp_path):
+    paths = flat(20)
+    X = features_of(paths)
+    views = np.repeat(X[:, None], 2, axis=1) + np.float32(0.01)
+    features = make_features(tmp_path, paths, X, views=views)
+    fitted = fitting.fit(features, FitOptions(classifier="knn"))
+    assert len(fitted.model.head.X_) == 3 * fitted.summary()["n_train"]
+    assert len(fitted.evaluation) == fitted.summary()["n_validation"]
+
+
+def test_what_a_user_should_know_is_noted(tmp_path):
+    paths = [*with_splits((20, 0, 6)), "stray.jpg", "test/moths/1.jpg"]
+    X = features_of([path if path != "stray.jpg" else "ants/x.jpg" for path in paths])
+    twin, original = paths.index("test/ants/003.jpg"), paths.index("train/ants/004.jpg")
+    X[twin] = X[original]
+    fitted = fitting.fit(make_features(tmp_path, paths, X), FitOptions(group=r"regex:/(\d+)\.jpg"))
+    notes = "\n".join(fitted.notes)
+    assert "1 photographs have no label" in notes and "stray.jpg" in notes
+    assert "test/ants/003.jpg and train/ants/004.jpg" in notes
+    assert "never trained on, so always wrong: moths" in notes
+    assert "groups lie in the folders of both sides" in notes
+    assert "too few to say how good this is" in notes
+
+
+def test_two_photographs_of_each_class_are_enough_to_fit(tmp_path):
+    features = make_features(tmp_path, flat(2, ("ants", "bees")))
+    for head in ("logistic", "svm", "dense", "knn", "dummy"):
+        fitted = fitting.fit(features, FitOptions(classifier=head))
+        assert fitted.summary()["n_train"] == 2
+        assert any("too few" in note for note in fitted.notes)
+
+
+# ---------------------------------------------------------------------- models
+
+
+def test_a_model_refuses_features_of_another_recipe(tmp_path):
+    features = make_features(tmp_path, flat())
+    fitting.fit(features)
+    document = features.folder / "models" / "logistic" / "model.json"
+    document.write_text(document.read_text().replace(features.recipe.hash, "0" * 64))
+    with pytest.raises(ModelError, match="another recipe"):
+        fitting.load(features)
+
+
+def test_the_model_fitted_last_is_loaded_and_others_by_name(tmp_path):
+    features = make_features(tmp_path, flat())
+    with pytest.raises(ModelError, match="run `embed fit`"):
+        fitting.load(features)
+    fitting.fit(features, FitOptions(classifier="knn", name="first"))
+    fitting.fit(features, FitOptions(classifier="dummy"))
+    assert fitting.load(features).name == "dummy"
+    assert fitting.load(features, "first").document["classifier"] == "knn"
+    with pytest.raises(ModelError, match="no model 'third'; there is dummy, first"):
+        fitting.load(features, "third")
+    with pytest.raises(UsageError, match="cannot name a model"):
+        fitting.fit(features, FitOptions(name="../outside"))
+
+
+def test_a_damaged_model_is_told(tmp_path):
+    features = make_features(tmp_path, flat())
+    model = fitting.fit(features).model
+    head = model.folder / model.document["head"]["file"]
+    data = bytearray(head.read_bytes())
+    data[len(data) // 2] ^= 1
+    head.write_bytes(data)
+    with pytest.raises(ModelError, match="damaged"):
+        _ = fitting.load(features).head
+    head.unlink()
+    with pytest.raises(ModelError, match="No such file"):
+        _ = fitting.load(features).head
+    (model.folder / "model.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        fitting.load(features, "logistic")
+
+
+# ---------------------------------------------------------------------- comparison
+
+
+def test_heads_and_feature_sets_are_compared_on_the_same_folds(tmp_path):
+    paths = flat(20)
+    make_features(tmp_path, paths, features_of(paths, noise=1.5), layer="early")
+    make_features(tmp_path, flat(20, ("x", "y")), dataset="other")
+    features = make_features(tmp_path, paths)
+    from embed.cache import FeatureCache, list_features
+
+    every = [FeatureCache.open(found) for found in list_features(tmp_path / "cache")]
+    same = fitting.same_photographs(features, every)
+    assert len(same) == 2 and same[0].name == features.name
+    rows = list(fitting.compare(same, ["logistic", "dummy"], FitOptions(cv=3)))
+    assert [(row.features, row.classifier) for row in rows] == [
+        (each.name, head) for each in same for head in ("logistic", "dummy")
+    ]
+    assert rows[0].accuracy > 0.6 > rows[1].accuracy
+    assert all(row.n == 60 and row.low <= row.accuracy <= row.high for row in rows)
+
+
+@pytest.mark.parametrize(("sizes", "n"), [((20, 0, 6), 60), ((20, 6, 0), 60), ((20, 6, 6), 78)])
+def test_a_comparison_leaves_alone_what_a_fit_is_scored_on(tmp_path, sizes, n):
+    features = make_features(tmp_path, with_splits(sizes))
+    (row,) = fitting.compare([features], ["dummy"])
+    assert row.n == n
+    assert len(fitting.fit(features, FitOptions(classifier="dummy")).evaluation) == 18
+
+
+def test_a_learning_curve_grows_with_the_photographs_of_each_class(tmp_path):
+    paths = with_splits((25, 0, 5))
+    features = make_features(tmp_path, paths, features_of(paths, noise=0.8))
+    rows = list(fitting.learning_curve(features, ["logistic"]))
+    assert [row.per_class for row in rows] == [2, 5, 10, 20, None]
+    assert rows[-1].accuracy > rows[0].accuracy
+    assert rows[0].n < 75  # a share of train: test is not looked at
+
+
+# ---------------------------------------------------------------------- the commands
+
+
+def test_fit_prints_one_json_document_of_the_agreed_shape(run_embed, tmp_path):
+    make_features(tmp_path, with_splits())
+    done = run_embed("fit", "--clf", "svm", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    keys = "model classifier classes n_train n_validation n_test accuracy accuracy_interval baseline_accuracy"
+    assert {*keys.split(), "evaluated_on", "seconds"} <= document.keys()
+    assert Path(tmp_path, document["model"], "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (["fit", "--labels", "regex:(["], 2, "no regular expression"),
+        (["fit", "--threshold", "0.7"], 2, "two classes; there are 3"),
+        (["fit", "--clf", "forest"], 2, "no classifier 'forest'"),
+        (["fit", "--hidden", "10"], 2, "--hidden is for --clf dense"),
+        (["predict", "x.jpg"], 1, "run `embed fit`"),
+        (["fit", "--labels", "csv:nowhere.csv"], 1, "No such file"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, code, part):
+    from embed.cli import main
+
+    make_features(tmp_path, flat(4))
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert part in error and "Traceback" not in error
+
+
+def test_fit_before_extract_is_told(tmp_path, monkeypatch, capsys):
+    from embed.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit"]) == 1
+    assert "embed extract" in capsys.readouterr().err
+
+
+def test_the_tables_of_fit_and_compare_reach_a_terminal_and_a_pipe(tmp_path, monkeypatch, capsys):
+    from embed.cli import main
+
+    paths = with_splits((20, 10, 10), ("ants", "bees"))
+    make_features(tmp_path, paths, features_of(paths, noise=1.3))
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--threshold", "auto", "--balanced"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("baseline", "95 % interval", "true \\ predicted", "threshold", "ROC AUC", "models/logistic"):
+        assert word in shown
+    assert main(["compare", "--clf", "knn", "--clf", "dummy", "--cv", "2", "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("features,classifier,n,accuracy")
+    assert main(["compare", "--learning-curve", "--clf", "knn", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["per_class"] == 2
+
+
+def test_fit_imports_no_network_and_no_other_library_of_classifiers(tmp_path):
+    make_features(tmp_path, flat(6))
+    code = (
+        "import sys; from embed.cli import main; main(['fit']);"
+        "print([m for m in ('tensorflow', 'keras', 'openvino', 'faiss', 'torch', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_flattened_and_augmented_features_are_fitted_and_predicted_by_command(tmp_path, run_embed):
+    from embed import demo
+    from embed.cache import open_features
+    from embed.learn import load
+
+    demo.draw(tmp_path / "pictures", train=4, test=1)
+    options = ("--backbone", "tiny", "--pooling", "flatten", "--views", "3")
+    run_embed("extract", "pictures", *options, check=True)
+    run_embed("fit", "--clf", "logistic", check=True)
+    features = open_features(tmp_path / "cache")
+    assert features.X.shape == (30, 7 * 7 * 512)
+    row = features.paths.tolist().index("test/fish/fish-000.jpg")
+    seen = np.concatenate([features.rows([row]), features.view_rows([row])[0]])
+    expected = load(features).predict_proba(seen)
+    photograph = "pictures/test/fish/fish-000.jpg"
+    for arguments, probabilities in ((["--views"], expected.mean(axis=0)), ([], expected[0])):
+        (answer,) = json.loads(run_embed("predict", photograph, *arguments, "--json", check=True).stdout)
+        assert list(answer["probabilities"].values()) == pytest.approx(probabilities.tolist())
