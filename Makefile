@@ -3,13 +3,28 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench demo test test-giants torture torture-images lint format docs notebooks clean
+.PHONY: bench demo test test-giants torture torture-images lint format docs lock notebooks pythons clean
 
-$(BIN)/.installed: pyproject.toml
+# What was tested is what gets installed: every version, with its hash, is in the lock.
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "embed needs Python 3.11 or later; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "This Python has no venv. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable . --group dev
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+lock:  ## take the newest versions into the lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock
+	rm -rf $(VENV)-lock
+
+pythons:  ## the wheel, with the newest versions, on every Python >= 3.11 that this machine has
+	$(PYTHON) tests/support/pythons.py
 
 demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
 	$(BIN)/embed demo
@@ -47,11 +62,10 @@ bench: $(BIN)/.installed  ## every benchmark, side by side, and a table of what 
 	$(BIN)/python benchmarks/table.py
 
 docs: $(BIN)/.installed  ## the documentation, in site/
-	$(BIN)/pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 notebooks: $(BIN)/.installed  ## run the notebooks and keep their outputs
 	$(BIN)/python notebooks/execute.py
 
 clean:
-	rm -rf $(VENV) build dist site
+	rm -rf $(VENV) $(VENV)-lock build dist site
