@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench demo test test-giants torture torture-images lint format docs lock notebooks pythons clean
+.PHONY: bench demo test test-giants torture torture-images lint format docs lock notebooks pythons stress clean
 
 # What was tested is what gets installed: every version, with its hash, is in the lock.
 $(BIN)/.installed: requirements.lock pyproject.toml
@@ -34,6 +34,9 @@ test: $(BIN)/.installed lint  ## lint, types and the test suite
 
 test-giants: $(BIN)/.installed  ## the backbones that are too large for the ordinary run
 	$(BIN)/pytest -m giant -o timeout=3600
+
+stress: $(BIN)/.installed  ## what depends on signals, processes and threads, twenty times on a busy machine
+	$(BIN)/python tests/support/stress.py --runs 20 --busy 2
 
 torture: $(BIN)/.installed  ## everything long: kills, power cuts, damaged files
 	$(BIN)/pytest -s -m torture

@@ -12,6 +12,17 @@ import pytest
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
 
 
+TIMING = ("Popen(", "os.fork", "threading", "signal.", "browser", "run_embed")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what may depend on who is faster: whatever has to do with other processes, threads or a browser."""
+    sources = {item.path: item.path.read_text("utf-8") for item in items}
+    for item in items:
+        if any(word in sources[item.path] for word in TIMING):
+            item.add_marker(pytest.mark.timing)
+
+
 def _shared(folder: str) -> Path:
     path = SHARED / folder
     if not path.exists():
