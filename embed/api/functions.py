@@ -35,6 +35,7 @@ def extract_features(
     batch_size: int | None = None,
     rehash: bool = False,
     retry_failed: bool = False,
+    allow_removals: bool = False,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -78,13 +79,16 @@ def extract_features(
         Read every file again and recognise changes by content.
     retry_failed : bool
         Try the files that failed before again.
+    allow_removals : bool
+        Let rows leave though more than half of the set (and more than 20) would: their photographs are gone for good.
     progress : callable, optional
         Called with a `Progress` after every photograph.
 
     Returns
     -------
     Summary
-        What was done: images found, extracted, reused, removed, failed; seconds.
+        What was done: images found, extracted, reused, removed, failed, unreachable; seconds. Where `kept` is not 0,
+        so many rows stay though their photographs are gone: see `allow_removals`.
 
     Raises
     ------
@@ -126,7 +130,12 @@ def extract_features(
             dtype=dtype,
         ),
         extract.RunOptions(
-            device=device, workers=workers, batch_size=batch_size, rehash=rehash, retry_failed=retry_failed
+            device=device,
+            workers=workers,
+            batch_size=batch_size,
+            rehash=rehash,
+            retry_failed=retry_failed,
+            allow_removals=allow_removals,
         ),
         progress or (lambda _: None),
     )

@@ -61,6 +61,13 @@ def extract(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the files that failed before again.")
     ] = False,
+    allow_removals: Annotated[
+        bool,
+        typer.Option(
+            "--allow-removals",
+            help="Remove the rows of vanished photographs also where they are most of the set.",
+        ),
+    ] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -95,6 +102,7 @@ def extract(
         max_pixels=max_pixels,
         rehash=rehash,
         retry_failed=retry_failed,
+        allow_removals=allow_removals,
     )
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -111,11 +119,21 @@ def extract(
             common.say(
                 f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
             )
+        if summary.unreachable:
+            common.say(_unreachable(summary))
     if summary.interrupted:
         common.say("What was computed is in the cache; the same command goes on from there.")
         return exits.INTERRUPTED
-    return exits.SOME_FAILED if strict and summary.failed else 0
+    if summary.kept:
+        common.say(
+            f"embed: {summary.kept} of the photographs of {summary.features} are no longer in {data}, too many to "
+            "remove their rows unasked: they stay. If the photographs are gone for good, add --allow-removals."
+        )
+        return exits.ERROR
+    return exits.SOME_FAILED if strict and (summary.failed or summary.unreachable) else 0
 
+
+PLACES_SHOWN = 3  # of those that cannot be looked at
 
 BOTTLENECKS = {
     "decode": "decoding the photographs",
@@ -127,9 +145,21 @@ BOTTLENECKS = {
 def _sentence(summary: "Summary") -> str:
     parts = [f"{summary.features}: {summary.images} images, {summary.extracted} extracted"]
     parts += [f"{n} {what}" for n, what in ((summary.reused, "reused"), (summary.removed, "removed")) if n]
-    if summary.failed:
-        parts.append(f"{summary.failed} failed")
+    parts += [
+        f"{n} {what}" for n, what in ((summary.failed, "failed"), (summary.unreachable, "unreachable")) if n
+    ]
     line = ", ".join(parts) + f" in {summary.seconds:.1f} s"
     if summary.bottleneck:
         line += f" ({summary.images_per_second:.0f} images/s, limited by {BOTTLENECKS[summary.bottleneck]})"
     return line
+
+
+def _unreachable(summary: "Summary") -> str:
+    shown = [
+        f"{common.printable(place)}: {reason}" for place, reason in summary.unreachable_places[:PLACES_SHOWN]
+    ]
+    more = len(summary.unreachable_places) - len(shown)
+    return (
+        f"{summary.unreachable} photographs could not be looked at, and their rows stay: {'; '.join(shown)}"
+        + (f"; and {more} more" if more else "")
+    )

@@ -73,6 +73,7 @@ class RunOptions:
     max_pixels: int = images.MAX_PIXELS
     rehash: bool = False  # read every file again and compare contents
     retry_failed: bool = False
+    allow_removals: bool = False  # of more than half of a set at once
 
     @property
     def decoding_threads(self) -> int:

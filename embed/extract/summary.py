@@ -16,6 +16,7 @@ class Progress:
     extracted: int = 0
     reused: int = 0
     failed: int = 0
+    unreachable: int = 0
     seconds: float = 0.0  # since the first photograph was handed to the decoder
 
     @property
@@ -26,7 +27,7 @@ class Progress:
     @property
     def done(self) -> int:
         """Files dealt with."""
-        return self.extracted + self.reused + self.failed
+        return self.extracted + self.reused + self.failed + self.unreachable
 
     @property
     def rate(self) -> float:
@@ -42,7 +43,7 @@ class Summary:
     folder: Path
     backbone: str
     dimension: int
-    images: int  # files found = rows + failures
+    images: int  # files found or known to be out of reach
     extracted: int
     reused: int
     removed: int
@@ -51,6 +52,9 @@ class Summary:
     bottleneck: str | None  # decode | forward | disk; None where nothing was computed
     damaged: tuple[str, ...] = ()  # parts that were set aside, their rows computed again
     interrupted: bool = False
+    unreachable: int = 0  # rows that stay though their photographs cannot be looked at
+    unreachable_places: tuple[tuple[str, str], ...] = ()  # where, and why
+    kept: int = 0  # rows whose photographs are gone, too many to remove them unasked
 
     @property
     def images_per_second(self) -> float:
@@ -68,6 +72,8 @@ class Summary:
             "reused": self.reused,
             "removed": self.removed,
             "failed": self.failed,
+            "unreachable": self.unreachable,
+            "kept": self.kept,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
             "bottleneck": self.bottleneck,

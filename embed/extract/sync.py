@@ -1,6 +1,8 @@
 """Bring a feature set up to date with a folder of photographs."""
 
+import bisect
 import marshal
+import os
 import platform
 import threading
 import time
@@ -8,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache as once
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from queue import Queue
 
 import numpy as np
@@ -25,49 +27,68 @@ SCAN_AHEAD = 100_000  # files that the scan may run ahead of the decoding
 SCAN_BLOCK = 250  # files handed over at a time, packed: some 60 bytes for a file instead of 240
 
 
+LEAST_REMOVALS = 20  # rows that may leave at once whatever the size of the set
+MOST_REMOVALS = 0.5  # of the rows of a larger set that may leave at once without being asked for
+
+FOUND, UNREACHABLE, GONE = 1, 2, 3  # what the scan says of a known row; 0 is nothing so far
+
+_KINDS = (sources.Found, sources.Listed, sources.Failed)
+_Told = sources.Found | sources.Listed | sources.Failed
+
+
 class _Scan:
     """Finds files in a thread of its own, so that decoding starts before the last folder was read."""
 
     def __init__(self, root: Path) -> None:
         self.total: int | None = None
         self._queue: Queue[bytes | BaseException | None] = Queue(SCAN_AHEAD // SCAN_BLOCK)
-        self._files = self._taken()
-        self._first: sources.Found | None = None
+        self._told = self._taken()
+        self._first: list[_Told] = []
         threading.Thread(target=self._run, args=(root,), name="scan", daemon=True).start()
 
     def _run(self, root: Path) -> None:
         count = 0
-        block: list[tuple[str, int, int, str | None]] = []
+        block: list[tuple[int, tuple[object, ...]]] = []
         end: BaseException | None = None
         try:
-            for found in sources.find(root):
-                count += 1
-                block.append((found.path, found.size, found.mtime_ns, found.problem))
+            for told in sources.find(root):
+                count += isinstance(told, sources.Found)
+                fields = tuple(getattr(told, name) for name in told.__dataclass_fields__)
+                block.append((_KINDS.index(type(told)), fields))
                 # Nobody waits for a block to fill up, however slow the disk.
                 if len(block) == SCAN_BLOCK or self._queue.empty():
                     self._queue.put(marshal.dumps(block))
                     block.clear()
-        except (EmbedError, OSError) as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for the files
             end = error
         self._queue.put(marshal.dumps(block))
         self.total = count
         self._queue.put(end)
 
-    def _taken(self) -> Iterator[sources.Found]:
+    def _taken(self) -> Iterator[_Told]:
         while isinstance(block := self._queue.get(), bytes):
-            yield from (sources.Found(*fields) for fields in marshal.loads(block))
-        if block is not None:
+            yield from (_KINDS[kind](*fields) for kind, fields in marshal.loads(block))
+        if isinstance(block, (EmbedError, KeyboardInterrupt)):
             raise block
+        if block is not None:
+            raise InputError(f"The photographs cannot be listed: {block!r}.") from block
 
-    def is_empty(self) -> bool:
-        """Wait for the first file, and say whether there is none."""
-        self._first = next(self._files, None)
-        return self._first is None
+    def wait_for_first(self, root: Path) -> None:
+        """Wait for the first file. Raises InputError where there is none."""
+        for told in self._told:
+            self._first.append(told)
+            if isinstance(told, sources.Found):
+                return
+        for told in self._first:
+            if isinstance(told, sources.Failed):
+                raise InputError(f"There are no images in {root}, but {told.place}: {told.reason}.")
+        raise InputError(
+            f"There are no images in {root}: no file there has the name or the first bytes of one."
+        )
 
-    def __iter__(self) -> Iterator[sources.Found]:
-        if self._first is not None:
-            yield self._first
-            yield from self._files
+    def __iter__(self) -> Iterator[_Told]:
+        yield from self._first
+        yield from self._told
 
 
 class _Sync:
@@ -81,11 +102,12 @@ class _Sync:
         self.run = run
         self.progress = progress
         self.report = report
-        self.row_of = {path: row for row, path in enumerate(self.known.paths)}
         self.row_of_content = {digest.tobytes(): row for row, digest in enumerate(self.known.sha256)}
-        self.seen = np.zeros(len(self.known), bool)
+        self.state = np.zeros(len(self.known), np.int8)
+        self.moved = np.zeros(len(self.known), bool)  # rows whose content was met under another path
         self.old_failures = {failure.path: failure for failure in self.known.failures()}
         self.failures: list[Failure] = []
+        self.unreachable: list[tuple[str, str]] = []  # places, each with the reason, at which rows stay
         self.started: float | None = None
 
     def tick(self) -> None:
@@ -97,9 +119,12 @@ class _Sync:
         """Yield the files that have to be read; settle the others."""
         for found in scan:
             self.progress.total = scan.total
-            row = self.row_of.get(found.path)
+            if not isinstance(found, sources.Found):
+                self._settle_place(found)
+                continue
+            row = self.known.index_of(found.path)
             if row is not None:
-                self.seen[row] = True
+                self.state[row] = FOUND
             old = self.old_failures.get(found.path)
             if found.problem is not None:
                 self.fail(found, found.problem)
@@ -124,12 +149,48 @@ class _Sync:
     def _unchanged(self, row: int, found: sources.Found) -> bool:
         return bool(self.known.sizes[row] == found.size and self.known.mtimes_ns[row] == found.mtime_ns)
 
+    def _settle_place(self, told: sources.Listed | sources.Failed) -> None:
+        """Decide about the rows of a place at which the scan has come to an end, or could not look."""
+        row = self.known.index_of(told.place)
+        below = self._rows_below(told.place)
+        rows = self.state[below]
+        if isinstance(told, sources.Listed):
+            rows[rows == 0] = GONE
+            return
+        stay = int((rows == 0).sum())
+        rows[rows == 0] = UNREACHABLE
+        if row is not None:
+            self._keep(row, told.place, told.reason)
+        elif stay or told.expected:
+            self.failures.append(Failure(told.place, told.reason))
+            self.progress.failed += 1
+        if stay:
+            self.unreachable.append((told.place, told.reason))
+            self.progress.unreachable += stay
+
+    def _rows_below(self, place: str) -> slice:
+        if not place:
+            return slice(0, len(self.known))
+        prefix = os.fsencode(place)
+        # "0" is what follows "/".
+        return slice(*(bisect.bisect_left(self.known.keys, prefix + end) for end in (b"/", b"0")))
+
+    def _keep(self, row: int, place: str, reason: str) -> None:
+        """Let a row stay whose photograph cannot be looked at."""
+        self.state[row] = UNREACHABLE
+        self.unreachable.append((place, reason))
+        self.progress.unreachable += 1
+
     def fail(self, found: sources.Found, reason: str, judged: bool = True) -> None:
-        """Note a failure; where it was not the content that was judged, the next run tries again."""
+        """Note a failure; where it was not the content that was judged, the row stays and the next run tries again."""
+        row = self.known.index_of(found.path)
+        if row is not None and not judged:
+            self._keep(row, found.path, reason)
+            return
         size, mtime_ns = (found.size, found.mtime_ns) if judged else (None, None)
         self.failures.append(Failure(found.path, reason, size, mtime_ns))
         self.progress.failed += 1
-        if found.path in self.row_of:
+        if row is not None:
             self.writer.remove(found.path)  # the row was of what the file held before
 
     def settle(self, result: pipeline.Result) -> None:
@@ -153,24 +214,28 @@ class _Sync:
 
     def _reuse(self, found: sources.Found, sha256: bytes) -> None:
         row = self.row_of_content[sha256]
-        if self.row_of.get(found.path) != row or not self._unchanged(row, found):
+        if self.known.index_of(found.path) != row or not self._unchanged(row, found):
             self.writer.copy(path=found.path, size=found.size, mtime_ns=found.mtime_ns, from_row=row)
+            self.moved[row] = True
         self.progress.reused += 1
 
-    def remove_vanished(self) -> int:
-        """Let the rows of files that are no longer there go; return how many.
+    def remove_gone(self, allowed: bool) -> tuple[int, int]:
+        """Let the rows go whose photographs are gone; return how many went, and how many were kept from it.
 
-        What lies in a folder that could not be read is not known to be gone: its rows stay.
+        Rows of contents that lie elsewhere now go in any case. The others stay where they are so many that the
+        folder may not be what it was, unless their removal is allowed.
         """
-        failed = {failure.path for failure in self.failures}
-        removed = 0
-        for path in self.known.paths[~self.seen]:
-            if failed.isdisjoint(map(str, PurePosixPath(path).parents)):
-                self.writer.remove(path)
-                removed += 1
-            else:
-                self.progress.reused += 1
-        return removed
+        gone = np.flatnonzero(self.state == GONE)
+        kept = 0
+        if not allowed and len(gone) > max(LEAST_REMOVALS, MOST_REMOVALS * len(self.known)):
+            stays = self.moved | (self.state != GONE)
+            contents = {digest.tobytes() for digest in self.known.sha256[stays]}
+            lost = np.array([digest.tobytes() not in contents for digest in self.known.sha256[gone]], bool)
+            if lost.sum() > max(LEAST_REMOVALS, MOST_REMOVALS * len(self.known)):
+                kept, gone = int(lost.sum()), gone[~lost]
+        for row in gone:
+            self.writer.remove(os.fsdecode(self.known.keys[row]))
+        return len(gone), kept
 
 
 def extract_features(
@@ -201,10 +266,7 @@ def extract_features(
         raise InputError(f"{data} {what}; give the folder that holds the photographs.")
     backbones.get(features.network.backbone)
     scan = _Scan(data)
-    if scan.is_empty():
-        raise InputError(
-            f"There are no images in {data}: no file there has the name or the first bytes of one."
-        )
+    scan.wait_for_first(data)
     network = features.network.resolve()
     recipe = features.recipe(network)
     shown = Progress()
@@ -222,7 +284,8 @@ def extract_features(
     with FeatureWriter.open(cache, root.name, root, recipe, dimension, libraries=_libraries()) as writer:
         sync = _Sync(writer, run, shown, progress)
         timing = pipeline.Timing()
-        removed, interrupted = 0, False
+        removed = kept = 0
+        interrupted = False
         decoder = images.Decoder(
             images.Resize(network.size, features.fit),
             views=features.views,
@@ -235,7 +298,7 @@ def extract_features(
                 decoded = decoder.map(data, sync.undecided(scan), skip=sync.row_of_content.__contains__)
                 for result in pipeline.run(decoded, runtime, run.batch_size, timing):
                     sync.settle(result)
-            removed = sync.remove_vanished()
+            removed, kept = sync.remove_gone(run.allow_removals)
         except KeyboardInterrupt:
             interrupted = True
         shown.stage = "finishing"
@@ -257,6 +320,9 @@ def extract_features(
         bottleneck=timing.bottleneck if shown.extracted else None,
         damaged=tuple(writer.damaged.values()),
         interrupted=interrupted,
+        unreachable=shown.unreachable,
+        unreachable_places=tuple(sync.unreachable),
+        kept=kept,
     )
 
 

@@ -1,20 +1,22 @@
 """The pipeline: what is computed, what is reused, what leaves, and that a row belongs to its photograph."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from failing_disk import FailingDisk
 from PIL import Image
 
-from embed import demo
+from embed import demo, sources
 from embed.backbones import Network
 from embed.cache import open_features
+from embed.cli import main
 from embed.errors import CacheError, InputError, UsageError
 from embed.extract import FeatureOptions, RunOptions, embed_files, extract_features
 from embed.extract.outside import network_of
@@ -143,17 +145,155 @@ def test_a_photograph_that_breaks_loses_its_row(photographs, backbone):
 
 def test_rows_below_a_folder_that_cannot_be_read_stay(photographs, backbone, monkeypatch):
     extract(photographs)
-    scandir = os.scandir
-
-    def refuse(folder):
-        if os.fsencode(folder).endswith(b"warm"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything, whatever the mode says
+    FailingDisk(monkeypatch, errno.EACCES).listing.append(
+        "warm"
+    )  # root may read everything, whatever the mode says
     summary = extract(photographs)
-    assert (summary.failed, summary.reused, summary.removed) == (1, 4, 0)
+    assert (summary.failed, summary.reused, summary.unreachable, summary.removed) == (1, 2, 2, 0)
+    assert summary.unreachable_places == (("warm", "the folder cannot be read: permission denied"),)
     assert len(rows(photographs)) == 4
+
+
+def test_no_row_leaves_when_the_disk_goes_away(photographs, backbone, monkeypatch, capfd):
+    extract(photographs)
+    FailingDisk(monkeypatch).listing.append("photographs")
+    assert (
+        main(
+            ["extract", str(photographs), "--backbone", "tiny", "--cache", str(photographs.parent / "cache")]
+        )
+        == 1
+    )
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == f"embed: The folder {photographs} cannot be read: input/output error.\n"
+    assert len(rows(photographs)) == 4
+
+
+def test_rows_whose_files_cannot_be_looked_at_stay_and_are_not_computed_again(
+    photographs, backbone, monkeypatch
+):
+    extract(photographs)
+    backbone.seen = 0
+    with monkeypatch.context() as patch:
+        FailingDisk(patch, errno.ESTALE).stat.append("red.png")
+        summary = extract(photographs)
+    assert (summary.failed, summary.reused, summary.unreachable, summary.removed) == (0, 3, 1, 0)
+    assert summary.unreachable_places == (("warm/red.png", "cannot be read: stale file handle"),)
+    assert open_features(photographs.parent / "cache").failures() == []
+    assert extract(photographs).reused == 4
+    assert backbone.seen == 0
+
+
+def test_rows_of_photographs_that_cannot_be_read_again_stay(photographs, backbone, monkeypatch):
+    extract(photographs)
+    with monkeypatch.context() as patch:
+        FailingDisk(patch).opening.append("red.png")
+        summary = extract(photographs, rehash=True)
+    assert (summary.failed, summary.reused, summary.unreachable, summary.removed) == (0, 3, 1, 0)
+    assert len(rows(photographs)) == 4
+
+
+@pytest.mark.parametrize("name", ["disk", "disk.png", "disk/red.png"])
+def test_rows_behind_a_link_into_a_disk_that_is_not_mounted_stay(photographs, backbone, tmp_path, name):
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    (disk / "inner").mkdir(parents=True)
+    for place in ("red", "red.png", "inner/red.png"):
+        Image.new("RGB", (20, 20), COLOURS["red"]).save(disk / place, "PNG")
+    target = {"disk": "inner", "disk.png": "red", "disk/red.png": "red.png"}[name]
+    (photographs / name).parent.mkdir(exist_ok=True)
+    (photographs / name).symlink_to(disk / target)
+    assert extract(photographs).extracted == 5
+    disk.rename(away)
+    summary = extract(photographs)
+    assert (summary.unreachable, summary.reused, summary.removed) == (1, 4, 0)
+    away.rename(disk)
+    assert extract(photographs).reused == 5
+
+
+def test_a_photograph_without_the_name_of_one_keeps_its_row_while_it_cannot_be_opened(
+    photographs, backbone, monkeypatch
+):
+    (photographs / "warm" / "red.png").rename(photographs / "warm" / "red")
+    (photographs / "notes.txt").write_text("no photograph")
+    extract(photographs)
+    disk = FailingDisk(monkeypatch, errno.EACCES)
+    disk.opening += ["warm/red", "notes.txt"]
+    summary = extract(photographs)
+    assert (summary.failed, summary.reused, summary.unreachable, summary.removed) == (0, 3, 1, 0)
+
+
+def test_a_new_photograph_that_cannot_be_looked_at_is_tried_again_in_the_next_run(
+    photographs, backbone, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        FailingDisk(patch, errno.ESTALE).stat.append("red.png")
+        summary = extract(photographs)
+    assert (summary.failed, summary.extracted, summary.unreachable) == (1, 3, 0)
+    assert extract(photographs).extracted == 1
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Thirty pictures, each of a colour of its own."""
+    folder = tmp_path / "many"
+    for number in range(30):
+        place = folder / f"{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9), (8 * number, 0, 0)).save(place / f"{number:02}.png")
+    return folder
+
+
+def test_most_of_a_set_is_not_removed_unasked_and_what_is_new_is_kept(many, backbone):
+    extract(many)
+    for file in sorted(many.rglob("*.png"))[:21]:
+        file.unlink()
+    Image.new("RGB", (9, 9), "white").save(many / "new.png")
+    summary = extract(many)
+    assert (summary.extracted, summary.reused, summary.removed, summary.kept) == (1, 9, 0, 21)
+    assert len(rows(many)) == 31
+    summary = extract(many, allow_removals=True)
+    assert (summary.extracted, summary.reused, summary.removed, summary.kept) == (0, 10, 21, 0)
+    assert len(rows(many)) == 10
+
+
+def test_the_refusal_to_remove_most_of_a_set_is_told(many, backbone, capfd):
+    arguments = ["extract", str(many), "--backbone", "tiny", "--cache", str(many.parent / "cache")]
+    main(arguments)
+    for file in sorted(many.rglob("*.png"))[:21]:
+        file.unlink()
+    capfd.readouterr()
+    assert main(arguments) == 1
+    assert "21 of the photographs" in (told := capfd.readouterr().err) and "--allow-removals" in told
+    assert main([*arguments, "--allow-removals"]) == 0
+    assert ", 21 removed" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("gone", [15, 20])
+def test_half_of_a_set_or_few_rows_are_removed_unasked(many, backbone, gone):
+    extract(many)
+    for file in sorted(many.rglob("*.png"))[:gone]:
+        file.unlink()
+    assert extract(many).removed == gone
+
+
+def test_rows_of_photographs_that_moved_are_no_loss(many, backbone):
+    extract(many)
+    (many / "moved").mkdir()
+    for name in ("0", "1"):
+        (many / name).rename(many / "moved" / name)
+    summary = extract(many)
+    assert (summary.extracted, summary.reused, summary.removed, summary.kept) == (0, 30, 30, 0)
+    assert len(rows(many)) == 30
+
+
+def test_an_error_in_the_search_for_photographs_ends_the_extraction(photographs, backbone, monkeypatch):
+    def find(root):
+        yield from sources.folder.find(root)
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(sources, "find", find)
+    with pytest.raises(InputError, match="too deep"):
+        extract(photographs)
 
 
 def test_an_empty_folder_does_not_empty_the_cache(photographs, backbone):
@@ -278,35 +418,46 @@ def test_help_imports_nothing_heavy(run_embed):
 def test_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path, run_embed, number):
     data = tmp_path / "many"
     demo.draw(data, train=40, test=0)
+    # Parts of a few rows, and pictures that wait once the first of them are stored: the signal meets a run under way.
+    script = (
+        "import sys, threading\n"
+        "from embed import images\nfrom embed.cache import FeatureWriter\nfrom embed.cli import main\n"
+        "FeatureWriter.open.__func__.__kwdefaults__['rows_per_part'] = 8\n"
+        "stored, commit, yield_decoded = threading.Event(), FeatureWriter.commit, images.Decoder.map\n"
+        "def telling(writer):\n"
+        "    rows = commit(writer)\n"
+        "    if rows and not stored.is_set():\n"
+        "        stored.set()\n"
+        "        print('stored', flush=True)\n"
+        "    return rows\n"
+        "def waiting(*arguments, **options):\n"
+        "    for number, decoded in enumerate(yield_decoded(*arguments, **options)):\n"
+        "        if number == 100:\n"
+        "            threading.Event().wait()\n"
+        "        yield decoded\n"
+        "FeatureWriter.commit, images.Decoder.map = telling, waiting\n"
+        f"sys.exit(main(['extract', {str(data)!r}, '--backbone', 'tiny', '--batch-size', '4']))\n"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "embed.cli", "extract", data, "--backbone", "tiny", "--batch-size", "4"],
+        [sys.executable, "-c", script],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    while not list(tmp_path.glob("cache/*/.lock")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(0.5)
+    assert process.stdout.readline() == "stored\n"
     process.send_signal(number)
-    said, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, out + errors
     assert "Traceback" not in errors
-    finished = 0
-    if (
-        "240 images" in said
-    ):  # it was quicker than the signal, which may still have met the last of the program
-        assert process.returncode in (0, -number)
-    else:
-        assert process.returncode == 130
-        assert "goes on from there" in errors
-        finished = len(open_features(tmp_path / "cache"))
-        told = run_embed("info", "--json", check=True)
-        assert json.loads(told.stdout)["complete"] is False
-        assert f"{finished} photographs so far" in told.stderr
+    assert "goes on from there" in errors
+    finished = len(open_features(tmp_path / "cache"))
+    assert 8 <= finished <= 100
+    told = run_embed("info", "--json", check=True)
+    assert json.loads(told.stdout)["complete"] is False
+    assert f"{finished} photographs so far" in told.stderr
     document = json.loads(run_embed("extract", data, "--backbone", "tiny", "--json", check=True).stdout)
-    assert document["images"] == 240
-    assert document["reused"] >= finished
+    assert (document["images"], document["reused"]) == (240, finished)
     assert len(open_features(tmp_path / "cache")) == 240
 
 

@@ -1,6 +1,8 @@
 """What a scan of a folder finds, in which order, and what it leaves alone."""
 
+import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,14 +28,22 @@ def folder(tmp_path) -> Path:
 
 
 def found(folder: Path) -> dict[str, str | None]:
-    return {one.path: one.problem for one in sources.find(folder)}
+    return {one.path: one.problem for one in files(folder)}
+
+
+def files(folder: Path) -> list[sources.Found]:
+    return [one for one in sources.find(folder) if isinstance(one, sources.Found)]
+
+
+def failed(folder: Path) -> dict[str, str]:
+    return {one.place: one.reason for one in sources.find(folder) if isinstance(one, sources.Failed)}
 
 
 def test_paths_come_in_the_order_of_their_bytes(folder):
     for name in ("b.jpg", "a/x.jpg", "a.jpg", "a!/x.jpg", "Z.jpg", "é.jpg", "a/b/x.jpg", "a-b.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
-    paths = [one.path for one in sources.find(folder)]
+    paths = [one.path for one in files(folder)]
     assert len(paths) == 8
     assert paths == sorted(paths, key=os.fsencode)
 
@@ -42,7 +52,7 @@ def test_names_of_any_bytes_round_trip(folder):
     name = b"caf\xe9 \n\xff.JPG"
     with open(os.fsencode(folder) + b"/" + name, "wb") as file:
         file.write(b"x")
-    (only,) = sources.find(folder)
+    (only,) = files(folder)
     assert os.fsencode(only.path) == name
     assert (only.size, only.problem) == (1, None)
 
@@ -63,7 +73,7 @@ def test_links_to_files_and_folders_are_followed(folder, photo):
     (folder / "a.jpg").symlink_to(photo)
     (folder / "linked").symlink_to(elsewhere)
     assert found(folder) == {"a.jpg": None, "linked/b.jpg": None}
-    assert next(sources.find(folder)).size == photo.stat().st_size
+    assert files(folder)[0].size == photo.stat().st_size
 
 
 def test_a_link_back_to_a_folder_being_walked_ends_there(folder, photo):
@@ -82,12 +92,14 @@ def test_what_cannot_be_a_photograph_is_named(folder, photo):
     os.mkfifo(folder / "pipe.jpg")
     os.mkfifo(folder / "pipe")
     (folder / "device.png").symlink_to("/dev/zero")
-    assert found(folder) == {
+    assert failed(folder) == {
         "dangling.jpg": "is a link to a file that does not exist",
+        "loop.jpg": "is a link that leads back to itself",
+    }
+    assert found(folder) == {
         "device.png": "is a device, not a file",
         "folder.jpg": "is a folder, not a file",
         "folder.jpg/inner.png": None,
-        "loop.jpg": "is a link that leads back to itself",
         "pipe.jpg": "is a named pipe, not a file",
     }
 
@@ -97,3 +109,104 @@ def test_a_folder_that_is_missing_or_a_file_is_said_so(folder, photo):
         list(sources.find(folder / "missing"))
     with pytest.raises(InputError, match="is a file, not a folder"):
         list(sources.find(photo))
+
+
+def test_a_folder_is_told_after_what_is_in_it(folder):
+    for name in ("a/b/x.jpg", "a/c.jpg", "d/e.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    told = [one.place if isinstance(one, sources.Listed) else one.path for one in sources.find(folder)]
+    assert told == ["a/b/x.jpg", "a/b", "a/c.jpg", "a", "d", ""]
+
+
+def test_folders_may_be_nested_deeper_than_python_calls(folder):
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=place)
+        below = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(os.open("deepest.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=place))
+    os.close(place)
+    try:
+        assert list(found(folder)) == ["d/" * 1500 + "deepest.jpg"]
+    finally:
+        subprocess.run(["rm", "-r", folder / "d"], check=True)  # deeper than the clean-up of Python 3.11 goes
+
+
+def test_folders_that_link_to_one_another_are_walked_once_each(folder, photo):
+    for one in range(7):
+        (folder / f"{one}").mkdir()
+        (folder / f"{one}" / "a.jpg").write_bytes(photo.read_bytes())
+        for other in range(7):
+            (folder / f"{one}" / f"to-{other}").symlink_to(folder / f"{other}")
+    assert list(found(folder)) == [f"{one}/a.jpg" for one in range(7)]
+
+
+def test_a_folder_elsewhere_is_walked_under_the_first_link_that_leads_to_it(folder, photo):
+    elsewhere = photo.parent / "elsewhere"
+    (elsewhere / "inner").mkdir(parents=True)
+    (elsewhere / "inner" / "b.jpg").write_bytes(photo.read_bytes())
+    (elsewhere / "inner" / "back").symlink_to(elsewhere)
+    (folder / "1").symlink_to(elsewhere / "inner")
+    (folder / "2").symlink_to(elsewhere)
+    assert list(found(folder)) == ["1/b.jpg"]
+
+
+def test_a_link_is_walked_as_the_folder_below_the_root_that_it_leads_to(folder, photo):
+    (folder / "z").mkdir()
+    (folder / "z" / "a.jpg").write_bytes(photo.read_bytes())
+    (folder / "a").symlink_to("z")
+    assert list(found(folder)) == ["z/a.jpg"]
+
+
+def test_what_cannot_be_looked_at_is_told_as_failed(folder, photo, monkeypatch):
+    (folder / "a").mkdir()
+    (folder / "a" / "b.jpg").write_bytes(photo.read_bytes())
+    (folder / "c").write_bytes(photo.read_bytes())
+    (folder / "gone").symlink_to("/nowhere/at/all")
+    scandir, opened = os.scandir, os.open
+
+    def refuse_folder(place):
+        if os.fsencode(place).endswith(b"/a"):
+            raise OSError(errno.EIO, "Input/output error")
+        return scandir(place)
+
+    def refuse_file(place, *arguments, **options):
+        if os.fsencode(place).endswith(b"/c"):
+            raise OSError(errno.EACCES, "Permission denied")
+        return opened(place, *arguments, **options)
+
+    monkeypatch.setattr(os, "scandir", refuse_folder)
+    monkeypatch.setattr(os, "open", refuse_file)
+    told = [one for one in sources.find(folder) if isinstance(one, sources.Failed)]
+    assert told == [
+        sources.Failed("a", "the folder cannot be read: input/output error"),
+        sources.Failed("c", "cannot be read: permission denied", expected=False),
+        sources.Failed("gone", "is a link to a file that does not exist", expected=False),
+    ]
+
+
+def test_an_error_while_the_folder_itself_is_listed_ends_the_search(folder, photo, monkeypatch):
+    (folder / "a.jpg").write_bytes(photo.read_bytes())
+
+    class Pulled:
+        """A listing that breaks off after its first entry."""
+
+        def __init__(self, place):
+            self.entries = scandir(place)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.entries.close()
+
+        def __iter__(self):
+            yield next(self.entries)
+            raise OSError(errno.EIO, "Input/output error")
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", Pulled)
+    with pytest.raises(InputError, match=r"cannot be read: input/output error\.$"):
+        list(sources.find(folder))
