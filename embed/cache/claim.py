@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embed.cache import disk
+from embed import files
 from embed.cache.folders import Meta, folder_names, read_meta, same_folder
 from embed.cache.listing import list_parts, part_names
 from embed.cache.lock import Lock
@@ -35,7 +35,7 @@ def claim(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Path, 
     """
     while True:
         folder = _choose(cache, dataset, root, recipe)
-        disk.make_folder(folder)
+        files.make_folder(folder)
         lock = Lock(folder)
         try:
             # Another writer may have taken the folder between the choice and the lock.

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from embed.cache import disk
+from embed import files
 from embed.errors import CacheError, CacheFormatError
 
 FAILURES_NAME = "failures.csv"
@@ -56,7 +56,7 @@ def write(folder: Path, failures: Iterable[Failure]) -> None:
     writer.writerow(COLUMNS)
     for failure in sorted(failures, key=lambda failure: os.fsencode(failure.path)):
         writer.writerow((escape(failure.path), escape(failure.reason), failure.size, failure.mtime_ns))
-    disk.replace(folder, FAILURES_NAME, text.getvalue().encode())
+    files.replace(folder, FAILURES_NAME, text.getvalue().encode())
 
 
 def read(folder: Path) -> list[Failure]:

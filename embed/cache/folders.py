@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embed.cache import disk
+from embed import files
 from embed.cache.checked import FORMAT_VERSION
 from embed.cache.listing import part_names
 from embed.cache.recipe import Recipe
@@ -115,7 +115,7 @@ def write_meta(folder: Path, meta: Meta) -> None:
     document: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(meta)}
     document["recipe"] = meta.recipe.to_json()
     document["recipe_hash"] = meta.recipe.hash
-    disk.replace(folder, META_NAME, (json.dumps(document, indent=2) + "\n").encode())
+    files.replace(folder, META_NAME, (json.dumps(document, indent=2) + "\n").encode())
 
 
 def list_features(cache: Path) -> list[FeatureSet]:

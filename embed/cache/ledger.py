@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from embed.cache import disk
+from embed import files
 from embed.cache.parts import NAME
 from embed.errors import CacheError
 
@@ -32,12 +32,12 @@ def read(folder: Path) -> set[str]:
 
 def append(folder: Path, name: str) -> None:
     """Note that a part was published."""
-    disk.append_line(folder / LEDGER_NAME, _line(name))
+    files.append_line(folder / LEDGER_NAME, _line(name))
 
 
 def write(folder: Path, names: Iterable[str]) -> None:
     """Put the ledger of exactly these parts in place."""
-    disk.replace(folder, LEDGER_NAME, b"".join(map(_line, sorted(names))))
+    files.replace(folder, LEDGER_NAME, b"".join(map(_line, sorted(names))))
 
 
 def _line(name: str) -> bytes:

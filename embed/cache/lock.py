@@ -6,8 +6,8 @@ import socket
 import weakref
 from pathlib import Path
 
-from embed.cache.disk import write_error
 from embed.errors import CacheLockedError
+from embed.files import write_error
 
 LOCK_NAME = ".lock"
 

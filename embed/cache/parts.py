@@ -24,9 +24,9 @@ from embed.cache.checked import (
     block_sum,
     pack_index,
 )
-from embed.cache.disk import Draft
 from embed.cache.recipe import Recipe
 from embed.errors import CacheFormatError
+from embed.files import Draft
 
 FORMAT = "embed features"
 CHUNK_ROWS = 256

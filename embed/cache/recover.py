@@ -4,7 +4,8 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from embed.cache import disk, ledger
+from embed import files
+from embed.cache import ledger
 from embed.cache.listing import THREADS, Listing, list_parts, part_names
 from embed.cache.parts import Part
 from embed.errors import CacheDamagedError
@@ -24,14 +25,14 @@ def recover(folder: Path, recipe_hash: str) -> tuple[list[Part], dict[str, str]]
     CacheFormatError
         A file is foreign, or of another recipe or a newer format.
     """
-    disk.sweep(folder)
+    files.sweep(folder)
     lost: dict[str, str] = {}
     listing = list_parts(folder, recipe_hash)
     _check(listing, ())
     while listing.damaged:
         # Into the ledger first: that these rows are lost must be known until they have been computed again.
         ledger.write(folder, {*ledger.read(folder), *part_names(folder)})
-        aside = disk.move_aside(folder, listing.damaged, DAMAGED_FOLDER)
+        aside = files.move_aside(folder, listing.damaged, DAMAGED_FOLDER)
         for name, what in listing.damaged.items():
             lost[name] = f"{what.partition(';')[0]} (moved to {aside})"
         # A part that a damaged one replaced may be live again.
@@ -42,7 +43,7 @@ def recover(folder: Path, recipe_hash: str) -> tuple[list[Part], dict[str, str]]
     names = {*lost, *(part.name for part in listing.parts)}
     if ledger.read(folder) != names:
         ledger.write(folder, names)
-    disk.remove(folder, listing.replaced)
+    files.remove(folder, listing.replaced)
     return listing.parts, lost
 
 

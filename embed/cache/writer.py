@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embed.cache import disk, failures, ledger
+from embed import files
+from embed.cache import failures, ledger
 from embed.cache.claim import claim, last_extraction
 from embed.cache.failures import Failure
 from embed.cache.fold import fold, plan, plan_garbage
@@ -128,7 +129,7 @@ class FeatureWriter:
             The set cannot be added to as it is.
         """
         cache, root = Path(cache), Path(root).absolute()
-        disk.make_folder(cache)
+        files.make_folder(cache)
         folder, lock, former = claim(cache, dataset, root, recipe)
         try:
             if former is not None and former.dimension != dimension:
@@ -309,7 +310,7 @@ class FeatureWriter:
         )
 
     def _publish(self, batch: Batch, sequence: int) -> Part:
-        with disk.Draft(self.folder) as draft:
+        with files.Draft(self.folder) as draft:
             name = write(draft, batch, self._meta.recipe, sequence)
             draft.publish(name)
         ledger.append(self.folder, name)
@@ -327,7 +328,7 @@ class FeatureWriter:
             self._parts[start:stop] = [part]
             # The ledger before the deletions: a reader must not miss what was folded.
             self._write_ledger()
-            disk.remove(self.folder, batch.replaces)
+            files.remove(self.folder, batch.replaces)
 
     def _write_ledger(self) -> None:
         ledger.write(self.folder, self._lost.union(part.name for part in self._parts))

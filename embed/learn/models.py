@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from embed.cache import FeatureCache
-from embed.cache.disk import make_folder, replace
 from embed.errors import ModelError, UsageError
+from embed.files import make_folder, replace
 from embed.learn.evaluation import Evaluation, decide
 from embed.learn.heads import saving
 

@@ -18,7 +18,8 @@ from cache_faults import Calls
 from cache_helpers import DIMENSION, fill, make_recipe, open_writer, row_of
 from cache_world import PartsStore, World, synchronise
 
-from embed.cache import checked, disk, find_features, list_features, open_features, parts, verify
+from embed import files
+from embed.cache import checked, find_features, list_features, open_features, parts, verify
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError, CacheLockedError, CacheWriteError
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -421,7 +422,7 @@ def test_a_newer_part_is_refused_with_both_versions(tmp_path, monkeypatch):
         fill(writer, NAMES)
     batch = parts.Batch([], np.empty((0, 32)), np.empty(0), np.empty(0), np.empty((0, DIMENSION)))
     monkeypatch.setattr(parts, "FORMAT_VERSION", 2)
-    with disk.Draft(writer.folder) as draft:
+    with files.Draft(writer.folder) as draft:
         name = parts.write(draft, batch, make_recipe(), 2)
         draft.publish(name)
     with pytest.raises(CacheFormatError, match=rf"{name} is of format version 2; this embed understands 1"):

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import os
 
-from embed.cache import disk, failures, parts, writer
+from embed import files
+from embed.cache import failures, parts, writer
+from embed.files import draft
 
 
 def publish_in_place(self, name):
@@ -16,8 +18,8 @@ def publish_in_place(self, name):
     os.close(descriptor)
 
 
-def forget_removals(draft, batch, recipe, sequence, original=parts.write):
-    return original(draft, dataclasses.replace(batch, removed=[]), recipe, sequence)
+def forget_removals(file, batch, recipe, sequence, original=parts.write):
+    return original(file, dataclasses.replace(batch, removed=[]), recipe, sequence)
 
 
 def drop_a_failure(folder, found, original=failures.write):
@@ -33,10 +35,10 @@ def acknowledge_early(self, original=writer.FeatureWriter.commit):
 
 # Where each step is found, and what a broken writer does instead.
 BROKEN = {
-    "sync_folder": (disk, "sync_folder", lambda folder: None),
-    "_sync": (disk.Draft, "_sync", lambda self, final: None),
-    "publish": (disk.Draft, "publish", publish_in_place),
-    "sweep": (disk, "sweep", lambda folder: None),
+    "sync_folder": (draft, "sync_folder", lambda folder: None),
+    "_sync": (draft.Draft, "_sync", lambda self, final: None),
+    "publish": (draft.Draft, "publish", publish_in_place),
+    "sweep": (files, "sweep", lambda folder: None),
     "replay": (writer, "write", forget_removals),
     "failures": (failures, "write", drop_a_failure),
     "order": (writer.FeatureWriter, "commit", acknowledge_early),

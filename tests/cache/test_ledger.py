@@ -1,47 +1,14 @@
-"""Publishing, replacing, and the witness of what was published."""
+"""Ctrl-C while a part is written, and the witness of what was published."""
 
-import errno
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from cache_faults import Calls
 from cache_helpers import fill, open_writer
 
-from embed.cache import disk, ledger, open_features
-from embed.errors import CacheWriteError
+from embed.cache import ledger, open_features
 
 SUPPORT = Path(__file__).parents[1] / "support"
-
-
-def publish(folder, name, data):
-    with disk.Draft(folder) as draft:
-        draft.write(data)
-        draft.publish(name)
-
-
-def test_publishing_never_replaces_a_file(tmp_path):
-    publish(tmp_path, "a", b"first")
-    with pytest.raises(CacheWriteError, match="File exists"):
-        publish(tmp_path, "a", b"second")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"first")]
-
-
-def test_publishing_does_without_hard_links(tmp_path):
-    with Calls(tmp_path, fail=lambda call, path: errno.EPERM if call == "link" else 0):
-        publish(tmp_path, "a", b"first")
-        with pytest.raises(CacheWriteError, match="File exists"):
-            publish(tmp_path, "a", b"second")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"first")]
-
-
-def test_a_part_is_durable_before_it_is_published_and_its_name_before_it_counts(tmp_path):
-    with Calls(tmp_path) as calls:
-        publish(tmp_path, "a", b"data")
-    assert [event[0] for event in calls.trace] == ["create", "pwrite", "fsync", "link", "fsync", "unlink"]
-    assert calls.trace[2][1] == calls.trace[0][1]
-    assert calls.trace[4][1] == str(tmp_path)
 
 
 def test_ctrl_c_at_any_write_ends_the_command_and_not_the_process(tmp_path):
@@ -78,16 +45,6 @@ print(number)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 10
-
-
-def test_replacing_leaves_the_old_or_the_new(tmp_path):
-    disk.replace(tmp_path, "a", b"old")
-    with (
-        Calls(tmp_path, fail=lambda call, path: errno.ENOSPC if call == "fsync" else 0),
-        pytest.raises(CacheWriteError, match="No space left on device"),
-    ):
-        disk.replace(tmp_path, "a", b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
 def test_torn_and_altered_lines_of_the_ledger_are_ignored(tmp_path):

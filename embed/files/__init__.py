@@ -1,0 +1,40 @@
+"""Files that are whole or not there: the one way in which this project writes, replaces and reads a small file.
+
+A file is written under a temporary name in the folder where it is to be, and takes its name once it is whole.
+"""
+
+from embed.files.documents import read_bytes, read_document, seal, unseal, write_document
+from embed.files.draft import (
+    TEMPORARY_PREFIX,
+    Draft,
+    publish_folder,
+    replace,
+    replacing,
+    sweep,
+    temporary_folder,
+    write,
+    write_error,
+)
+from embed.files.folders import append_line, make_folder, move_aside, remove, sync_folder
+
+__all__ = [
+    "TEMPORARY_PREFIX",
+    "Draft",
+    "append_line",
+    "make_folder",
+    "move_aside",
+    "publish_folder",
+    "read_bytes",
+    "read_document",
+    "remove",
+    "replace",
+    "replacing",
+    "seal",
+    "sweep",
+    "sync_folder",
+    "temporary_folder",
+    "unseal",
+    "write",
+    "write_document",
+    "write_error",
+]

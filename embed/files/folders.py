@@ -1,0 +1,106 @@
+"""Durable changes of the names in a folder. Plain system calls, in an order that the tests interrupt at every step."""
+
+import errno
+import itertools
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from embed.errors import CacheWriteError
+
+
+def write_error(path: Path, error: OSError) -> CacheWriteError:
+    """Return the error that tells which path could not be written and why."""
+    cause = error.strerror or str(error)
+    hint = {
+        errno.ENOSPC: "free some space and run the command again; everything committed is kept",
+        errno.EDQUOT: "free some of the quota and run the command again; everything committed is kept",
+        errno.EROFS: "what is there can be read but not added to",
+        errno.EACCES: "what is there can be read but not added to",
+        errno.EPERM: "what is there can be read but not added to",
+    }.get(error.errno or 0, "everything committed is kept")
+    return CacheWriteError(f"cannot write {path}: {cause} ({hint})")
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line in one write; a crash may lose it.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and the ones above it, durably.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            sync_folder(path.parent)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
+def remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove files of a folder.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    """
+    for name in names:
+        try:
+            os.unlink(folder / name)
+        except OSError as error:
+            raise write_error(folder / name, error) from error
+
+
+def move_aside(folder: Path, names: Iterable[str], to: str) -> Path:
+    """Move files of a folder into a folder below it, never over another file, and return that folder.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    """
+    aside = folder / to
+    make_folder(aside)
+    try:
+        for name in names:
+            spare = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
+            os.rename(folder / name, aside / next(free for free in spare if not (aside / free).exists()))
+        sync_folder(aside)
+        sync_folder(folder)
+    except OSError as error:
+        raise write_error(aside, error) from error
+    return aside
