@@ -53,7 +53,8 @@ def _grant_seconds(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), most))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the process that started this one."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # every request brings a limit of its own
     limit_memory(int(sys.argv[1]))

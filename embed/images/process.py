@@ -15,7 +15,27 @@ import numpy as np
 from embed.errors import ImageError
 from embed.images.decode import TOO_MUCH_MEMORY, CircumstanceError, Resize
 
+# Run by the interpreter with -P: nothing in the folder of the user is ever imported. The package itself is found where the
+# installation has it, and only where it is not installed, behind everything else, where this process found it.
+_BEGIN = "import sys; sys.path.append(sys.argv.pop(1)); from embed.images import child; child.main()"
+
 _PATIENCE = 10  # times the processor time, on the clock: for a decoder that sleeps for ever
+
+
+def python_child(*arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that run `embed.images.child` and no code of the working folder.
+
+    An entry of PYTHONPATH that is empty or relative means a folder below the working folder: it is left out.
+    """
+    package_parent = Path(__file__).resolve().parents[2]
+    search = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, search)),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    return [sys.executable, "-P", "-c", _BEGIN, str(package_parent), *arguments], environment
 
 
 class ChildDiedError(Exception):
@@ -26,14 +46,14 @@ class Child:
     """A process that decodes one photograph after the other."""
 
     def __init__(self, max_memory: int) -> None:
-        package = Path(__file__).resolve().parents[2]
+        command, environment = python_child(str(max_memory))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "embed.images.child", str(max_memory)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=package,  # python -m looks here first, not in the folder of the user
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            cwd="/",
+            env=environment,
             start_new_session=True,  # Ctrl-C is for the parent; the child ends when its stdin does
         )
         assert self._process.stdin is not None and self._process.stdout is not None
