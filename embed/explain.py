@@ -20,8 +20,7 @@ from embed.backbones import weights as weight_files
 from embed.backbones.network import NO_POOLING, grid_spans
 from embed.cache import FeatureCache
 from embed.errors import UsageError, WeightsError
-from embed.extract import RunOptions, embed_files
-from embed.extract.outside import network_of
+from embed.extract import RunOptions, embed_files, network_of
 
 if TYPE_CHECKING:
     from embed.backbones.runtime import Runtime
@@ -242,9 +241,10 @@ class Explainer:
 
     def _explain_batch(self, pairs: list[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
+        source = sources.Files(files)
         embedded = list(embed_files(files, self.features, self.run))
         with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:
-            decoded = list(decoder.map(Path(), map(sources.look, files)))
+            decoded = list(decoder.map(source.read([*source.items()])))
         seen = [one.pixels[0] for one in decoded if one.pixels is not None]
         maps = iter(self.runtime.run(np.stack(seen)) if seen else ())
         for (file, labels), one, known in zip(pairs, decoded, embedded, strict=True):

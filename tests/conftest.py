@@ -67,7 +67,7 @@ class MeanColour:
 def backbone(monkeypatch):
     """The runtime of every extraction in this process is one `MeanColour`."""
     runtime = MeanColour()
-    for module in ("sync", "outside"):
+    for module in ("here", "outside"):
         monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: runtime)
     return runtime
 

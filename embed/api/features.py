@@ -246,7 +246,7 @@ class Features(Photographs):
         from embed.extract import embed_files
 
         wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
-        queries = embed_files(sources.named(_files(files)), self._cache)
+        queries = embed_files(sources.expand(_files(files)), self._cache)
         rows = []
         for found in search.similar(self._cache, queries, wanted, label_rule=self._rule):
             if found.problem is not None:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from embed import images, sources
+from embed import sources
 from embed.backbones import Network, ResolvedNetwork
 from embed.backbones.home import home
 from embed.backbones.runtime import Runtime, open_runtime
@@ -130,18 +130,17 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         network, recipe = self._resolve()
         known = _Known(self._folder, recipe)
         photographs = _listed(X)
-        resize = images.Resize(recipe.size, recipe.fit)
+        paths = all(isinstance(one, (str, os.PathLike)) for one in photographs)
+        source = sources.Files(map(Path, photographs)) if paths else _Arrays(photographs)
+        groups = ([item] for item in source.items())
         rows: list[NDArray[np.float32]] = []
         new: dict[bytes, NDArray[np.float32]] = {}
-        with images.Decoder(resize, workers=RunOptions().decoding_threads) as decoder:
-            if all(isinstance(one, (str, os.PathLike)) for one in photographs):
-                found = (sources.look(Path(one)) for one in photographs)
-                decoded = decoder.map(Path(), found, skip=known.__contains__)
-            else:
-                decoded = _decoded(photographs, resize, known)
-            for result in pipeline.run(decoded, lambda: self._runtime(network, recipe)):
+        with pipeline.open_decoder(recipe, RunOptions()) as decoder:
+            for result in pipeline.compute(
+                source, groups, decoder, lambda: self._runtime(network, recipe), skip=known.__contains__
+            ):
                 if result.problem is not None:
-                    raise ImageError(f"{result.found.path} {result.problem}")
+                    raise ImageError(f"{result.item.name} {result.problem}")
                 if result.features is None:
                     rows.append(known[result.sha256])
                 else:
@@ -228,28 +227,57 @@ def _listed(X: Any) -> Sequence[Any]:
     """Return the photographs one by one; a column of paths is taken for the paths in it."""
     if isinstance(X, (str, bytes, os.PathLike)):
         raise InputError(f"expected a sequence of photographs, got one: {X!r}; put it in a list")
-    values = X if isinstance(X, (list, tuple)) else np.asarray(X)
+    values = X if isinstance(X, (list, tuple)) else _as_array(X)
     if isinstance(values, np.ndarray) and values.dtype.kind in "OU" and values.ndim == 2:
         values = values.reshape(-1) if values.shape[1] == 1 else values
-    return list(values)
+    return list(values) if np.ndim(values) else [values]
 
 
-def _decoded(photographs: Iterable[Any], resize: images.Resize, known: _Known) -> Iterator[images.Decoded]:
-    """Yield arrays of pixels as the decoder would yield their files."""
-    for number, photograph in enumerate(photographs):
-        pixels = np.asarray(photograph)
-        if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-            raise InputError(
-                f"photograph {number} is no path and no uint8 array of shape (h, w, 3):"
-                f" it is {type(photograph).__name__} of dtype {pixels.dtype} and shape {pixels.shape}"
-            )
-        digest = hashlib.sha256(f"pixels {pixels.shape}".encode())
-        digest.update(np.ascontiguousarray(pixels).data)
-        found = sources.Found(f"photograph {number}", pixels.nbytes, 0, None)
-        if digest.digest() in known:
-            yield images.Decoded(found, digest.digest(), None, None)
-            continue
-        # Through a lossless file, so that there is one way for a photograph to become the backbone's input.
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
-        yield images.Decoded(found, digest.digest(), images.decode(stream.getvalue(), resize)[None], None)
+def _as_array(given: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected paths or pixels, got {type(given).__name__}: {error}") from None
+
+
+class _Arrays:
+    """Arrays of pixels as a source: each becomes a lossless file, so that photographs are decoded in one way."""
+
+    name = "arrays"
+    root = Path()
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self._arrays = arrays
+
+    def find(self) -> Iterator[sources.Told]:
+        """Yield every array."""
+        yield from self.items()
+        yield sources.Listed("")
+
+    def items(self) -> Iterator[sources.Item]:
+        """Yield every array, named by its position. Raises InputError for what is none of pixels."""
+        for number, array in enumerate(self._arrays):
+            pixels = _as_array(array)
+            if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
+                raise InputError(
+                    f"photograph {number} is no path and no uint8 array of shape (h, w, 3):"
+                    f" it is {type(array).__name__} of dtype {pixels.dtype} and shape {pixels.shape}"
+                )
+            yield sources.Item(f"photograph {number}", pixels.nbytes)
+
+    def read(self, group: Sequence[sources.Item]) -> Iterator[sources.Read]:
+        """Yield each array as the content of a file, identified by its pixels."""
+        for item in group:
+            pixels = np.asarray(self._arrays[int(item.name.split()[1])])
+            digest = hashlib.sha256(f"pixels {pixels.shape}".encode())
+            digest.update(np.ascontiguousarray(pixels).data)
+            stream = io.BytesIO()
+            try:
+                Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+            except (TypeError, ValueError, OSError) as error:
+                yield item, f"cannot be read as a picture, shape {pixels.shape}: {error}"
+                continue
+            yield item, sources.Content(stream.getvalue(), digest.digest())
+
+    def local_path(self, name: str) -> None:
+        """Return None: no file holds an array."""

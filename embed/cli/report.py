@@ -94,12 +94,12 @@ def explain(
     from embed.explain import Explainer
     from embed.extract import RunOptions
     from embed.report.overlay import write_pictures
-    from embed.sources import named
+    from embed.sources import expand
 
     feature_set = common.open_features(cache, features)
     fitted = learn.load(feature_set, model)
     explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
-    explained = explainer.explain((file, [label]) for file in named(images))
+    explained = explainer.explain((file, [label]) for file in expand(images))
     done, failed = [], 0
     for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
         if picture is None:

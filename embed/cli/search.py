@@ -58,12 +58,12 @@ def similar(
     """
     from embed import search
     from embed.extract import embed_files
-    from embed.sources import named
+    from embed.sources import expand
 
     check_page(html, show)
     wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
     known = common.open_features(cache, features)
-    queries = embed_files(named(images), known)
+    queries = embed_files(expand(images), known)
     found = list(search.similar(known, queries, wanted, label_rule=labels))
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)

@@ -1,9 +1,9 @@
 """The pipeline: find the photographs, skip what is known, decode, run the backbone, commit."""
 
 from embed.extract.options import FeatureOptions, RunOptions
-from embed.extract.outside import Embedded, embed_files
+from embed.extract.outside import Embedded, embed_files, network_of
+from embed.extract.route import extract_features
 from embed.extract.summary import Progress, Summary
-from embed.extract.sync import extract_features
 
 __all__ = [
     "Embedded",
@@ -13,4 +13,5 @@ __all__ = [
     "Summary",
     "embed_files",
     "extract_features",
+    "network_of",
 ]

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from numbers import Integral
 
 from embed import images
 from embed.backbones import POOLINGS, Network, ResolvedNetwork
@@ -20,28 +21,40 @@ DTYPES = ("float32", "float16")
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureOptions:
-    """What defines the numbers: all of it goes into the recipe of a feature set."""
+    """What defines the numbers: all of it goes into the recipe of a feature set.
+
+    Parameters
+    ----------
+    network : Network
+    fit : {"stretch", "crop", "pad"}
+        How a photograph becomes square.
+    views : int
+        Views of each photograph: the plain one and ``views - 1`` augmented.
+    view_seed : int
+    precision : {"float32", "bf16", "fp16"}
+        Of the backbone's arithmetic.
+    dtype : {"float32", "float16"}
+        Of the stored features.
+
+    Raises
+    ------
+    UsageError
+        One of them has a value that cannot work.
+    """
 
     network: Network = field(default_factory=lambda: Network("mobilenetv2"))
-    fit: str = "stretch"  # how a photograph becomes square
+    fit: str = "stretch"
     views: int = 1
     view_seed: int = 0
-    precision: str = "float32"  # of the backbone's arithmetic
-    dtype: str = "float32"  # of the stored features
+    precision: str = "float32"
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.network.pooling not in POOLINGS:
-            raise UsageError(
-                f"--pooling {self.network.pooling!r} is not known; it is one of {', '.join(POOLINGS)}."
-            )
-        if self.fit not in images.FITS:
-            raise UsageError(f"--fit {self.fit!r} is not known; it is one of {', '.join(images.FITS)}.")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"--precision {self.precision!r} is not known; it is float32, bf16 or fp16.")
-        if self.dtype not in DTYPES:
-            raise UsageError(f"--dtype {self.dtype!r} is not known; it is float32 or float16.")
-        if self.views < 1:
-            raise UsageError(f"--views {self.views} makes no features; it is 1 or more.")
+        _check_known("pooling", self.network.pooling, POOLINGS)
+        _check_known("fit", self.fit, images.FITS)
+        _check_known("precision", self.precision, PRECISIONS)
+        _check_known("dtype", self.dtype, DTYPES)
+        _check_positive("views", self.views)
 
     def recipe(self, network: ResolvedNetwork) -> Recipe:
         """Return the recipe of these features on a network whose weights are known."""
@@ -65,17 +78,53 @@ class FeatureOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What changes only the time: the same features come out."""
+    """What changes only the time: the same features come out.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+    workers : int, optional
+        Photographs decoded at once; by default one for each processor that this process may use.
+    batch_size : int, optional
+        Photographs in a forward pass; by default what suits the device.
+    max_pixels : int
+        Photographs with more are refused.
+    rehash : bool
+        Read every photograph again and compare contents.
+    retry_failed : bool
+        Try the photographs that failed before again.
+    allow_removals : bool
+        Let rows leave also where they are more than half of a set.
+
+    Raises
+    ------
+    UsageError
+        One of them has a value that cannot work.
+    """
 
     device: str = "auto"
-    workers: int | None = None  # decoding threads
-    batch_size: int | None = None  # photographs in a forward pass; by default what suits the device
+    workers: int | None = None
+    batch_size: int | None = None
     max_pixels: int = images.MAX_PIXELS
-    rehash: bool = False  # read every file again and compare contents
+    rehash: bool = False
     retry_failed: bool = False
-    allow_removals: bool = False  # of more than half of a set at once
+    allow_removals: bool = False
+
+    def __post_init__(self) -> None:
+        for parameter in ("workers", "batch_size", "max_pixels"):
+            _check_positive(parameter, getattr(self, parameter))
 
     @property
     def decoding_threads(self) -> int:
-        """Threads that decode: as asked for, else one for each processor this process may use."""
+        """Photographs decoded at once."""
         return self.workers or len(os.sched_getaffinity(0))
+
+
+def _check_known(parameter: str, value: str, known: "dict[str, str] | tuple[str, ...]") -> None:
+    if value not in tuple(known):
+        raise UsageError(f"{value!r} is not known; it is one of {', '.join(known)}", parameter)
+
+
+def _check_positive(parameter: str, value: int | None) -> None:
+    if value is not None and (not isinstance(value, Integral) or value < 1):
+        raise UsageError(f"{value!r} cannot work; it is 1 or more", parameter)

@@ -19,21 +19,36 @@ from embed.extract.options import RunOptions
 
 @dataclass(slots=True)
 class Embedded:
-    """One photograph with its features, or the reason why it has none."""
+    """One photograph with its features, or the reason why it has none.
+
+    Parameters
+    ----------
+    file : Path
+    sha256 : bytes
+        Of the content; empty where it could not be read.
+    features : ndarray of shape (views, d), float32, or None
+        The first view is the plain photograph.
+    problem : str, optional
+    cached : bool
+        Whether the features came from the cache, without a forward pass.
+    """
 
     file: Path
-    sha256: bytes  # of the content; empty where it could not be read
-    features: np.ndarray | None  # float32 (views, d); view 0 is the plain one
+    sha256: bytes
+    features: np.ndarray | None
     problem: str | None = None
-    cached: bool = False  # the features came from the cache, without a forward pass
+    cached: bool = False
 
 
 def network_of(features: FeatureCache) -> ResolvedNetwork:
     """Return the network that computed a feature set, ready to run.
 
-    Raises:
-        WeightsError: its weights cannot be had.
-        CacheError: the weights under that name, or the decoder of this version, are not those that computed it.
+    Raises
+    ------
+    WeightsError
+        Its weights cannot be had.
+    CacheError
+        The weights under that name, or the decoder of this version, are not those that computed it.
     """
     recipe = features.recipe
     if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
@@ -71,18 +86,24 @@ def embed_files(
     *,
     views: bool = False,
 ) -> Iterator[Embedded]:
-    """Yield the features of each file, in order, computed as the rows of ``cache`` were.
+    """Yield the features of each file, in order, computed as the rows of `cache` were.
 
     A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
 
-    Args:
-        files: photographs.
-        cache: the feature set whose recipe is followed.
-        run: device and threads.
-        views: all views of the recipe rather than the plain photograph alone.
+    Parameters
+    ----------
+    files : iterable of Path
+    cache : FeatureCache
+        The feature set whose recipe is followed.
+    run : RunOptions, optional
+        Device and workers.
+    views : bool
+        All views of the recipe rather than the plain photograph alone.
 
-    Raises:
-        WeightsError, CacheError: as `network_of`, where a photograph is not in the cache.
+    Raises
+    ------
+    WeightsError, CacheError
+        As `network_of`, where a photograph is not in the cache.
     """
     run = run or RunOptions()
     recipe = cache.recipe
@@ -108,21 +129,22 @@ def embed_files(
         rows[sha256] = row
         return True
 
-    decoder = images.Decoder(
-        images.Resize(recipe.size, recipe.fit),
-        views=count,
-        seed=recipe.view_seed,
-        workers=run.decoding_threads,
-        max_pixels=run.max_pixels,
-    )
-    with ThreadPoolExecutor(1, "open") as background, decoder:
-        decoded = decoder.map(Path(), map(sources.look, files), skip=known)
-        for result in pipeline.run(decoded, lambda: runtime().result(), run.batch_size):
+    source = sources.Files(files)
+    groups = ([item] for item in source.items())
+    with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
+        for result in pipeline.compute(
+            source,
+            groups,
+            decoder,
+            lambda: runtime().result(),
+            skip=known,
+            batch_size=run.batch_size,
+        ):
             yield _embedded(result, cache, rows, count)
 
 
 def _embedded(result: pipeline.Result, cache: FeatureCache, rows: dict[bytes, int], views: int) -> Embedded:
-    file = Path(result.found.path)
+    file = Path(result.item.name)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
     row = rows[result.sha256]

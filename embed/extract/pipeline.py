@@ -1,32 +1,54 @@
-"""Decode and run side by side: photographs in, features out, in the order they came.
+"""Photographs in, features out, in the order they came: read, decode and run side by side.
 
-Decoding runs in threads ahead of the backbone, which runs in threads of its own; whoever consumes the results commits
-them meanwhile. Every queue is bounded, so memory does not grow with the number of photographs.
+Reading has threads of its own, ahead of the decoding, which is ahead of the backbone, which has threads of its own; who
+takes the results commits them meanwhile. Every queue is bounded, so memory does not grow with the number of photographs.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from embed import images, sources
+from embed import images
 from embed.backbones.runtime import Runtime
+from embed.cache import Recipe
+from embed.extract.options import RunOptions
+from embed.sources import Item, Read, Source
 
+READERS = 4
+GROUPS_AHEAD = 8  # read before somebody asks for them
+BYTES_AHEAD = 128 << 20
 FORWARDS_IN_FLIGHT = 2  # so that the device has the next batch at hand when it is done with one
 MOST_WAITING = 1024  # results held back for the sake of their order
+
+NOT_FINITE = "has features that are no finite numbers at this precision"
 
 
 @dataclass(slots=True)
 class Result:
-    """One photograph after the pipeline: its features, or why it has none."""
+    """One photograph after the pipeline.
 
-    found: sources.Found
-    sha256: bytes  # of the bytes that were decoded; empty where they could not be read
-    features: np.ndarray | None  # float32 (views, d); None where it failed or its content was known already
+    Parameters
+    ----------
+    item : Item
+    sha256 : bytes
+        Of its content; empty where that could not be had.
+    features : ndarray of shape (views, d), float32, or None
+        None where it failed, or its content was known already.
+    problem : str, optional
+        Why it has no features.
+    lasting : bool
+        Whether the same content has the same problem in every run.
+    """
+
+    item: Item
+    sha256: bytes
+    features: np.ndarray | None
     problem: str | None = None
+    lasting: bool = True
 
 
 @dataclass(slots=True)
@@ -44,25 +66,73 @@ class Timing:
         return max(waits, key=waits.__getitem__)
 
 
-def run(
-    decoded: Iterable[images.Decoded],
+def open_decoder(recipe: Recipe, run: RunOptions, views: int | None = None) -> images.Decoder:
+    """Return what makes pixels of photographs as a recipe says, in `views` views or as many as it names."""
+    return images.Decoder(
+        images.Resize(recipe.size, recipe.fit),
+        views=recipe.views if views is None else views,
+        seed=recipe.view_seed,
+        workers=run.decoding_threads,
+        max_pixels=run.max_pixels,
+    )
+
+
+def compute(
+    source: Source,
+    groups: Iterable[Sequence[Item]],
+    decoder: images.Decoder,
     runtime: Callable[[], Runtime],
+    *,
+    skip: Callable[[bytes], bool],
     batch_size: int | None = None,
     timing: Timing | None = None,
 ) -> Iterator[Result]:
-    """Run the backbone over decoded photographs.
+    """Yield one result for every photograph of every group, in order.
 
-    Args:
-        decoded: photographs in order, each with ``pixels`` of dtype uint8 and shape (views, size, size, 3), or None
-            where it could not be decoded or need not be.
-        runtime: gives the runtime; called once there is something to run, so that a run without news loads nothing.
-        batch_size: photographs in a forward pass; by default what suits the runtime's device.
-        timing: is told where the time went.
-
-    Yields:
-        One result for each, in the same order, as soon as its batch is done.
+    Parameters
+    ----------
+    source : Source
+        Where the photographs are read from.
+    groups : iterable of sequences of Item
+    decoder : images.Decoder
+    runtime : callable
+        Gives the runtime; called once there is something to run, so that a run without news loads nothing.
+    skip : callable
+        Says of a sha256 whether that content need not be computed; called from several threads.
+    batch_size : int, optional
+        Photographs in a forward pass; by default what suits the runtime's device.
+    timing : Timing, optional
+        Is told where the time went.
     """
-    timing = timing or Timing()
+    decoded = decoder.map(_read(source, groups), skip=skip)
+    return _forward(decoded, runtime, batch_size, timing or Timing())
+
+
+def _read(source: Source, groups: Iterable[Sequence[Item]]) -> Iterator[Read]:
+    """Yield what is read of each group, in order; the next groups are read meanwhile."""
+    waiting: deque[tuple[int, Future[list[Read]]]] = deque()
+    pool = ThreadPoolExecutor(READERS, "read")
+    try:
+        for group in groups:
+            size = sum(item.size for item in group)
+            while waiting and (
+                len(waiting) == GROUPS_AHEAD or size + sum(n for n, _ in waiting) > BYTES_AHEAD
+            ):
+                yield from waiting.popleft()[1].result()
+            waiting.append((size, pool.submit(lambda group: list(source.read(group)), group)))
+        while waiting:
+            yield from waiting.popleft()[1].result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _forward(
+    decoded: Iterable[images.Decoded],
+    runtime: Callable[[], Runtime],
+    batch_size: int | None,
+    timing: Timing,
+) -> Iterator[Result]:
+    """Run the backbone over decoded photographs, and yield each as soon as its batch is done."""
 
     def finish(batch: list[images.Decoded], features: Future[np.ndarray] | None) -> Iterator[Result]:
         rows: Iterator[np.ndarray] = iter(())
@@ -70,26 +140,29 @@ def run(
             start = time.perf_counter()
             rows = iter(features.result())
             timing.saturated += time.perf_counter() - start
-        for item in batch:
+        for one in batch:
             values: np.ndarray | None = None
-            if item.pixels is not None:
-                values = np.stack([next(rows) for _ in range(len(item.pixels))])
-            yield Result(item.found, item.sha256 or b"", values, item.problem)
+            problem = one.problem
+            if one.pixels is not None:
+                values = np.stack([next(rows) for _ in range(len(one.pixels))])
+                if not np.isfinite(values).all():
+                    values, problem = None, NOT_FINITE
+            yield Result(one.item, one.sha256 or b"", values, problem, one.lasting)
 
     def batches() -> Iterator[list[images.Decoded]]:
         batch: list[images.Decoded] = []
         filled, full = 0, batch_size
-        source = iter(decoded)
+        upstream = iter(decoded)
         while True:
             start = time.perf_counter()
-            item = next(source, None)
+            one = next(upstream, None)
             timing.starved += time.perf_counter() - start
-            if item is None:
+            if one is None:
                 break
-            batch.append(item)
-            if item.pixels is not None:
+            batch.append(one)
+            if one.pixels is not None:
                 full = full or runtime().batch_size
-                filled += len(item.pixels)
+                filled += len(one.pixels)
             # Known and failed photographs fill no batch, but must not pile up behind one either.
             if filled >= (full or MOST_WAITING) or len(batch) >= MOST_WAITING:
                 yield batch
@@ -101,7 +174,7 @@ def run(
     executor = ThreadPoolExecutor(FORWARDS_IN_FLIGHT, thread_name_prefix="forward")
     try:
         for batch in batches():
-            pixels = [item.pixels for item in batch if item.pixels is not None]
+            pixels = [one.pixels for one in batch if one.pixels is not None]
             in_flight.append(
                 (batch, executor.submit(runtime().run, np.concatenate(pixels)) if pixels else None)
             )

@@ -1,15 +1,20 @@
 """How far an extraction is, and what it did."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from embed.cache import Failure
+from embed.sources import Item
 
 PREPARING = "preparing the backbone, once on this machine"
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far an extraction is. ``total`` is None until the scan has seen every file."""
+    """How far an extraction is. ``total`` is None until every photograph has been found."""
 
     stage: str = "scanning"  # scanning | PREPARING | extracting | finishing
     total: int | None = None
@@ -26,7 +31,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Files dealt with."""
+        """Photographs dealt with."""
         return self.extracted + self.reused + self.failed + self.unreachable
 
     @property
@@ -35,26 +40,93 @@ class Progress:
         return self.extracted / self.seconds if self.seconds else 0.0
 
 
+@dataclass
+class Outcome:
+    """What has become of the photographs so far; whoever decides about one writes it down here.
+
+    Parameters
+    ----------
+    report : callable
+        Told how far the extraction is.
+    """
+
+    report: Callable[[Progress], None]
+    progress: Progress = field(default_factory=Progress)
+    failures: list[Failure] = field(default_factory=list)
+    unreachable: list[tuple[str, str]] = field(default_factory=list)  # places, each with the reason
+    _started: float | None = None
+
+    def start(self) -> None:
+        """Note that there is something to compute."""
+        if self._started is None:
+            self._started = time.perf_counter()
+            self.progress.stage = "extracting"
+
+    def tick(self) -> None:
+        """Report how far the extraction is."""
+        if self._started is not None:
+            self.progress.seconds = time.perf_counter() - self._started
+        self.report(self.progress)
+
+    def fail(self, name: str, reason: str, judged: Item | None = None) -> None:
+        """Note a photograph or a place that cannot be used; it is tried again unless the content of `judged` was at fault."""
+        size, stamp = (None, None) if judged is None else (judged.size, judged.stamp)
+        self.failures.append(Failure(name, reason, size, stamp))
+        self.progress.failed += 1
+
+    def keep(self, place: str, reason: str, rows: int = 1) -> None:
+        """Note that rows stay whose photographs cannot be looked at."""
+        self.unreachable.append((place, reason))
+        self.progress.unreachable += rows
+
+
 @dataclass(frozen=True)
 class Summary:
-    """What an extraction did."""
+    """What an extraction did.
 
-    features: str  # name of the feature set
+    Attributes
+    ----------
+    features : str
+        Name of the feature set.
+    folder : Path
+        Where it is.
+    backbone : str
+    dimension : int
+    images : int
+        Photographs found, and known ones that could not be looked for.
+    extracted, reused, failed, unreachable : int
+        What became of them: computed; taken from the cache; without a row (``failures.csv`` tells why); with a row that
+        stays, though the photograph could not be looked at.
+    removed : int
+        Rows that left because their photographs are gone.
+    kept : int
+        Rows that stay although their photographs are gone: so many are removed only on request.
+    seconds : float
+    bottleneck : {"decode", "forward", "disk"} or None
+        What the rest waited for; None where nothing was computed.
+    damaged : tuple of str
+        Parts that were set aside; their rows were computed again.
+    interrupted : bool
+    unreachable_places : tuple of (str, str)
+        Where photographs could not be looked at, and why.
+    """
+
+    features: str
     folder: Path
     backbone: str
     dimension: int
-    images: int  # files found or known to be out of reach
+    images: int
     extracted: int
     reused: int
     removed: int
     failed: int
     seconds: float
-    bottleneck: str | None  # decode | forward | disk; None where nothing was computed
-    damaged: tuple[str, ...] = ()  # parts that were set aside, their rows computed again
+    bottleneck: str | None
+    damaged: tuple[str, ...] = ()
     interrupted: bool = False
-    unreachable: int = 0  # rows that stay though their photographs cannot be looked at
-    unreachable_places: tuple[tuple[str, str], ...] = ()  # where, and why
-    kept: int = 0  # rows whose photographs are gone, too many to remove them unasked
+    unreachable: int = 0
+    unreachable_places: tuple[tuple[str, str], ...] = ()
+    kept: int = 0
 
     @property
     def images_per_second(self) -> float:

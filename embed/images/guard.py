@@ -21,8 +21,8 @@ from embed.images import formats
 from embed.images.decode import MAX_PIXELS, CircumstanceError, Resize, open_photograph, render
 from embed.images.process import Child, ChildDiedError
 from embed.images.views import augment
-from embed.sources.folder import Found, look
-from embed.sources.read import read
+from embed.sources import Content, Item, Read
+from embed.sources.file import read
 
 AHEAD = 64  # photographs decoded before somebody asks for them
 
@@ -44,10 +44,11 @@ _MEMORY_AT_ONCE = (
 class Decoded:
     """What became of one file: pixels, or nothing where the content is known, or the reason of a failure."""
 
-    found: Found
-    sha256: bytes | None  # of the content that was judged; None where the reason lies outside it: try again
+    item: Item
+    sha256: bytes | None  # of the content; None where it could not be had
     pixels: np.ndarray | None  # uint8, (views, size, size, 3)
     problem: str | None
+    lasting: bool = True  # the problem lies in the content; otherwise it is worth another try
 
 
 class Decoder:
@@ -71,25 +72,30 @@ class Decoder:
         self.timeout_s = timeout_s
         self.max_memory = max_memory
         self._threads = ThreadPoolExecutor(workers or os.cpu_count() or 1, "decode")
-        self._reading, self._decoding = _Room(_MEMORY_AT_ONCE), _Room(_MEMORY_AT_ONCE)
+        self._decoding = _Room(_MEMORY_AT_ONCE)
         self._children: set[Child] = set()
         self._idle: deque[Child] = deque()
         self._closed = False
 
-    def map(
-        self, root: Path, found: Iterable[Found], skip: Callable[[bytes], bool] | None = None
-    ) -> Iterator[Decoded]:
-        """Yield one result for every file, in the order of the files, a few ahead of who asks.
+    def map(self, contents: Iterable[Read], skip: Callable[[bytes], bool] | None = None) -> Iterator[Decoded]:
+        """Yield one result for every photograph, in order, a few ahead of who asks.
 
-        Content whose sha256 `skip` accepts is not decoded. `skip` is called from several threads.
+        Parameters
+        ----------
+        contents : iterable of (Item, Content or str)
+            Photographs, each with its content or the reason why it has none.
+        skip : callable, optional
+            Content whose sha256 it accepts is not decoded; called from several threads.
         """
-        pending: deque[Future[Decoded]] = deque()
-        for one in found:
-            pending.append(self._threads.submit(self._work, root, one, skip))
-            if len(pending) > AHEAD:
-                yield pending.popleft().result()
+        pending: deque[tuple[int, Future[Decoded]]] = deque()
+        for item, content in contents:
+            size = 0 if isinstance(content, str) else len(content.data)
+            pending.append((size, self._threads.submit(self._work, item, content, skip)))
+            del content
+            while len(pending) > AHEAD or sum(size for size, _ in pending) > _MEMORY_AT_ONCE:
+                yield pending.popleft()[1].result()
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[1].result()
 
     def decode(self, data: bytes) -> np.ndarray:
         """Return the pixels of one photograph, uint8 ndarray (size, size, 3). Raises ImageError."""
@@ -119,20 +125,19 @@ class Decoder:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _work(self, root: Path, found: Found, skip: Callable[[bytes], bool] | None) -> Decoded:
-        with self._reading.take(found.size):
-            sha256 = None
-            try:
-                content = read(root / found.path, found)
-                sha256 = content.sha256
-                if skip is not None and skip(sha256):
-                    return Decoded(found, sha256, None, None)
-                pixels = augment(self.decode(content.data), self.views, self.seed, sha256)
-            except CircumstanceError as error:
-                return Decoded(found, None, None, str(error))
-            except ImageError as error:
-                return Decoded(found, sha256, None, str(error))
-            return Decoded(found, sha256, pixels, None)
+    def _work(self, item: Item, content: Content | str, skip: Callable[[bytes], bool] | None) -> Decoded:
+        if isinstance(content, str):
+            return Decoded(item, None, None, content, lasting=False)
+        sha256 = content.sha256
+        if skip is not None and skip(sha256):
+            return Decoded(item, sha256, None, None)
+        try:
+            pixels = augment(self.decode(content.data), self.views, self.seed, sha256)
+        except CircumstanceError as error:
+            return Decoded(item, sha256, None, str(error), lasting=False)
+        except ImageError as error:
+            return Decoded(item, sha256, None, str(error))
+        return Decoded(item, sha256, pixels, None)
 
     def _decode_in_child(self, data: bytes) -> np.ndarray:
         try:
@@ -183,5 +188,5 @@ def decode_file(file: Path, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> 
     Raises ImageError with the reason.
     """
     with Decoder(resize, workers=1, max_pixels=max_pixels) as decoder:
-        content = read(file, look(file))
+        content = read(file)
         return decoder.decode(content.data), content.sha256

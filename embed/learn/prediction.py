@@ -64,7 +64,7 @@ def predict_files(
             f"the features of {features.name} have a single view; extract them with --views N and fit again"
         )
     waiting: list[Embedded] = []
-    for embedded in embed_files(sources.named(files), features, run, views=views):
+    for embedded in embed_files(sources.expand(files), features, run, views=views):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
             yield from _judge(waiting, model)

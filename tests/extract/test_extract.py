@@ -287,13 +287,17 @@ def test_rows_of_photographs_that_moved_are_no_loss(many, backbone):
 
 
 def test_an_error_in_the_search_for_photographs_ends_the_extraction(photographs, backbone, monkeypatch):
-    def find(root):
-        yield from sources.folder.find(root)
+    extract(photographs)
+    found = sources.Folder.find
+
+    def find(source):
+        yield from list(found(source))[:2]
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(sources, "find", find)
-    with pytest.raises(InputError, match="too deep"):
+    monkeypatch.setattr(sources.Folder, "find", find)
+    with pytest.raises(InputError, match=r"broke off.*too deep"):
         extract(photographs)
+    assert len(rows(photographs)) == 4
 
 
 def test_an_empty_folder_does_not_empty_the_cache(photographs, backbone):
@@ -320,6 +324,78 @@ def test_threads_and_batches_do_not_change_the_rows(photographs, backbone, worke
     assert summary.extracted == 14
     assert first.paths.tolist() == second.paths.tolist()
     assert (first.X == second.X).all() and (first.sha256 == second.sha256).all()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(np.nan, "float32"), (np.inf, "float32"), (1e5, "float16")])
+def test_features_that_cannot_be_used_fail_their_photograph_alone(
+    photographs, backbone, monkeypatch, value, dtype
+):
+    run = backbone.run
+
+    def overflowing(batch):
+        features = run(batch)
+        features[features[:, 0] == COLOURS["red"][0], 1] = value
+        return features
+
+    monkeypatch.setattr(backbone, "run", overflowing)
+    options = FeatureOptions(network=Network("tiny"), dtype=dtype)
+    summary = extract_features(photographs, photographs.parent / "cache", options)
+    assert (summary.extracted, summary.failed) == (3, 1)
+    features = open_features(photographs.parent / "cache")
+    assert np.isfinite(features.X).all()
+    (failure,) = features.failures()
+    assert failure.path == "warm/red.png" and "features" in failure.reason
+    backbone.seen = 0
+    assert extract_features(photographs, photographs.parent / "cache", options).failed == 1
+    assert backbone.seen == 0
+
+
+def test_a_date_that_no_int64_holds_is_one_as_any_other(photographs, backbone):
+    os.utime(photographs / "warm" / "red.png", (13_569_465_600, 13_569_465_600))  # 1 January 2400
+    os.utime(photographs / "cold" / "blue.png", (-3_000_000_000, -3_000_000_000))  # 1874
+    assert extract(photographs).extracted == 4
+    backbone.seen = 0
+    assert extract(photographs).reused == 4
+    assert extract(photographs, rehash=True).reused == 4
+    assert backbone.seen == 0
+
+
+def test_known_photographs_are_told_from_new_ones_between_them(photographs, backbone):
+    extract(photographs)
+    for name in ("a", "warm/a", "warm/s", "cold/c", "cold", "z"):
+        Image.new("RGB", (9, 9), len(name) * 8).save(photographs / f"{name}.png")
+    summary = extract(photographs)
+    assert (summary.extracted, summary.reused, summary.removed) == (6, 4, 0)
+
+
+def test_a_failure_below_a_folder_that_cannot_be_read_is_remembered(photographs, backbone, monkeypatch):
+    (photographs / "warm" / "bad.jpg").write_text("<html>")
+    extract(photographs)
+    with monkeypatch.context() as patch:
+        FailingDisk(patch).listing.append("warm")
+        assert extract(photographs).failed == 2
+    failures = open_features(photographs.parent / "cache").failures()
+    assert [failure.path for failure in failures] == ["warm", "warm/bad.jpg"]
+    assert failures[1].size == 6
+    assert extract(photographs).failed == 1
+
+
+def test_a_photograph_that_another_thing_took_the_place_of_loses_its_row(photographs, backbone):
+    extract(photographs)
+    (photographs / "warm" / "red.png").unlink()
+    (photographs / "warm" / "red.png").mkdir()
+    summary = extract(photographs)
+    assert (summary.failed, summary.unreachable, summary.removed) == (1, 0, 1)
+    assert len(rows(photographs)) == 3
+
+
+def test_a_photograph_that_is_too_large_now_loses_the_row_of_what_it_was(photographs, backbone):
+    extract(photographs)
+    Image.new("RGB", (200, 200), COLOURS["red"]).save(photographs / "warm" / "red.png")
+    summary = extract(photographs, max_pixels=10_000)
+    assert (summary.failed, summary.unreachable) == (1, 0)
+    assert "warm/red.png" not in rows(photographs)
+    assert extract(photographs).extracted == 1  # the limit was at fault, not the photograph
 
 
 def test_two_recipes_are_kept_apart(photographs, backbone):
@@ -370,15 +446,29 @@ def test_pixels_of_another_decoder_are_not_compared(photographs, backbone, tmp_p
         network_of(cache)
 
 
-def test_options_that_cannot_work_are_refused():
-    with pytest.raises(UsageError, match="--fit 'squeeze'"):
-        FeatureOptions(fit="squeeze")
-    with pytest.raises(
-        UsageError, match="--pooling 'none' is not known; it is one of avg, max, grid, flatten"
-    ):
-        FeatureOptions(network=Network("tiny", pooling="none"))
-    with pytest.raises(UsageError, match="--precision"):
-        FeatureOptions(precision="int3")
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: FeatureOptions(fit="squeeze"),
+            "fit 'squeeze' is not known; it is one of stretch, crop, pad",
+        ),
+        (
+            lambda: FeatureOptions(network=Network("tiny", pooling="none")),
+            "pooling 'none' is not known; it is one of avg, max, grid, flatten",
+        ),
+        (lambda: FeatureOptions(precision="int3"), "precision 'int3' is not known"),
+        (lambda: FeatureOptions(dtype=None), "dtype None is not known; it is one of float32, float16"),
+        (lambda: FeatureOptions(views=0), "views 0 cannot work; it is 1 or more"),
+        (lambda: FeatureOptions(views="3"), "views '3' cannot work"),
+        (lambda: RunOptions(workers=0), "workers 0 cannot work"),
+        (lambda: RunOptions(batch_size=-1), "batch_size -1 cannot work"),
+        (lambda: RunOptions(max_pixels=0), "max_pixels 0 cannot work"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused_by_its_name(make, sentence):
+    with pytest.raises(UsageError, match=f"^{sentence}"):
+        make()
 
 
 # From here on the real thing: real processes, the real backbone.

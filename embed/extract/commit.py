@@ -1,0 +1,100 @@
+"""Where the results of an extraction go: rows of the feature set, failures, and rows that leave."""
+
+import os
+
+import numpy as np
+
+from embed.cache import FeatureWriter
+from embed.extract.pipeline import Result
+from embed.extract.plan import Plan
+from embed.extract.summary import Outcome
+from embed.sources import Item
+
+LEAST_REMOVALS = 20  # rows that may leave at once whatever the size of the set
+MOST_REMOVALS = 0.5  # of the rows of a larger set that may leave at once without being asked for
+
+
+class Sink:
+    """Writes what an executor computes, and lets rows leave whose photographs are gone.
+
+    Parameters
+    ----------
+    writer : FeatureWriter
+    plan : Plan
+    outcome : Outcome
+        Is told what has become of each photograph.
+    """
+
+    def __init__(self, writer: FeatureWriter, plan: Plan, outcome: Outcome) -> None:
+        self._writer = writer
+        self._plan = plan
+        self._outcome = outcome
+        self._largest = np.finfo(writer.known.recipe.dtype).max
+        self._moved = np.zeros(len(writer.known), bool)  # rows whose content was met under another name
+
+    def put(self, result: Result) -> None:
+        """Write one result."""
+        item = result.item
+        row = self._plan.row(item.name)
+        if result.problem is not None:
+            self._fail(result, result.problem, row)
+        elif result.features is None:
+            self._copy(item, result.sha256, row)
+        elif np.abs(result.features).max() > self._largest:
+            self._fail(result, f"has features too large for {self._plan.recipe.dtype}: store float32", row)
+        else:
+            self._writer.put(
+                path=item.name,
+                sha256=result.sha256,
+                size=item.size,
+                mtime_ns=_stamp(item),
+                features=result.features[0],
+                views=result.features[1:] if len(result.features) > 1 else None,
+            )
+            self._outcome.progress.extracted += 1
+        self._outcome.tick()
+
+    def remove_gone(self, *, allowed: bool) -> tuple[int, int]:
+        """Let the rows go whose photographs are gone; return how many went, and how many were kept from it.
+
+        Rows of contents that lie elsewhere now go in any case. The others stay where they are so many that the
+        source may not be what it was, unless their removal is allowed.
+        """
+        known = self._writer.known
+        most = max(LEAST_REMOVALS, MOST_REMOVALS * len(known))
+        gone = self._plan.gone
+        rows = np.flatnonzero(gone)
+        kept = 0
+        if not allowed and len(rows) > most:
+            stay = {digest.tobytes() for digest in known.sha256[~gone | self._moved]}
+            lost = np.array([digest.tobytes() not in stay for digest in known.sha256[rows]], bool)
+            if lost.sum() > most:
+                kept, rows = int(lost.sum()), rows[~lost]
+        for row in rows:
+            self._writer.remove(os.fsdecode(known.keys[row]))
+        return len(rows), kept
+
+    def _fail(self, result: Result, problem: str, row: int | None) -> None:
+        item, known = result.item, self._writer.known
+        if row is None:
+            self._outcome.fail(item.name, problem, item if result.sha256 and result.lasting else None)
+            return
+        same = known.sha256[row].tobytes() == result.sha256
+        if not result.sha256 or (same and not result.lasting):
+            self._outcome.keep(item.name, problem)
+            return
+        self._outcome.fail(item.name, problem, item if result.lasting else None)
+        self._writer.remove(item.name)  # the row was of what was there before
+
+    def _copy(self, item: Item, sha256: bytes, row: int | None) -> None:
+        from_row = self._plan.row_of_content(sha256)
+        assert from_row is not None, "the plan knows this content, or it would have been computed"
+        if row != from_row or not self._plan.unchanged(row, item):
+            self._writer.copy(item.name, item.size, _stamp(item), from_row)
+            self._moved[from_row] = True
+        self._outcome.progress.reused += 1
+
+
+def _stamp(item: Item) -> int:
+    assert item.stamp is not None, "what is found has a stamp"
+    return item.stamp

@@ -1,0 +1,186 @@
+"""What an extraction has to do: which photographs are new, which have moved, and which are gone."""
+
+import bisect
+import os
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embed.cache import Failure, FeatureCache, Recipe
+from embed.extract.options import RunOptions
+from embed.extract.scan import Scan
+from embed.extract.summary import Outcome
+from embed.sources import Failed, Item, Listed, Source
+
+GROUP_ITEMS = 16  # photographs that are read one after the other
+GROUP_BYTES = 16 << 20
+
+TICK = 1000  # known photographs between two reports
+
+_MET, _OUT_OF_REACH, _GONE = 1, 2, 3  # what is known of a row; 0 is nothing so far
+
+
+class Plan:
+    """The photographs to compute, told while the search goes on; what is known is settled on the way.
+
+    Parameters
+    ----------
+    scan : Scan
+    known : FeatureCache
+        The rows that there are.
+    run : RunOptions
+    outcome : Outcome
+        Is told of photographs that need not, or cannot, be computed.
+
+    Attributes
+    ----------
+    source : Source
+        Where the photographs are read from.
+    recipe : Recipe
+        By which they are computed.
+    """
+
+    def __init__(self, scan: Scan, known: FeatureCache, run: RunOptions, outcome: Outcome) -> None:
+        self.source: Source = scan.source
+        self.recipe: Recipe = known.recipe
+        self._scan = scan
+        self._known = known
+        self._run = run
+        self._outcome = outcome
+        self._failed_before = {failure.path: failure for failure in known.failures()}
+        self._failed_places: set[str] = set()
+        self._state = np.zeros(len(known), np.int8)  # of every row
+        self._next = 0  # the row after the one that was met last: names come in the order of the rows
+        self._contents: _Contents | None = None
+
+    def groups(self) -> Iterator[list[Item]]:
+        """Yield the photographs that have to be read, in order, those together that are to be read one after the other.
+
+        Raises
+        ------
+        InputError
+            The search broke off; nothing is known to be gone then.
+        """
+        for block in self._scan.blocks():
+            group: list[Item] = []
+            size = 0
+            for told in block:
+                if not isinstance(told, Item):
+                    self._settle_place(told)
+                elif not self._settle(told):
+                    group.append(told)
+                    size += told.size
+                    if len(group) == GROUP_ITEMS or size >= GROUP_BYTES:
+                        yield self._started(group)
+                        group, size = [], 0
+            if group:
+                yield self._started(group)
+        self._outcome.progress.total = self._scan.total
+        for name, failure in self._failed_before.items():
+            if not self._failed_places.isdisjoint(map(str, PurePosixPath(name).parents)):
+                self._outcome.failures.append(failure)  # it is where nobody can look now
+                self._outcome.progress.failed += 1
+
+    def row(self, name: str) -> int | None:
+        """Return the known row of a photograph, or None."""
+        key = os.fsencode(name)
+        keys = self._known.keys
+        row = self._next
+        if row >= len(keys) or keys[row] != key:
+            row = bisect.bisect_left(keys, key)
+        return row if row < len(keys) and keys[row] == key else None
+
+    def row_of_content(self, sha256: bytes) -> int | None:
+        """Return a known row of a content that need not be computed again, or None; any thread may ask."""
+        if self._contents is None:
+            self._contents = _Contents(self._known.sha256)
+        return self._contents.row(sha256)
+
+    def knows(self, sha256: bytes) -> bool:
+        """Return whether a content need not be computed."""
+        return self.row_of_content(sha256) is not None
+
+    def unchanged(self, row: int, item: Item) -> bool:
+        """Return whether a row is of the photograph as it is now, by its size and its stamp."""
+        return bool(self._known.sizes[row] == item.size and self._known.mtimes_ns[row] == item.stamp)
+
+    @property
+    def gone(self) -> NDArray[np.bool_]:
+        """Rows whose place was looked at to its end without meeting them; ndarray of shape (n,)."""
+        return self._state == _GONE
+
+    def _started(self, group: list[Item]) -> list[Item]:
+        self._outcome.progress.total = self._scan.total
+        self._outcome.start()
+        return group
+
+    def _settle(self, item: Item) -> bool:
+        """Return whether nothing has to be done about a photograph."""
+        outcome = self._outcome
+        before = self._failed_before.pop(item.name, None) if self._failed_before else None
+        row = self.row(item.name)
+        if row is not None:
+            self._state[row] = _MET
+            self._next = row + 1
+        if row is not None and not self._run.rehash and self.unchanged(row, item):
+            outcome.progress.reused += 1
+        elif before is not None and not self._run.retry_failed and _is_of(before, item):
+            outcome.fail(item.name, before.reason, item)
+        else:
+            return False
+        if outcome.progress.done % TICK == 0:
+            outcome.progress.total = self._scan.total
+            outcome.tick()
+        return True
+
+    def _settle_place(self, told: Listed | Failed) -> None:
+        """Decide about the rows of a place at which the search has come to an end, or could not look."""
+        below = self._state[self._rows_below(told.place)]
+        if isinstance(told, Listed):
+            below[below == 0] = _GONE
+            return
+        self._failed_before.pop(told.place, None)
+        row = self.row(told.place)
+        if told.gone:
+            self._outcome.fail(told.place, told.reason)
+            return
+        self._failed_places.add(told.place)
+        stay = below == 0
+        rows = int(stay.sum())
+        below[stay] = _OUT_OF_REACH
+        if row is not None:
+            self._state[row] = _OUT_OF_REACH
+            self._outcome.keep(told.place, told.reason)
+        elif rows or told.expected:
+            self._outcome.fail(told.place, told.reason)
+        if rows:
+            self._outcome.keep(told.place, told.reason, rows)
+
+    def _rows_below(self, place: str) -> slice:
+        if not place:
+            return slice(0, len(self._known))
+        prefix = os.fsencode(place)
+        # "0" is what follows "/".
+        return slice(*(bisect.bisect_left(self._known.keys, prefix + end) for end in (b"/", b"0")))
+
+
+class _Contents:
+    """Rows by the sha256 of their content: two numbers for each instead of the entry of a dictionary."""
+
+    def __init__(self, sha256: NDArray[np.uint8]) -> None:
+        starts = np.ascontiguousarray(sha256[:, :8]).view(np.uint64)[:, 0]
+        self._sha256 = sha256
+        self._rows = np.argsort(starts, kind="stable")
+        self._starts = starts[self._rows]
+
+    def row(self, sha256: bytes) -> int | None:
+        """Return the first row of a content, or None."""
+        start = np.frombuffer(sha256, np.uint64, 1)[0]
+        alike = slice(*(int(np.searchsorted(self._starts, start, side)) for side in ("left", "right")))
+        return next((int(row) for row in self._rows[alike] if self._sha256[row].tobytes() == sha256), None)
+
+
+def _is_of(failure: Failure, item: Item) -> bool:
+    return (failure.size, failure.mtime_ns) == (item.size, item.stamp)

@@ -1,0 +1,113 @@
+"""What a source of photographs is, and what it tells of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photograph of a source, found but not read.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the source, with "/" between folders; bytes that are no text are surrogates (``os.fsdecode``).
+    size : int
+        In bytes.
+    stamp : int or None
+        Another one where the content may be another: the time of a file in nanoseconds. None takes the content as it is
+        when it is read.
+    """
+
+    name: str
+    size: int = 0
+    stamp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A place that was looked at to its end without an error, with all that is below it but the places that failed.
+
+    Parameters
+    ----------
+    place : str
+        Name of a folder, an archive or the like; empty for the source itself.
+    """
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A place, or a single photograph, that could not be looked at.
+
+    Parameters
+    ----------
+    place : str
+    reason : str
+    expected : bool
+        Whether a photograph was to be expected there: it is a folder, or has the name of an image.
+    gone : bool
+        Whether it is certain that no photograph is there (any more), because something else is.
+    """
+
+    place: str
+    reason: str
+    expected: bool = True
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of one photograph and what identifies them.
+
+    Parameters
+    ----------
+    data : bytes
+    sha256 : bytes
+        32 bytes: of `data`, or of what it was made from.
+    """
+
+    data: bytes
+    sha256: bytes
+
+
+Told = Item | Listed | Failed
+Read = tuple[Item, Content | str]
+
+
+class Source(Protocol):
+    """Where photographs come from. A new kind of source is one class with these members.
+
+    Attributes
+    ----------
+    name : str
+        Short name, which becomes part of the name of a feature set.
+    root : Path
+        Where it is; a feature set remembers that.
+    """
+
+    name: str
+    root: Path
+
+    def find(self) -> Iterator[Told]:
+        """Yield every item, best in the order of the bytes of the names, and each place after what is in it.
+
+        ``Listed("")`` comes last. A row leaves a feature set only where its place was listed and its item was not there.
+
+        Raises
+        ------
+        InputError
+            The source itself cannot be looked at.
+        """
+
+    def read(self, group: Sequence[Item]) -> Iterator[Read]:
+        """Yield each item of a group, in order, with its content, or with the reason why that cannot be had just now.
+
+        Groups are read in several threads at once; items that follow each other in `find` are in one group.
+        """
+
+    def local_path(self, name: str) -> Path | None:
+        """Return the file that holds an item, or None where none does."""
