@@ -143,7 +143,7 @@ def _hdf5(photographs: "Photographs", to: Path) -> list[Path]:
     import h5py
 
     n, d = len(photographs), photographs.dimension
-    with replacing(to) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(to) as temporary, h5py.File(temporary, "w", locking=False) as file:
         chunks = (min(CHUNK_ROWS, n), d) if n else None
         matrix = file.create_dataset("X", (n, d), "<f4", chunks=chunks, fletcher32=bool(n))
         for first, block in photographs.blocks():
