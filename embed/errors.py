@@ -10,7 +10,8 @@ EmbedError
 │   ├── CacheLockedError   another process is writing to the cache
 │   ├── CacheFormatError   a file in the cache is foreign or of a newer format
 │   ├── CacheDamagedError  a part of the cache is not what was written
-│   └── CacheWriteError    the disk refused a write
+│   ├── CacheWriteError    the disk refused a write
+│   └── FeatureError       the features of one photograph cannot be stored
 ├── LabelError             the photographs have no labels, or too few, for what was asked
 └── ModelError             a fitted model is missing, damaged or was fitted on other features
 
@@ -76,6 +77,10 @@ class CacheDamagedError(CacheError):
 
 class CacheWriteError(CacheError):
     "The disk refused a write."
+
+
+class FeatureError(CacheError):
+    "The features of one photograph cannot be stored; the message is the reason alone, without the path."
 
 
 class LabelError(EmbedError):

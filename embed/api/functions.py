@@ -36,6 +36,7 @@ def extract_features(
     rehash: bool = False,
     retry_failed: bool = False,
     allow_removals: bool = False,
+    verify: bool = False,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -81,6 +82,8 @@ def extract_features(
         Try the files that failed before again.
     allow_removals : bool
         Let rows leave though more than half of the set (and more than 20) would: their photographs are gone for good.
+    verify : bool
+        Read every byte of the set first, set damaged parts aside and compute their rows again.
     progress : callable, optional
         Called with a `Progress` after every photograph.
 
@@ -136,6 +139,7 @@ def extract_features(
             rehash=rehash,
             retry_failed=retry_failed,
             allow_removals=allow_removals,
+            verify=verify,
         ),
         progress or (lambda _: None),
     )

@@ -1,9 +1,12 @@
 """Features on disk: immutable parts, published whole or not at all, checked whenever they are read."""
 
+from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
-from embed.cache.folders import FeatureSet, Meta, find_features, list_features
+from embed.cache.meta import Meta
+from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
+from embed.cache.sets import FeatureSet, find_features, list_features, sick_features
 from embed.cache.verify import Report, verify
 from embed.cache.writer import FeatureWriter
 
@@ -13,10 +16,14 @@ __all__ = [
     "FeatureSet",
     "FeatureWriter",
     "Meta",
+    "Receipt",
     "Recipe",
     "Report",
+    "Row",
     "find_features",
     "list_features",
     "open_features",
+    "sick_features",
     "verify",
+    "write_part",
 ]

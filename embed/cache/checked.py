@@ -11,8 +11,10 @@ import json
 import os
 import struct
 import threading
+import time
 import weakref
 from array import array
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,12 +22,15 @@ import xxhash
 
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # of what is written
+FORMAT_VERSIONS = (1, 2)  # of what is read
 BLOCK_BYTES = 1 << 16
 MAGIC = b"embed-ix"
 FOOTER = struct.Struct("<Q8s")  # bytes of the index, magic
 READ_BYTES = 16 * BLOCK_BYTES  # read and checked at a time where a whole file passes by
 DIGEST_CHARACTERS = 16  # hexadecimal digits of a sha256 that a name carries
+READ_ATTEMPTS = 3  # a disk that is asked again may answer
+PAUSE_S = 0.05
 
 
 def digest(data: bytes) -> str:
@@ -56,7 +61,7 @@ def _scratch(size: int) -> memoryview:
 
 
 class CheckedFile:
-    """One part on disk, which yields checked bytes or raises.
+    """One part on disk, which yields checked bytes or raises. Nothing is read before it is asked for.
 
     The descriptor stays open: a part that a writer folds away meanwhile can still be read.
 
@@ -66,18 +71,23 @@ class CheckedFile:
     index_digest, file_digest : str
         What the name of the part promises.
 
+    Attributes
+    ----------
+    bytes_on_disk : int
+    index : dict
+        What the part says of itself, without the checksums of its blocks.
+
     Raises
     ------
     FileNotFoundError
         The file is not there (any more).
-    CacheDamagedError
-        It is truncated, or its index is not the one that its name promises.
-    CacheFormatError
-        It is of a format that this version does not understand.
+    CacheError
+        It cannot be opened.
     """
 
     def __init__(self, path: Path, index_digest: str, file_digest: str) -> None:
         self.path = path
+        self._index_digest = index_digest
         self._file_digest = file_digest
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
@@ -87,30 +97,45 @@ class CheckedFile:
             raise self._unreadable(error) from error
         self.close = weakref.finalize(self, os.close, self._descriptor)
         self.bytes_on_disk = os.fstat(self._descriptor).st_size
-        self.index = self._read_index(index_digest)
-        self.length: int = self.index["length"]
-        # Eight bytes for each block: a large set has a million of them.
-        self._sums = array("Q", (int(text, 16) for text in self.index.pop("blocks")))
 
-    def _read_index(self, index_digest: str) -> dict[str, Any]:
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """What the part says of itself.
+
+        Raises
+        ------
+        CacheDamagedError
+            The file is truncated, or its index is not the one that its name promises.
+        CacheFormatError
+            It is of a format that this version does not understand.
+        """
         size = self.bytes_on_disk
-        footer = self._read(max(0, size - FOOTER.size), FOOTER.size)
+        footer = self._read(max(0, size - FOOTER.size), min(size, FOOTER.size))
         length, magic = FOOTER.unpack(footer) if len(footer) == FOOTER.size else (0, b"")
         start = size - FOOTER.size - length
         if magic != MAGIC or start < 0:
             raise self._strange("its end is missing")
         document = self._read(start, length)
-        if digest(document) != index_digest:
+        if digest(document) != self._index_digest:
             raise self._strange("its index is not the one that was written")
-        index = json.loads(document)
+        index: dict[str, Any] = json.loads(document)
         version = index.get("format_version") if isinstance(index, dict) else None
-        if version != FORMAT_VERSION:
+        if version not in FORMAT_VERSIONS:
             raise CacheFormatError(
-                f"{self.path} is of format version {version}; this embed understands {FORMAT_VERSION}"
+                f"{self.path} is of format version {version}; this embed understands {FORMAT_VERSION}: "
+                "use the version of embed that wrote it"
             )
         if index["length"] != start:
             raise self.damaged(f"it holds {start} bytes before its index instead of {index['length']}")
+        # Eight bytes for each block: a large set has a million of them.
+        self._sums = array("Q", (int(text, 16) for text in index.pop("blocks")))
         return index
+
+    @property
+    def length(self) -> int:
+        """Bytes of the HDF5 file."""
+        length: int = self.index["length"]
+        return length
 
     def _strange(self, what: str) -> CacheError:
         """Tell a damaged part from a file that is whole but of another format."""
@@ -122,22 +147,23 @@ class CheckedFile:
 
     def read(self, start: int, size: int) -> memoryview:
         """Return ``size`` checked bytes from ``start``, valid until the next read of this thread."""
-        if start < 0 or start + size > self.length:
+        length = self.length
+        if start < 0 or start + size > length:
             raise self.damaged(f"{size} bytes at {start} lie outside it")
         first = start // BLOCK_BYTES
         offset = first * BLOCK_BYTES
-        stop = min(self.length, -(-(start + size) // BLOCK_BYTES) * BLOCK_BYTES)
+        stop = min(length, -(-(start + size) // BLOCK_BYTES) * BLOCK_BYTES)
         # One buffer for each thread: fresh memory for every chunk costs as much as reading it.
         data = _scratch(stop - offset)
-        try:
-            got = os.preadv(self._descriptor, [data], offset)
-        except OSError as error:
-            raise self._unreadable(error) from error
-        if got != len(data):
-            raise self.damaged("it is truncated")
+        self._fill(data, offset)
         for block, position in enumerate(range(0, len(data), BLOCK_BYTES), first):
-            if xxhash.xxh3_64_intdigest(data[position : position + BLOCK_BYTES]) != self._sums[block]:
-                raise self.damaged(f"bytes from {offset + position} on are not the ones that were written")
+            piece = data[position : position + BLOCK_BYTES]
+            if xxhash.xxh3_64_intdigest(piece) != self._sums[block]:
+                self._fill(piece, offset + position)
+                if xxhash.xxh3_64_intdigest(piece) != self._sums[block]:
+                    raise self.damaged(
+                        f"bytes from {offset + position} on are not the ones that were written"
+                    )
         return data[start - offset : start - offset + size]
 
     def stream(self) -> BinaryIO:
@@ -158,21 +184,45 @@ class CheckedFile:
         """Return the hexadecimal sha256 of the whole file."""
         hasher = hashlib.sha256()
         for start in range(0, self.bytes_on_disk, READ_BYTES):
-            hasher.update(self._read(start, READ_BYTES))
+            hasher.update(self._read(start, min(READ_BYTES, self.bytes_on_disk - start)))
         return hasher.hexdigest()
 
     def damaged(self, what: str) -> CacheDamagedError:
         """Return the error that names this file."""
-        return CacheDamagedError(f"{self.path} is damaged: {what}; run embed extract to recompute its rows")
+        return CacheDamagedError(
+            f"{self.path} is damaged: {what}; run embed extract --verify to recompute its rows"
+        )
 
     def _read(self, start: int, size: int) -> bytes:
-        try:
-            return os.pread(self._descriptor, size, start)
-        except OSError as error:
-            raise self._unreadable(error) from error
+        data = bytearray(size)
+        self._fill(memoryview(data), start)
+        return bytes(data)
+
+    def _fill(self, buffer: memoryview, start: int) -> None:
+        """Fill a buffer; a read that fails or comes up short is tried again before anything is concluded."""
+        done = attempts = 0
+        while done < len(buffer):
+            refused = None
+            try:
+                got = os.preadv(self._descriptor, [buffer[done:]], start + done)
+            except OSError as error:
+                got, refused = 0, error
+            done += got
+            if got:
+                continue
+            attempts += 1
+            if attempts < READ_ATTEMPTS:
+                time.sleep(PAUSE_S)
+            elif refused is not None:
+                raise self._unreadable(refused) from refused
+            elif os.fstat(self._descriptor).st_size < start + len(buffer):
+                raise self.damaged("it is truncated")
+            else:
+                raise CacheError(f"cannot read {self.path}: the disk gives less than is there")
 
     def _unreadable(self, error: OSError) -> CacheError:
-        if error.errno == errno.EIO:
-            return self.damaged(f"reading it failed ({error.strerror})")
-        hint = "; allow more with ulimit -n" if error.errno == errno.EMFILE else ""
+        hint = {
+            errno.EMFILE: "; allow more with ulimit -n",
+            errno.EIO: "; look after the disk. If the file is lost for good, delete it: embed extract recomputes its rows",
+        }.get(error.errno or 0, "")
         return CacheError(f"cannot read {self.path}: {error.strerror or error}{hint}")

@@ -13,11 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import xxhash
+
 from embed import files
-from embed.errors import CacheError, CacheFormatError
+from embed.errors import CacheDamagedError
 
 FAILURES_NAME = "failures.csv"
 COLUMNS = ("path", "reason", "size", "mtime_ns")
+CHECKSUM = "xxh3-128:"  # begins the cell after them, in the first line
 FORMULA = ("=", "+", "-", "@")  # what spreadsheets evaluate when a cell starts with it
 _SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG = {escape: character for character, escape in _SHORT.items()} | {"\\'": ""}
@@ -53,10 +56,11 @@ def write(folder: Path, failures: Iterable[Failure]) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     for failure in sorted(failures, key=lambda failure: os.fsencode(failure.path)):
         writer.writerow((escape(failure.path), escape(failure.reason), failure.size, failure.mtime_ns))
-    files.replace(folder, FAILURES_NAME, text.getvalue().encode())
+    body = text.getvalue().encode()
+    header = ",".join((*COLUMNS, CHECKSUM + xxhash.xxh3_128_hexdigest(body)))
+    files.replace(folder, FAILURES_NAME, header.encode() + b"\n" + body)
 
 
 def read(folder: Path) -> list[Failure]:
@@ -64,35 +68,29 @@ def read(folder: Path) -> list[Failure]:
 
     Raises
     ------
-    CacheFormatError
-        The file is not of this format.
+    CacheDamagedError
+        The file is not what was written.
     """
     path = folder / FAILURES_NAME
     try:
-        text = path.read_bytes().decode()
+        header, _, body = files.read_bytes(path).partition(b"\n")
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise _malformed(path, f"{error.reason}, no UTF-8") from error
-    rows = list(csv.reader(io.StringIO(text, newline="")))
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise _malformed(
-            path,
-            f"expected the columns {','.join(COLUMNS)}, found {','.join(rows[0]) if rows else 'nothing'}",
-        )
+    names = header.decode(errors="replace").split(",")
+    # Version 1 of the format has no checksum.
+    if tuple(names) != COLUMNS and names != [*COLUMNS, CHECKSUM + xxhash.xxh3_128_hexdigest(body)]:
+        raise _damaged(path, "its checksum does not hold")
     try:
         return [
             Failure(unescape(name), unescape(reason), _number(size), _number(mtime_ns))
-            for name, reason, size, mtime_ns in rows[1:]
+            for name, reason, size, mtime_ns in csv.reader(io.StringIO(body.decode(), newline=""))
         ]
-    except ValueError as error:
-        raise _malformed(path, str(error)) from error
+    except (ValueError, csv.Error) as error:
+        raise _damaged(path, str(error)) from error
 
 
-def _malformed(path: Path, what: str) -> CacheFormatError:
-    return CacheFormatError(f"{path} cannot be understood ({what}): delete it, embed extract writes it anew")
+def _damaged(path: Path, what: str) -> CacheDamagedError:
+    return CacheDamagedError(f"{path} is damaged: {what}; run embed extract, which writes it anew")
 
 
 def escape(text: str) -> str:

@@ -7,12 +7,15 @@ to a closed part, and once more at most.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embed.cache.batch import Batch
 from embed.cache.gather import Gathered
-from embed.cache.parts import Batch, Part, in_order
+from embed.cache.parts import Part
+from embed.cache.replay import GONE, Replay
 
 FOLD_BYTES = 256 << 20  # of a folded part, at most: ten million rows of 1,280 values make some 300 parts
 CLOSED_BYTES = FOLD_BYTES // 2
@@ -20,7 +23,6 @@ MOST_OPEN = (
     16  # more than log2(CLOSED_BYTES / smallest part): not all can be larger than everything after them
 )
 DEAD_SHARE = 0.5  # of the rows of a closed part, from which on it is rewritten
-GONE = -1  # in the place of a row
 
 
 def plan(parts: Sequence[Part]) -> tuple[int, int] | None:
@@ -40,15 +42,11 @@ def plan(parts: Sequence[Part]) -> tuple[int, int] | None:
 
 def plan_garbage(parts: Sequence[Part]) -> tuple[int, int] | None:
     """Return a part, as a run of one, most of whose rows are superseded or removed by later ones, or None."""
-    if in_order(parts):
-        return None
-    gone: set[bytes] = set()
+    live = np.bincount(Replay(parts).part_of, minlength=len(parts))
     for i, part in reversed(list(enumerate(parts))):
-        paths = part.paths.tolist()
-        dead = sum(path in gone for path in paths)
+        dead = len(part) - live[i]
         if part.file.bytes_on_disk >= CLOSED_BYTES and dead > DEAD_SHARE * len(part):
             return _widen(parts, i, i + 1)
-        gone.update(paths, part.removed)
     return None
 
 
@@ -82,7 +80,7 @@ def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str])
     entries = np.concatenate([_changed(part) for part in run])
     row_of = np.concatenate(
         [
-            np.r_[np.full(len(part.removed), GONE), np.arange(first, first + len(part))]
+            np.r_[np.full(part.entry.removed, GONE), np.arange(first, first + len(part))]
             for part, first in zip(run, starts, strict=False)
         ]
     )
@@ -90,32 +88,38 @@ def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str])
     rows = row_of[::-1][from_end]
     current = ~_is_in(paths, map(_changed, parts[stop:]))
     removed = paths[current & (rows == GONE)]
-    removed = removed[_is_in(removed, (part.paths for part in parts[:start]))]
+    removed = removed[_is_in(removed, (part.read("path") for part in parts[:start]))]
     live = current & (rows != GONE)
     rows = rows[live]
     part_of = np.searchsorted(starts, rows, side="right") - 1
     within = rows - starts[part_of]
-    views = [part.views for part in run if part.views is not None]
+    views = [part.columns["views"] for part in run if "views" in part.columns]
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([part.read(name) for part in run])[rows]
+
     return Batch(
         paths=paths[live],
-        sha256=np.concatenate([part.sha256 for part in run])[rows],
-        sizes=np.concatenate([part.sizes for part in run])[rows],
-        mtimes_ns=np.concatenate([part.mtimes_ns for part in run])[rows],
-        features=Gathered([part.features for part in run], part_of, within),
+        sha256=column("sha256"),
+        sizes=column("size"),
+        mtimes_ns=column("mtime_ns"),
+        decoders=column("decoder"),
+        features=Gathered([part.columns["features"] for part in run], part_of, within),
         views=Gathered(views, part_of, within) if views else None,
         removed=removed,
-        replaces=sorted({name for part in run for name in (part.name, *part.replaces)} & set(on_disk)),
+        replaces=sorted({name for part in run for name in (part.name, *part.entry.replaces)} & set(on_disk)),
     )
 
 
 def _changed(part: Part) -> NDArray[np.bytes_]:
     """Return the paths that a part removes, then those that it puts."""
-    return np.concatenate([np.array(part.removed, "S"), part.paths])
+    return np.concatenate([np.array(part.removed(), "S"), part.read("path")])
 
 
 def _is_in(paths: NDArray[np.bytes_], others: Iterable[NDArray[np.bytes_]]) -> NDArray[np.bool_]:
     """Return which of the paths are in one of the others."""
     found = np.zeros(len(paths), bool)
-    for other in others:
-        found |= np.isin(paths, other)
+    if len(paths):
+        for other in others:
+            found |= np.isin(paths, other)
     return found

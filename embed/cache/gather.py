@@ -1,6 +1,7 @@
 """Rows of one column, collected from the chunks of many parts."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.cache.checked import BLOCK_BYTES
-from embed.cache.listing import THREADS
-from embed.cache.parts import Column
+from embed.cache.columns import Column
+
+THREADS = min(8, os.cpu_count() or 1)
 
 
 def gather(
-    columns: Sequence[Column | None],
+    columns: Mapping[int, Column],
     part_of: NDArray[np.int64],
     rows: NDArray[np.int64],
     result: NDArray[Any],
@@ -28,15 +30,14 @@ def gather(
     """
     if not len(rows):
         return
-    heights = np.array([column.chunk_rows if column is not None else 1 for column in columns], np.int64)
+    heights = np.ones(1 + max(columns), np.int64)
+    heights[list(columns)] = [column.chunk_rows for column in columns.values()]
     chunks = rows // heights[part_of]
     order = np.lexsort((rows, chunks, part_of))
     changes = np.flatnonzero(np.diff(part_of[order]) | np.diff(chunks[order])) + 1
 
     def fill(wanted: NDArray[np.int64]) -> None:
-        column = columns[part_of[wanted[0]]]
-        if column is None:
-            raise ValueError("a part lacks the column")
+        column = columns[int(part_of[wanted[0]])]
         if len(wanted) * BLOCK_BYTES < column.chunk_bytes:
             for i in wanted:
                 result[i] = column.read_row(int(rows[i]))[0]
@@ -81,7 +82,7 @@ class Gathered:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         wanted = self.rows[rows]
         result = np.empty((len(wanted), *self.shape[1:]), self.columns[0].dtype)
-        gather(self.columns, self.part_of[rows], wanted, result)
+        gather(dict(enumerate(self.columns)), self.part_of[rows], wanted, result)
         return result
 
 

@@ -2,16 +2,15 @@
 
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from embed.cache import ledger
-from embed.cache.parts import NAME, Part, open_part, part_sequence, replay_order
+from embed.cache import manifest
+from embed.cache.manifest import NAME, Entry, part_sequence, replay_order
+from embed.cache.meta import Meta
+from embed.cache.parts import Part
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
 
-THREADS = min(8, os.cpu_count() or 1)
 ATTEMPTS = 20  # to catch a folder between two steps of a writer that folds parts
 PAUSE_S = 0.02
 
@@ -31,13 +30,19 @@ class Listing:
         Name on disk and what is wrong with it.
     missing : list of str
         Names that were published and are not there.
+    published : dict of str to Entry
+        What the manifest says.
+    torn : int
+        Lines of the manifest that are damaged.
     """
 
     folder: Path
-    parts: list[Part]
-    replaced: list[str]
-    damaged: dict[str, str]
-    missing: list[str]
+    parts: list[Part] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    published: dict[str, Entry] = field(default_factory=dict)
+    torn: int = 0
 
     def problems(self) -> dict[str, str]:
         """Return what keeps this from being the whole set: names, each with a sentence."""
@@ -49,52 +54,43 @@ class Listing:
         return unreplaced | gone
 
 
-def list_parts(folder: Path, recipe_hash: str, known: dict[str, Part] | None = None) -> Listing:
-    """Open every part of a folder.
+def list_parts(folder: Path, meta: Meta) -> Listing:
+    """Open every part of a folder; what the manifest tells of them is not read.
 
     A writer may publish, fold and delete meanwhile; the result is the set as it was at one moment.
 
     Raises
     ------
     CacheFormatError
-        A part is of another format or recipe, or a foreign file lies between the parts.
+        A part that the manifest does not know is of another format or recipe, or a foreign file lies between the parts.
     CacheError
         A part cannot be read.
     """
-    opened = dict(known or {})
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_S)
-        # The ledger first: whatever it names was published before the folder is listed.
-        published = ledger.read(folder)
+        # The manifest first: whatever it names was published before the folder is listed.
+        published, torn = manifest.read(folder)
         names = part_names(folder)
-        opened = {name: part for name, part in opened.items() if name in names}
-        damaged: dict[str, str] = {}
+        listing = Listing(folder, published=published, torn=torn)
         vanished = False
-        fresh = [name for name in names if name not in opened]
-        for name, result in _open_all(folder, fresh):
-            if isinstance(result, Part):
-                if result.recipe_hash != recipe_hash:
-                    raise CacheFormatError(
-                        f"{folder / name} holds features of another recipe ({result.recipe_hash[:8]} instead of "
-                        f"{recipe_hash[:8]}): move it elsewhere"
-                    )
-                opened[name] = result
-            elif isinstance(result, CacheDamagedError):
-                damaged[name] = str(result)
-            else:
+        opened: dict[str, Part] = {}
+        for name in names:
+            try:
+                part = Part(folder / name, meta, published.get(name))
+                _ = part.entry
+                opened[name] = part
+            except FileNotFoundError:
                 vanished = True
-        replaced = {name for part in opened.values() for name in part.replaces}
-        missing = sorted(published - set(names) - replaced)
-        if not vanished and not missing:
+            except CacheDamagedError as error:
+                listing.damaged[name] = str(error)
+        replaced = {name for part in opened.values() for name in part.entry.replaces}
+        listing.parts = [opened[name] for name in names if name in opened and name not in replaced]
+        listing.replaced = sorted(replaced & set(names))
+        listing.missing = sorted(published.keys() - set(names) - replaced)
+        if not vanished and not listing.missing:
             break
-    return Listing(
-        folder=folder,
-        parts=sorted((opened[n] for n in set(opened) - replaced), key=lambda part: replay_order(part.name)),
-        replaced=sorted(replaced & set(names)),
-        damaged=damaged,
-        missing=missing,
-    )
+    return listing
 
 
 def part_names(folder: Path) -> list[str]:
@@ -126,19 +122,3 @@ def part_names(folder: Path) -> list[str]:
 def next_sequence(folder: Path) -> int:
     """Return a sequence number above every published one."""
     return 1 + max((part_sequence(name) for name in part_names(folder)), default=0)
-
-
-def _open_all(folder: Path, names: list[str]) -> Iterator[tuple[str, Part | CacheDamagedError | None]]:
-    def attempt(name: str) -> Part | CacheDamagedError | None:
-        try:
-            return open_part(folder / name)
-        except FileNotFoundError:
-            return None
-        except CacheDamagedError as error:
-            return error
-
-    if len(names) < 2:
-        yield from ((name, attempt(name)) for name in names)
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from zip(names, pool.map(attempt, names), strict=True)

@@ -12,19 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 from embed.cache import failures
 from embed.cache.checked import digest
 from embed.cache.failures import Failure
-from embed.cache.folders import FeatureSet, Meta, find_features
 from embed.cache.gather import gather
 from embed.cache.listing import list_parts
-from embed.cache.parts import Column, Part, in_order
+from embed.cache.meta import META_NAME, Meta
+from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
-from embed.errors import CacheDamagedError, CacheFormatError
+from embed.cache.replay import Replay
+from embed.cache.sets import FeatureSet, find_features
+from embed.errors import CacheDamagedError
 
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
 EMPTY_SHA256 = np.empty((0, 32), np.uint8)
-UNKNOWN_MTIME = np.iinfo(
-    np.int64
-).min  # of a row whose time stamp cannot be trusted: the file has to be looked at
+EMPTY_BYTES = np.empty(0, "S1")
+# Of a row whose time stamp cannot be trusted: the file has to be looked at. No file is stored with it.
+UNKNOWN_MTIME = np.iinfo(np.int64).min
 
 
 def open_features(cache: Path, name: str | None = None) -> "FeatureCache":
@@ -52,19 +54,21 @@ def open_features(cache: Path, name: str | None = None) -> "FeatureCache":
 class FeatureCache:
     """A feature set as it was at one moment. Rows are in the order of ``os.fsencode(path)``.
 
-    Features are read when they are asked for, and every byte is checked on its way. The snapshot stays readable while
+    Every column is read when it is asked for, and every byte is checked on its way. The snapshot stays readable while
     a writer adds to the set or folds its parts.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet
+    parts : sequence of Part
+        In replay order.
+    trust_after : int
+        The time stamps of rows in parts up to this sequence number prove nothing.
 
     Attributes
     ----------
     folder : Path
     meta : Meta
-    keys : list of bytes
-        Paths as the file system spells them.
-    sha256 : ndarray of shape (n, 32), uint8
-        Of the content of each photograph.
-    sizes, mtimes_ns : ndarray of shape (n,), int64
-        Of each file when it was read.
     fingerprint : str
         Hexadecimal digest of the parts; another set of parts has another one.
     """
@@ -74,27 +78,26 @@ class FeatureCache:
         self.meta: Meta = feature_set.meta
         self.fingerprint = digest("\n".join(part.name for part in parts).encode())
         self._parts = list(parts)
-        self._check_shapes()
-        starts = np.cumsum([0, *map(len, self._parts)])
-        self.keys, rows = _replay(self._parts, starts)
-        self._part_of = np.searchsorted(starts, rows, side="right") - 1
-        self._row_in_part = rows - starts[self._part_of]
-        self.sha256 = np.concatenate([EMPTY_SHA256, *(part.sha256 for part in self._parts)])[rows]
-        self.sizes = np.concatenate([EMPTY, *(part.sizes for part in self._parts)])[rows]
-        self.mtimes_ns = np.concatenate([EMPTY, *(part.mtimes_ns for part in self._parts)])[rows]
-        if trust_after and len(rows):
-            sequences = np.array([part.sequence for part in self._parts], np.int64)
-            self.mtimes_ns[sequences[self._part_of] <= trust_after] = UNKNOWN_MTIME
+        self._trust_after = trust_after
+        self._replay = Replay(parts)
 
     @classmethod
     def open(cls, feature_set: FeatureSet) -> "FeatureCache":
         """Open a feature set of ``list_features``; the errors are those of ``open_features``."""
-        listing = list_parts(feature_set.folder, feature_set.meta.recipe.hash)
+        listing = list_parts(feature_set.folder, feature_set.meta)
         problems = listing.problems()
         if problems:
             more = f" ({len(problems)} damaged in all: see embed verify)" if len(problems) > 1 else ""
             raise CacheDamagedError(next(iter(problems.values())) + more)
-        return cls(feature_set, listing.parts)
+        cache = cls(feature_set, listing.parts)
+        if lost := cache.lost_rows():
+            raise CacheDamagedError(lost)
+        return cache
+
+    def lost_rows(self) -> str | None:
+        """Return a sentence where ``meta.json`` remembers another number of rows; None where all is well."""
+        lost = self.meta.lost_rows(len(self), len(self._parts))
+        return f"{self.folder / META_NAME}: {lost}" if lost else None
 
     @property
     def name(self) -> str:
@@ -117,7 +120,46 @@ class FeatureCache:
         return self.meta.dimension
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._replay)
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """Paths as the file system spells them."""
+        return self._replay.keys()
+
+    @cached_property
+    def sha256(self) -> NDArray[np.uint8]:
+        """Digest of the content of each photograph; ndarray of shape (n, 32)."""
+        return self._replay.column("sha256", EMPTY_SHA256)
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Size of each file when it was read, in bytes; ndarray of shape (n,)."""
+        return self._replay.column("size", EMPTY)
+
+    @cached_property
+    def mtimes_ns(self) -> NDArray[np.int64]:
+        """Modification time of each file when it was read, in nanoseconds; ndarray of shape (n,)."""
+        mtimes_ns = self._replay.column("mtime_ns", EMPTY)
+        if self._trust_after:
+            sequences = np.array([part.sequence for part in self._parts], np.int64)
+            mtimes_ns[sequences[self._replay.part_of] <= self._trust_after] = UNKNOWN_MTIME
+        return mtimes_ns
+
+    @cached_property
+    def decoders(self) -> NDArray[np.bytes_]:
+        """Name and version of the decoder of each, ``b""`` where it is not known; ndarray of shape (n,)."""
+        return self._replay.column("decoder", EMPTY_BYTES)
+
+    def read_columns(self) -> None:
+        """Read everything but features and views.
+
+        Raises
+        ------
+        CacheDamagedError
+            A part is damaged.
+        """
+        _ = self.keys, self.sha256, self.sizes, self.mtimes_ns, self.decoders
 
     @cached_property
     def paths(self) -> NDArray[np.object_]:
@@ -152,27 +194,22 @@ class FeatureCache:
         CacheDamagedError
             A part is damaged.
         """
-        return self._read([part.features for part in self._parts], (self.dimension,), np.arange(len(self)))
+        return self.rows(np.arange(len(self)))
 
     @property
     def views(self) -> NDArray[np.float32] | None:
         """Features of the augmented views, float32, shape (n, views - 1, d); None when the recipe has none."""
-        shape = self._view_shape
-        if shape is None:
-            return None
-        return self._read([part.views for part in self._parts], shape, np.arange(len(self)))
+        return self.view_rows(np.arange(len(self)))
 
     def rows(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Return the features of some rows, float32, shape (len(indices), d)."""
-        columns = [part.features for part in self._parts]
-        return self._read(columns, (self.dimension,), self._checked(indices))
+        return self._read("features", (self.dimension,), indices)
 
     def view_rows(self, indices: ArrayLike) -> NDArray[np.float32] | None:
         """Return the views of some rows, float32, shape (len(indices), views - 1, d), or None."""
-        shape = self._view_shape
-        if shape is None:
+        if self.recipe.views == 1:
             return None
-        return self._read([part.views for part in self._parts], shape, self._checked(indices))
+        return self._read("views", (self.recipe.views - 1, self.dimension), indices)
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield ``(first row, features)`` for up to ``rows`` rows at a time, in order."""
@@ -193,41 +230,13 @@ class FeatureCache:
         """Names of the live parts, in the order in which they are replayed."""
         return [part.name for part in self._parts]
 
-    @property
-    def _view_shape(self) -> tuple[int, int] | None:
-        return (self.recipe.views - 1, self.dimension) if self.recipe.views > 1 else None
-
-    def _check_shapes(self) -> None:
-        for part in self._parts:
-            expected = (self.dimension,), self._view_shape
-            found = part.features.shape[1:], part.views.shape[1:] if part.views is not None else None
-            if found != expected:
-                raise CacheFormatError(f"{part.file.path} holds rows of shape {found}, expected {expected}")
-
-    def _checked(self, indices: ArrayLike) -> NDArray[np.int64]:
+    def _read(self, name: str, shape: tuple[int, ...], indices: ArrayLike) -> NDArray[np.float32]:
         rows = np.asarray(indices, np.int64).reshape(-1)
         if len(rows) and not (-len(self) <= rows.min() and rows.max() < len(self)):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of a feature set of {len(self)}")
-        return np.where(rows < 0, rows + len(self), rows)
-
-    def _read(
-        self, columns: Sequence[Column | None], shape: tuple[int, ...], indices: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        result = np.empty((len(indices), *shape), np.float32)
-        gather(columns, self._part_of[indices], self._row_in_part[indices], result)
+        result = np.empty((len(rows), *shape), np.float32)
+        part_of, row_in_part = self._replay.part_of[rows], self._replay.row_in_part[rows]
+        # Parts that hold none of the rows are not even opened.
+        columns = {part: self._parts[part].columns[name] for part in np.unique(part_of).tolist()}
+        gather(columns, part_of, row_in_part, result)
         return result
-
-
-def _replay(parts: Sequence[Part], starts: NDArray[np.int64]) -> tuple[list[bytes], NDArray[np.int64]]:
-    """Return the paths in order, and for each the row that holds it, counted through all parts."""
-    paths = [path for part in parts for path in part.paths.tolist()]
-    # One extraction into a new set writes its paths in order: nothing is superseded, nothing has to be sorted.
-    if in_order(parts):
-        return paths, np.arange(len(paths))
-    state: dict[bytes, int] = {}
-    for part, start in zip(parts, starts.tolist(), strict=False):
-        for path in part.removed:
-            state.pop(path, None)
-        state.update(zip(part.paths.tolist(), range(start, start + len(part)), strict=True))
-    keys = sorted(state)
-    return keys, np.fromiter((state[path] for path in keys), np.int64, len(state))

@@ -1,65 +1,86 @@
-"""What a writer does before it adds anything: sweep, check every part, set damaged ones aside."""
+"""What a writer does before it adds anything: sweep, look at every part, set damaged ones aside."""
 
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from embed import files
-from embed.cache import ledger
-from embed.cache.listing import THREADS, Listing, list_parts, part_names
+from embed.cache import manifest
+from embed.cache.listing import Listing, list_parts
+from embed.cache.manifest import Entry
+from embed.cache.meta import Meta
 from embed.cache.parts import Part
 from embed.errors import CacheDamagedError
 
 DAMAGED_FOLDER = "damaged"
 
 
-def recover(folder: Path, recipe_hash: str) -> tuple[list[Part], dict[str, str]]:
-    """Put a folder in order, under the lock: return its live parts, and the lost ones each with a sentence.
+def recover(folder: Path, meta: Meta, check: bool) -> tuple[list[Part], dict[str, Entry], dict[str, str]]:
+    """Put a folder in order, under the lock.
 
-    Temporary files are removed, damaged parts moved to ``damaged/``, and parts that an intact one replaces deleted.
+    Temporary files that nobody writes are removed, damaged parts moved to ``damaged/``, and parts that an intact one
+    replaces deleted.
+
+    Parameters
+    ----------
+    folder : Path
+    meta : Meta
+    check : bool
+        Read every block of every part; otherwise their indexes only.
+
+    Returns
+    -------
+    parts : list of Part
+        Those that are left.
+    lost : dict of str to Entry
+        Those that are lost, as the manifest goes on naming them.
+    sentences : dict of str to str
+        What happened to each of them.
 
     Raises
     ------
     CacheWriteError
         The disk refused.
+    CacheError
+        A part cannot be read: nothing is set aside for that.
     CacheFormatError
         A file is foreign, or of another recipe or a newer format.
     """
     files.sweep(folder)
-    lost: dict[str, str] = {}
-    listing = list_parts(folder, recipe_hash)
-    _check(listing, ())
-    while listing.damaged:
-        # Into the ledger first: that these rows are lost must be known until they have been computed again.
-        ledger.write(folder, {*ledger.read(folder), *part_names(folder)})
+    sentences: dict[str, str] = {}
+    lost: dict[str, Entry] = {}
+    intact: set[str] = set()
+    while True:
+        listing = list_parts(folder, meta)
+        _check(listing, check, intact)
+        if not listing.damaged:
+            break
+        # Into the manifest first: that these rows are lost must be known until they have been computed again.
+        lost |= {name: listing.published.get(name, Entry(name)) for name in listing.damaged}
+        manifest.write(folder, (listing.published | lost).values())
         aside = files.move_aside(folder, listing.damaged, DAMAGED_FOLDER)
         for name, what in listing.damaged.items():
-            lost[name] = f"{what.partition(';')[0]} (moved to {aside})"
+            sentences[name] = (
+                f"{what.partition(';')[0]}; it was moved to {aside}, and its rows are computed again"
+            )
         # A part that a damaged one replaced may be live again.
-        intact = {part.name: part for part in listing.parts}
-        listing = list_parts(folder, recipe_hash, intact)
-        _check(listing, intact)
-    lost = listing.problems() | lost
-    names = {*lost, *(part.name for part in listing.parts)}
-    if ledger.read(folder) != names:
-        ledger.write(folder, names)
+    sentences = listing.problems() | sentences
+    lost |= {name: listing.published[name] for name in listing.missing}
+    entries = lost | {part.name: part.entry for part in listing.parts}
+    if listing.torn or listing.published != entries:
+        manifest.write(folder, entries.values())
     files.remove(folder, listing.replaced)
-    return listing.parts, lost
+    return listing.parts, lost, sentences
 
 
-def _check(listing: Listing, checked: Collection[str]) -> None:
-    """Read every block of the parts that were not checked before; a damaged one joins the damaged."""
-
-    def attempt(part: Part) -> CacheDamagedError | None:
+def _check(listing: Listing, blocks: bool, intact: set[str]) -> None:
+    """Read the index of every part, or all of its blocks, unless it is known to be intact."""
+    for part in listing.parts:
+        if part.name in intact:
+            continue
         try:
-            part.file.check_blocks()
+            _ = part.columns
+            if blocks:
+                part.file.check_blocks()
+            intact.add(part.name)
         except CacheDamagedError as error:
-            return error
-        return None
-
-    fresh = [part for part in listing.parts if part.name not in checked]
-    with ThreadPoolExecutor(THREADS) as pool:
-        for part, error in zip(fresh, pool.map(attempt, fresh), strict=True):
-            if error is not None:
-                listing.damaged[part.name] = str(error)
+            listing.damaged[part.name] = str(error)
     listing.parts = [part for part in listing.parts if part.name not in listing.damaged]

@@ -3,10 +3,16 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embed.cache.folders import FeatureSet
+from embed import files
+from embed.cache import failures
+from embed.cache.failures import FAILURES_NAME
 from embed.cache.listing import list_parts
+from embed.cache.manifest import MANIFEST_NAME
+from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
 from embed.cache.parts import check_contents
 from embed.cache.reader import FeatureCache
+from embed.cache.recover import DAMAGED_FOLDER
+from embed.cache.sets import FeatureSet
 from embed.errors import CacheDamagedError
 
 
@@ -23,7 +29,7 @@ class Report:
     rows : int
         Rows in the parts that are whole.
     damaged : dict of str to str
-        Names of damaged and missing parts, each with a sentence.
+        Names of damaged and missing files, each with a sentence.
     """
 
     folder: Path
@@ -33,30 +39,61 @@ class Report:
 
 
 def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
-    """Check every part of a feature set: that it is there, its sha256, its checksums, and those of HDF5.
+    """Check every file of a feature set: that it is there, its sha256, its checksums, and those of HDF5.
 
     Parameters
     ----------
     feature_set : FeatureSet
         One of ``list_features``.
     quick : bool
-        Look at names, sizes and indexes only: that finds what is missing or cut short, not a flipped bit.
+        Of the parts, look at names, sizes and indexes only: that finds what is missing or cut short, not a flipped bit.
 
     Raises
     ------
     CacheFormatError
         A file is foreign, or of another recipe or a newer format.
+    CacheError
+        A file cannot be read.
     """
-    listing = list_parts(feature_set.folder, feature_set.meta.recipe.hash)
+    folder, meta = feature_set.folder, feature_set.meta
+    listing = list_parts(folder, meta)
     damaged = listing.problems()
     parts = len(listing.parts) + len(damaged)
     whole = []
     for part in listing.parts:
         try:
+            _ = part.columns
             if not quick:
                 check_contents(part)
             whole.append(part)
         except CacheDamagedError as error:
             damaged[part.name] = str(error)
-    rows = len(FeatureCache(feature_set, whole))
-    return Report(feature_set.folder, parts, rows, damaged)
+    if listing.torn:
+        damaged[MANIFEST_NAME] = (
+            f"{folder / MANIFEST_NAME} is damaged in {listing.torn} lines; run embed extract, which writes it anew"
+        )
+    cache = FeatureCache(feature_set, whole)
+    if not damaged and (lost := cache.lost_rows()):
+        damaged[META_NAME] = lost
+    damaged |= _check_small_files(folder)
+    return Report(folder, parts, len(cache), damaged)
+
+
+def _check_small_files(folder: Path) -> dict[str, str]:
+    """Check whatever carries a checksum of its own, also what others keep in the set."""
+    damaged = {}
+    for path in sorted([folder / FAILURES_NAME, *folder.rglob("*.json")]):
+        if DAMAGED_FOLDER in path.relative_to(folder).parts[:-1]:
+            continue
+        try:
+            if path.name == FAILURES_NAME:
+                failures.read(folder)
+            elif path == folder / META_NAME:
+                read_meta(folder)
+            else:
+                files.read_document(path, SEALED_FROM)
+        except FileNotFoundError:
+            continue  # replaced meanwhile, or never written
+        except CacheDamagedError as error:
+            damaged[str(path.relative_to(folder))] = str(error)
+    return damaged

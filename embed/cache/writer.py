@@ -1,46 +1,37 @@
 """Adding to a feature set: rows go into parts, and a part that was published stays."""
 
-import os
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from embed import files
-from embed.cache import failures, ledger
-from embed.cache.claim import claim, last_extraction
-from embed.cache.failures import Failure
+from embed.cache import failures, manifest
+from embed.cache.batch import Batch, part_name, write
+from embed.cache.elsewhere import Receipt, check_part
+from embed.cache.failures import FAILURES_NAME, Failure
 from embed.cache.fold import fold, plan, plan_garbage
-from embed.cache.folders import FeatureSet, Meta, write_meta
 from embed.cache.listing import next_sequence, part_names
 from embed.cache.lock import Lock
-from embed.cache.parts import Batch, Part, open_part, part_sequence, write
+from embed.cache.manifest import part_sequence
+from embed.cache.meta import META_NAME, Meta, write_meta
+from embed.cache.parts import Part
+from embed.cache.pending import Pending, Row
 from embed.cache.reader import FeatureCache
 from embed.cache.recipe import Recipe
 from embed.cache.recover import recover
-from embed.errors import CacheError, CacheFormatError
+from embed.cache.sets import FeatureSet, lock_set, next_extraction
+from embed.errors import CacheDamagedError, CacheError, CacheFormatError, FeatureError
 
 ROWS_PER_PART = 2048
 PART_BYTES = 24 << 20  # of features in one part, at most: they gather in memory
 SECONDS_PER_PART = 30.0
-
-
-@dataclass
-class _Row:
-    """A row that waits for its part: with features of its own, or with those of a known row."""
-
-    sha256: bytes
-    size: int
-    mtime_ns: int
-    features: NDArray[Any] | None
-    views: NDArray[Any] | None
-    from_row: int | None = None
+FOLDING = "folding"  # among what is damaged: a part that could not be folded
 
 
 class FeatureWriter:
@@ -55,8 +46,11 @@ class FeatureWriter:
     known : FeatureCache
         The set as it was when the writer was opened. After a part was lost, ``known.mtimes_ns`` is that of no file for
         rows that it may have superseded: their files have to be read again to know whether they still hold the same.
+    failures : list of Failure
+        The files that had no row at the end of the last extraction.
     damaged : dict of str to str
-        Parts that are lost, each with a sentence; damaged ones lie in ``damaged/``. Their rows are not in ``known``.
+        Files of the set that are lost or were made anew, each with a sentence; damaged parts lie in ``damaged/``. Their
+        rows are not in ``known``.
     """
 
     def __init__(
@@ -66,6 +60,7 @@ class FeatureWriter:
         libraries: Mapping[str, str],
         rows_per_part: int,
         seconds_per_part: float,
+        check: bool,
     ) -> None:
         self._libraries = dict(libraries)
         self._meta = feature_set.meta
@@ -73,18 +68,39 @@ class FeatureWriter:
         self._lock = lock
         self._seconds_per_part = seconds_per_part
         recipe, dimension = self._meta.recipe, self._meta.dimension
-        self._dtype = np.dtype(recipe.dtype)
-        self._view_shape = (recipe.views - 1, dimension)
-        row_bytes = self._dtype.itemsize * dimension * recipe.views
+        row_bytes = np.dtype(recipe.dtype).itemsize * dimension * recipe.views
         self._rows_per_part = max(1, min(rows_per_part, PART_BYTES // row_bytes))
-        self._rows: dict[bytes, _Row] = {}
-        self._removed: set[bytes] = set()
+        self._pending = Pending(recipe, dimension)
         self._committed_at = time.monotonic()
-        self._parts, self.damaged = recover(self.folder, recipe.hash)
-        # Their names stay in the ledger until an extraction has looked at every file.
-        self._lost = set(self.damaged)
-        trust_after = max(map(part_sequence, self.damaged), default=0)
-        self.known = FeatureCache(feature_set, self._parts, trust_after)
+        self._adopted: set[str] = set()
+        self._foldable = True
+        self._parts, self._lost, self.damaged = recover(self.folder, self._meta, check)
+        self.known = self._open_known(feature_set)
+        try:
+            self.known.read_columns()
+        except CacheDamagedError:
+            # Where what every extraction reads is damaged, the rest is looked at as well.
+            self._parts, self._lost, damaged = recover(self.folder, self._meta, check=True)
+            self.damaged = damaged | self.damaged
+            self.known = self._open_known(feature_set)
+        if not self._lost and (lost := self.known.lost_rows()):
+            # Nobody knows which: what meta.json says stays, until an extraction has looked at every file.
+            self.damaged[META_NAME] = lost
+            trust_after = max((part.sequence for part in self._parts), default=0)
+            self.known = FeatureCache(feature_set, self._parts, trust_after)
+        else:
+            self._meta = replace(self._meta, complete=False)
+        write_meta(self.folder, self._meta)
+        try:
+            self.failures = failures.read(self.folder)
+        except CacheDamagedError as error:
+            self.failures = []
+            self.damaged[FAILURES_NAME] = str(error)
+
+    def _open_known(self, feature_set: FeatureSet) -> FeatureCache:
+        # The lost ones stay in the manifest until an extraction has looked at every file.
+        trust_after = max(map(part_sequence, self._lost), default=0)
+        return FeatureCache(feature_set, self._parts, trust_after)
 
     @classmethod
     def open(
@@ -98,6 +114,7 @@ class FeatureWriter:
         libraries: Mapping[str, str] | None = None,
         rows_per_part: int = ROWS_PER_PART,
         seconds_per_part: float = SECONDS_PER_PART,
+        check: bool = False,
     ) -> "FeatureWriter":
         """Open the feature set of a data folder and a recipe, and create it where there is none.
 
@@ -118,6 +135,9 @@ class FeatureWriter:
             Rows after which a part is published.
         seconds_per_part : float
             Seconds after which a part is published, however few rows it has.
+        check : bool
+            Read every byte of the set first and set damaged parts aside. Otherwise names, sizes and indexes are looked at,
+            and rows are checked when they are read.
 
         Raises
         ------
@@ -125,12 +145,14 @@ class FeatureWriter:
             Another process writes to the set.
         CacheWriteError
             The disk refused.
-        CacheFormatError, CacheDamagedError
-            The set cannot be added to as it is.
+        CacheFormatError
+            The set is of another or a newer format.
+        CacheError
+            A part cannot be read.
         """
         cache, root = Path(cache), Path(root).absolute()
         files.make_folder(cache)
-        folder, lock, former = claim(cache, dataset, root, recipe)
+        folder, lock, former = lock_set(cache, dataset, root, recipe)
         try:
             if former is not None and former.dimension != dimension:
                 raise CacheFormatError(
@@ -138,17 +160,22 @@ class FeatureWriter:
                 )
             now = datetime.now(UTC).isoformat(timespec="seconds")
             meta = replace(
-                former or Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe, created=now),
+                former or Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe),
                 root=str(root),
+                created=(former and former.created) or now,
                 extracted=now,
-                extraction=last_extraction(cache) + 1,
-                complete=False,
+                extraction=next_extraction(cache, folder.name),
             )
-            write_meta(folder, meta)
-            return cls(FeatureSet(folder, meta), lock, libraries or {}, rows_per_part, seconds_per_part)
+            feature_set = FeatureSet(folder, meta)
+            writer = cls(feature_set, lock, libraries or {}, rows_per_part, seconds_per_part, check)
         except BaseException:
             lock.release()
             raise
+        if former is not None and not former.root:
+            writer.damaged[META_NAME] = (
+                f"{folder / META_NAME} was missing or damaged; it was made anew from the parts"
+            )
+        return writer
 
     @property
     def name(self) -> str:
@@ -163,6 +190,7 @@ class FeatureWriter:
         mtime_ns: int,
         features: ArrayLike,
         views: ArrayLike | None = None,
+        decoder: str = "",
     ) -> None:
         """Add the row of a photograph, or put it in the place of its former one.
 
@@ -176,29 +204,59 @@ class FeatureWriter:
             Of the file.
         features : ndarray of shape (d,)
         views : ndarray of shape (views - 1, d), if the recipe has views
+        decoder : str
+            Name and version of what decoded the image, such as ``"JPEG 1"``.
 
         Raises
         ------
+        FeatureError
+            A value is not finite, or does not fit the type that is stored; nothing was added.
         CacheWriteError
             A part was due, and the disk refused it.
         """
-        stored = self._stored(features, (self._meta.dimension,), path)
-        stored_views = None
-        if self._meta.recipe.views > 1:
-            stored_views = self._stored(views, self._view_shape, path)
-        self._add(path, _Row(bytes(sha256), size, mtime_ns, stored, stored_views))
+        self._pending.put(Row(path, sha256, size, mtime_ns, features, views, decoder))
+        self._commit_if_due()
 
     def copy(self, path: str, size: int, mtime_ns: int, from_row: int) -> None:
         """Add a row with the content and the features of row ``from_row`` of ``known``: a moved or touched file."""
-        sha256 = self.known.sha256[from_row].tobytes()
-        self._add(path, _Row(sha256, size, mtime_ns, None, None, from_row))
+        self._pending.copy(path, size, mtime_ns, self.known, from_row)
+        self._commit_if_due()
 
     def remove(self, path: str) -> None:
         """Remove the row of a path."""
-        key = os.fsencode(path)
-        self._rows.pop(key, None)
-        self._removed.add(key)
+        self._pending.remove(path)
         self._commit_if_due()
+
+    def adopt(self, receipt: Receipt) -> int:
+        """Commit a part that another process wrote with `write_part`, and return the number of its rows.
+
+        One that was adopted before is dropped, and gives no rows.
+
+        Raises
+        ------
+        CacheDamagedError
+            It is not there, or not what was written: its rows have to be computed again.
+        CacheFormatError
+            It is of another recipe.
+        CacheWriteError
+            The disk refused.
+        """
+        names = part_names(self.folder)
+        temporary = self.folder / receipt.file
+        if receipt.digests in self._adopted or any(receipt.digests in name for name in names):
+            files.remove(self.folder, [receipt.file] if temporary.exists() else [])
+            return 0
+        part = check_part(self.folder, self._meta, receipt)
+        if self._pending.concern(part.read("path").tolist()):
+            self.commit()
+        name = part_name(next_sequence(self.folder), receipt.digests)
+        files.publish(temporary, self.folder / name)
+        self._adopted.add(receipt.digests)
+        self._parts.append(self._note(name))
+        files.remove(self.folder, [receipt.file] if temporary.exists() else [])
+        self._note_libraries()
+        self._fold(plan)
+        return len(part)
 
     def commit(self) -> int:
         """Publish what has gathered as one part and return the number of its rows; they are there after any crash.
@@ -209,15 +267,12 @@ class FeatureWriter:
             The disk refused; nothing was lost, and the rows wait for the next attempt.
         """
         self._committed_at = time.monotonic()
-        rows = len(self._rows)
-        if rows or self._removed:
-            computed = any(row.from_row is None for row in self._rows.values())
-            if computed and self._meta.libraries != self._libraries:
-                self._meta = replace(self._meta, libraries=self._libraries)
-                write_meta(self.folder, self._meta)
-            self._publish(self._batch(), next_sequence(self.folder))
-            self._rows.clear()
-            self._removed.clear()
+        rows = len(self._pending.rows)
+        if rows or self._pending.removed:
+            if any(isinstance(row, Row) for row in self._pending.rows.values()):
+                self._note_libraries()
+            self._parts.append(self._write(self._pending.batch(self.known), next_sequence(self.folder)))
+            self._pending.clear()
             self._fold(plan)
         return rows
 
@@ -241,8 +296,9 @@ class FeatureWriter:
         failures.write(self.folder, found)
         if self._lost:
             self._lost.clear()
-            self._write_ledger()
-        self._meta = replace(self._meta, complete=True)
+            self._write_manifest()
+        rows = len(FeatureCache(FeatureSet(self.folder, self._meta), self._parts))
+        self._meta = replace(self._meta, complete=True, rows=rows)
         write_meta(self.folder, self._meta)
 
     def close(self) -> None:
@@ -256,79 +312,48 @@ class FeatureWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if not isinstance(error, CacheError):
+            if not isinstance(error, CacheError) or isinstance(error, FeatureError):
                 self.commit()
         finally:
             self.close()
 
-    def _stored(self, values: ArrayLike | None, shape: tuple[int, ...], path: str) -> NDArray[Any]:
-        given = np.asarray(values)
-        if given.shape != shape:
-            raise ValueError(f"{path}: features of shape {given.shape}, expected {shape}")
-        if self._dtype == np.float32:
-            return given.astype(np.float32)
-        with np.errstate(over="ignore"):
-            stored = given.astype(self._dtype)
-        if np.isinf(stored).any() and not np.isinf(given).any():
-            raise CacheError(f"{path}: its features do not fit {self._dtype}; store them as float32")
-        return stored
-
-    def _add(self, path: str, row: _Row) -> None:
-        key = os.fsencode(path)
-        self._removed.discard(key)
-        self._rows[key] = row
-        self._commit_if_due()
-
     def _commit_if_due(self) -> None:
         overdue = time.monotonic() - self._committed_at >= self._seconds_per_part
-        if overdue or len(self._rows) >= self._rows_per_part:
+        if overdue or len(self._pending.rows) >= self._rows_per_part:
             self.commit()
 
-    def _batch(self) -> Batch:
-        keys = sorted(self._rows)
-        rows = [self._rows[key] for key in keys]
-        features = np.empty((len(rows), self._meta.dimension), self._dtype)
-        views = np.empty((len(rows), *self._view_shape), self._dtype) if self._meta.recipe.views > 1 else None
-        copied = [i for i, row in enumerate(rows) if row.from_row is not None]
-        known = np.array([rows[i].from_row for i in copied], np.int64)
-        features[copied] = self.known.rows(known)
-        if views is not None:
-            views[copied] = self.known.view_rows(known)
-        for i, row in enumerate(rows):
-            if row.from_row is None:
-                features[i] = row.features
-                if views is not None:
-                    views[i] = row.views
-        return Batch(
-            paths=keys,
-            sha256=np.frombuffer(b"".join(row.sha256 for row in rows), np.uint8).reshape(-1, 32),
-            sizes=np.array([row.size for row in rows], np.int64),
-            mtimes_ns=np.array([row.mtime_ns for row in rows], np.int64),
-            features=features,
-            views=views,
-            removed=sorted(self._removed),
-        )
+    def _note_libraries(self) -> None:
+        if self._meta.libraries != self._libraries:
+            self._meta = replace(self._meta, libraries=self._libraries)
+            write_meta(self.folder, self._meta)
 
-    def _publish(self, batch: Batch, sequence: int) -> Part:
+    def _write(self, batch: Batch, sequence: int) -> Part:
         with files.Draft(self.folder) as draft:
-            name = write(draft, batch, self._meta.recipe, sequence)
+            name = part_name(sequence, write(draft, batch, self._meta.recipe))
             draft.publish(name)
-        ledger.append(self.folder, name)
-        part = open_part(self.folder / name)
-        if not batch.replaces:
-            self._parts.append(part)
+        return self._note(name)
+
+    def _note(self, name: str) -> Part:
+        """Enter a part that was published into the manifest."""
+        part = Part(self.folder / name, self._meta)
+        manifest.append(self.folder, part.entry)
         return part
 
-    def _fold(self, choose: Any) -> None:
-        while (run := choose(self._parts)) is not None:
-            start, stop = run
-            on_disk = part_names(self.folder)
-            batch = fold(self._parts, start, stop, on_disk)
-            part = self._publish(batch, self._parts[stop - 1].sequence)
-            self._parts[start:stop] = [part]
-            # The ledger before the deletions: a reader must not miss what was folded.
-            self._write_ledger()
-            files.remove(self.folder, batch.replaces)
+    def _fold(self, choose: Callable[[Sequence[Part]], tuple[int, int] | None]) -> None:
+        try:
+            while self._foldable and (run := choose(self._parts)) is not None:
+                start, stop = run
+                batch = fold(self._parts, start, stop, part_names(self.folder))
+                part = self._write(batch, self._parts[stop - 1].sequence)
+                self._parts[start:stop] = [part]
+                # The manifest before the deletions: a reader must not miss what was folded.
+                self._write_manifest()
+                files.remove(self.folder, batch.replaces)
+        except CacheDamagedError as error:
+            # What is new is committed all the same; the sentence says how the damaged part is mended.
+            self._foldable = False
+            self.damaged[FOLDING] = str(error)
 
-    def _write_ledger(self) -> None:
-        ledger.write(self.folder, self._lost.union(part.name for part in self._parts))
+    def _write_manifest(self) -> None:
+        entries = self._lost | {part.name: part.entry for part in self._parts}
+        manifest.write(self.folder, entries.values())

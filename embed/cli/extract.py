@@ -68,6 +68,12 @@ def extract(
             help="Remove the rows of vanished photographs also where they are most of the set.",
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Check every byte of the cache first; recompute the rows of damaged parts."
+        ),
+    ] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -103,6 +109,7 @@ def extract(
         rehash=rehash,
         retry_failed=retry_failed,
         allow_removals=allow_removals,
+        verify=verify,
     )
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -111,8 +118,8 @@ def extract(
     if as_json:
         common.print_json(summary.to_json())
     if not quiet:
-        for part in summary.damaged:
-            common.say(f"Damaged part set aside, its rows computed again: {part}")
+        for sentence in summary.damaged:
+            common.say(common.printable(sentence))
         if not as_json:
             print(_sentence(summary))
         if summary.failed:

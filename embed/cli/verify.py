@@ -17,24 +17,28 @@ def verify(
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> int:
-    """Check that every part holds what was written.
+    """Check that every file of the cache holds what was written.
 
-    The exit code is 1 where one does not, or is missing. `embed extract` sets a damaged part aside and computes its
-    rows again.
+    The exit code is 1 where one does not, or is missing. `embed extract --verify` sets damaged parts aside and
+    computes their rows again.
 
     \b
     embed verify
     embed verify --quick
     """
+    from embed.cache import sick_features
     from embed.cache import verify as verify_features
 
     chosen = common.find_features(cache, features)
     report = verify_features(chosen, quick=quick)
+    # Sets that could not be chosen are damaged too; what is wrong with them was said.
+    sick = [] if features else [f"{name}/meta.json" for name in sick_features(cache)]
+    damaged = sorted([*report.damaged, *sick])
     for sentence in report.damaged.values():
         common.say(common.printable(sentence))
     if as_json:
-        common.print_json({"parts": report.parts, "rows": report.rows, "damaged": sorted(report.damaged)})
+        common.print_json({"parts": report.parts, "rows": report.rows, "damaged": damaged})
     else:
-        damage = f"{len(report.damaged)} damaged" if report.damaged else "nothing damaged"
+        damage = f"{len(damaged)} damaged" if damaged else "nothing damaged"
         print(f"{common.printable(chosen.name)}: {report.parts} parts, {report.rows} rows, {damage}")
-    return exits.ERROR if report.damaged else 0
+    return exits.ERROR if damaged else 0

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from embed.cache import FeatureWriter
+from embed.errors import FeatureError
 from embed.extract.pipeline import Result
 from embed.extract.plan import Plan
 from embed.extract.summary import Outcome
@@ -29,7 +30,6 @@ class Sink:
         self._writer = writer
         self._plan = plan
         self._outcome = outcome
-        self._largest = np.finfo(writer.known.recipe.dtype).max
         self._moved = np.zeros(len(writer.known), bool)  # rows whose content was met under another name
 
     def put(self, result: Result) -> None:
@@ -40,18 +40,19 @@ class Sink:
             self._fail(result, result.problem, row)
         elif result.features is None:
             self._copy(item, result.sha256, row)
-        elif np.abs(result.features).max() > self._largest:
-            self._fail(result, f"has features too large for {self._plan.recipe.dtype}: store float32", row)
         else:
-            self._writer.put(
-                path=item.name,
-                sha256=result.sha256,
-                size=item.size,
-                mtime_ns=_stamp(item),
-                features=result.features[0],
-                views=result.features[1:] if len(result.features) > 1 else None,
-            )
-            self._outcome.progress.extracted += 1
+            try:
+                self._writer.put(
+                    path=item.name,
+                    sha256=result.sha256,
+                    size=item.size,
+                    mtime_ns=_stamp(item),
+                    features=result.features[0],
+                    views=result.features[1:] if len(result.features) > 1 else None,
+                )
+                self._outcome.progress.extracted += 1
+            except FeatureError as error:
+                self._fail(result, str(error), row)
         self._outcome.tick()
 
     def remove_gone(self, *, allowed: bool) -> tuple[int, int]:

@@ -95,6 +95,8 @@ class RunOptions:
         Try the photographs that failed before again.
     allow_removals : bool
         Let rows leave also where they are more than half of a set.
+    verify : bool
+        Read every byte of the set first, set damaged parts aside and compute their rows again.
 
     Raises
     ------
@@ -109,6 +111,7 @@ class RunOptions:
     rehash: bool = False
     retry_failed: bool = False
     allow_removals: bool = False
+    verify: bool = False
 
     def __post_init__(self) -> None:
         for parameter in ("workers", "batch_size", "max_pixels"):

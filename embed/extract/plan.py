@@ -2,7 +2,7 @@
 
 import bisect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -30,6 +30,8 @@ class Plan:
     scan : Scan
     known : FeatureCache
         The rows that there are.
+    failed : iterable of Failure
+        The photographs that had no row at the end of the last extraction.
     run : RunOptions
     outcome : Outcome
         Is told of photographs that need not, or cannot, be computed.
@@ -42,14 +44,16 @@ class Plan:
         By which they are computed.
     """
 
-    def __init__(self, scan: Scan, known: FeatureCache, run: RunOptions, outcome: Outcome) -> None:
+    def __init__(
+        self, scan: Scan, known: FeatureCache, failed: Iterable[Failure], run: RunOptions, outcome: Outcome
+    ) -> None:
         self.source: Source = scan.source
         self.recipe: Recipe = known.recipe
         self._scan = scan
         self._known = known
         self._run = run
         self._outcome = outcome
-        self._failed_before = {failure.path: failure for failure in known.failures()}
+        self._failed_before = {failure.path: failure for failure in failed}
         self._failed_places: set[str] = set()
         self._state = np.zeros(len(known), np.int8)  # of every row
         self._next = 0  # the row after the one that was met last: names come in the order of the rows

@@ -73,9 +73,9 @@ def extract_features(
         recipe = features.recipe(network)
         dimension = _known_dimension(cache, recipe) or executor.dimension(network, recipe)
         with FeatureWriter.open(
-            cache, source.name, source.root, recipe, dimension, libraries=_libraries()
+            cache, source.name, source.root, recipe, dimension, libraries=_libraries(), check=run.verify
         ) as writer:
-            plan = Plan(scan, writer.known, run, outcome)
+            plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False
             try:

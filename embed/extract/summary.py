@@ -105,7 +105,7 @@ class Summary:
     bottleneck : {"decode", "forward", "disk"} or None
         What the rest waited for; None where nothing was computed.
     damaged : tuple of str
-        Parts that were set aside; their rows were computed again.
+        What was damaged and is mended, each with a sentence.
     interrupted : bool
     unreachable_places : tuple of (str, str)
         Where photographs could not be looked at, and why.

@@ -7,6 +7,7 @@ from embed.files.documents import read_bytes, read_document, seal, unseal, write
 from embed.files.draft import (
     TEMPORARY_PREFIX,
     Draft,
+    publish,
     publish_folder,
     replace,
     replacing,
@@ -23,6 +24,7 @@ __all__ = [
     "append_line",
     "make_folder",
     "move_aside",
+    "publish",
     "publish_folder",
     "read_bytes",
     "read_document",

@@ -77,6 +77,7 @@ class Draft:
         self._position = 0
         self.size = 0
         self._refused: OSError | None = None
+        self._handed_over = False
         try:
             self.path, self._descriptor = self._create()
         except OSError as refused:
@@ -149,19 +150,13 @@ class Draft:
         """Give the file its name, which must be free: absent or whole after a crash, durable on return."""
         final = self._folder / name
         self._sync(final)
-        try:
-            try:
-                os.link(self.path, final)
-            except OSError as error:
-                if error.errno not in NO_HARD_LINKS:
-                    raise
-                if final.exists():
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
-                os.rename(self.path, final)
-            if self._durable:
-                sync_folder(self._folder)
-        except OSError as error:
-            raise self._error(final, error) from error
+        publish(self.path, final, durable=self._durable, error=self._error)
+
+    def hand_over(self) -> str:
+        """Leave the file, synced, under its temporary name for whoever publishes it, and return that name."""
+        self._sync(self.path)
+        self._handed_over = True
+        return self.path.name
 
     def replace(self, name: str) -> None:
         """Give the file a name that another may have had: old or new after a crash, durable on return."""
@@ -204,8 +199,38 @@ class Draft:
         self._refused = self._refused or OSError(errno.EBADF, os.strerror(errno.EBADF))
         os.close(self._descriptor)
         # One that stays is swept by the next writer.
-        with suppress(OSError):
-            os.unlink(self.path)
+        if not self._handed_over:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+
+def publish(
+    temporary: Path,
+    final: Path,
+    *,
+    durable: bool = True,
+    error: Callable[[Path, OSError], EmbedError] = write_error,
+) -> None:
+    """Give a file that was synced its final name beside the temporary one, which must be free.
+
+    Raises
+    ------
+    CacheWriteError, or what ``error`` returns
+        The disk refused, or there is such a file already.
+    """
+    try:
+        try:
+            os.link(temporary, final)
+        except OSError as refused:
+            if refused.errno not in NO_HARD_LINKS:
+                raise
+            if final.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from refused
+            os.rename(temporary, final)
+        if durable:
+            sync_folder(final.parent)
+    except OSError as refused:
+        raise error(final, refused) from refused
 
 
 def replace(folder: Path, name: str, data: bytes, *, durable: bool = True) -> None:

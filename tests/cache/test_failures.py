@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from embed.cache import Failure
 from embed.cache.failures import escape, read, unescape, write
-from embed.errors import CacheFormatError
+from embed.errors import CacheDamagedError
 
 
 @given(st.binary().map(os.fsdecode))
@@ -56,5 +56,24 @@ def test_no_file_means_no_failures(tmp_path):
 )
 def test_another_file_of_that_name_is_refused(tmp_path, text):
     (tmp_path / "failures.csv").write_text(text)
-    with pytest.raises(CacheFormatError, match=r"failures\.csv cannot be understood .* delete it"):
+    with pytest.raises(CacheDamagedError, match=r"failures\.csv is damaged: .* run embed extract"):
         read(tmp_path)
+
+
+def test_every_flipped_bit_is_found(tmp_path):
+    write(tmp_path, [Failure("a.jpg", "is no image", 1, 2), Failure("b.jpg", "vanished")])
+    data = (tmp_path / "failures.csv").read_bytes()
+    for position in range(len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 1
+        (tmp_path / "failures.csv").write_bytes(damaged)
+        with pytest.raises(CacheDamagedError, match=r"failures\.csv is damaged"):
+            read(tmp_path)
+
+
+def test_any_reader_of_tables_finds_the_columns(tmp_path):
+    write(tmp_path, [Failure("a.jpg", "is no image", 1, 2)])
+    with (tmp_path / "failures.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert list(row.values())[:4] == ["a.jpg", "is no image", "1", "2"]
+    assert list(row)[:4] == ["path", "reason", "size", "mtime_ns"]

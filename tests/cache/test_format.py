@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from cache_helpers import DIMENSION, fill, make_recipe, open_writer, row_of
 
+from embed import files
 from embed.cache import Failure, FeatureCache, Recipe, list_features, open_features, verify
 from embed.cache.checked import CheckedFile
 from embed.errors import CacheFormatError
 
 SPECIFICATION = Path(__file__).parents[2] / "cache" / "README.md"
-VERSION_1 = Path(__file__).parents[1] / "data" / "cache_version_1"
+VERSION_1, VERSION_2 = (Path(__file__).parents[1] / "data" / f"cache_version_{n}" for n in (1, 2))
 
 
 def read_with_h5py(folder):
@@ -27,9 +28,13 @@ def read_with_h5py(folder):
     return names["rows"]
 
 
-def test_a_cache_of_version_1_is_read():
-    (found,) = list_features(VERSION_1)
-    cache = open_features(VERSION_1)
+@pytest.mark.parametrize(
+    ("folder", "decoders", "remembered"),
+    [(VERSION_1, [b""] * 3, None), (VERSION_2, [b"TIFF 12", b"PNG 1", b"PNG 1"], 3)],
+)
+def test_a_cache_of_every_version_is_read(folder, decoders, remembered):
+    (found,) = list_features(folder)
+    cache = open_features(folder)
     rows = {"cat/2.jpg": row_of("cat/2.jpg", 2), "cat/one.jpg": row_of("cat/1.jpg")}
     rows["dog/caf\udce9.jpg"] = row_of("dog/caf\udce9.jpg")
     assert cache.paths.tolist() == list(rows)
@@ -41,7 +46,40 @@ def test_a_cache_of_version_1_is_read():
     assert cache.failures() == [Failure("dog/notes.jpg", "is no image", 12, 3)]
     assert (cache.meta.dataset, cache.meta.root, cache.meta.extraction) == ("pets", "/photographs/pets", 2)
     assert cache.recipe.hash.startswith("b02a0b1c")
+    assert (cache.decoders.tolist(), cache.meta.rows) == (decoders, remembered)
     assert (verify(found).parts, verify(found).rows, verify(found).damaged) == (2, 3, {})
+
+
+def test_a_writer_goes_on_in_version_2_beside_the_parts_of_version_1(tmp_path):
+    shutil.copytree(VERSION_1, tmp_path / "cache", copy_function=shutil.copy)
+    (tmp_path / "pets").mkdir()
+    for name in ("cat/2.jpg", "cat/one.jpg", "dog/caf\udce9.jpg"):
+        path = tmp_path / "pets" / name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as file:
+            file.truncate(open_features(VERSION_1).sizes[open_features(VERSION_1).index_of(name)])
+    recipe = open_features(VERSION_1).recipe
+    with open_writer(tmp_path, recipe, root=tmp_path / "pets", dataset="pets") as writer:
+        assert len(writer.known) == 3 and writer.damaged == {}
+        assert writer.failures == [Failure("dog/notes.jpg", "is no image", 12, 3)]
+        row = row_of("new.jpg")
+        writer.put("new.jpg", row.sha256, 1, 2, row.features, row.features[None] + 1, "JPEG 3")
+        writer.write_failures([])
+    cache = open_features(tmp_path / "cache")
+    assert cache.decoders.tolist() == [b"", b"", b"", b"JPEG 3"]
+    assert np.array_equal(cache.X[:3], open_features(VERSION_1).X) and np.array_equal(
+        cache.X[3], row.features
+    )
+    assert len(cache.parts) == 3 and cache.meta.rows == 4
+    assert files.read_document(cache.folder / "meta.json")["format_version"] == 2
+    assert sorted(read_with_h5py(cache.folder)) == cache.keys
+    # Folded together, they are one part of version 2.
+    with open_writer(tmp_path, recipe, root=tmp_path / "pets", dataset="pets", rows_per_part=1) as writer:
+        for i in range(20):
+            writer.put(f"x{i:02d}.jpg", row.sha256, 1, 2, row.features, row.features[None] + 1, "JPEG 3")
+    folded = open_features(tmp_path / "cache")
+    assert len(folded.parts) < 10 and folded.decoders[:4].tolist() == cache.decoders.tolist()
+    assert np.array_equal(folded.X[:4], cache.X)
 
 
 def test_ten_lines_of_h5py_read_what_the_library_reads(tmp_path):
@@ -49,7 +87,7 @@ def test_ten_lines_of_h5py_read_what_the_library_reads(tmp_path):
         fill(writer, [f"{i}.jpg" for i in range(20)])
         fill(writer, ["3.jpg"], version=2)
         writer.remove("4.jpg")
-    for folder in (writer.folder, *VERSION_1.iterdir()):
+    for folder in (writer.folder, *VERSION_1.iterdir(), *VERSION_2.iterdir()):
         cache = FeatureCache.open(next(s for s in list_features(folder.parent) if s.folder == folder))
         rows = read_with_h5py(folder)
         assert sorted(rows) == cache.keys
@@ -69,7 +107,7 @@ def test_ten_lines_of_h5py_ignore_parts_that_were_folded(tmp_path):
 
 def test_the_listing_shows_names_that_exist():
     listed = set(re.findall(r"part-\d+-[0-9a-f]+-[0-9a-f]+\.h5", SPECIFICATION.read_text()))
-    assert listed == {part.name for part in VERSION_1.glob("*/part-*")}
+    assert listed == {part.name for part in VERSION_2.glob("*/part-*")}
 
 
 def test_the_index_says_where_the_rows_lie(tmp_path):

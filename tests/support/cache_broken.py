@@ -5,7 +5,7 @@ import dataclasses
 import os
 
 from embed import files
-from embed.cache import failures, parts, writer
+from embed.cache import batch, failures, writer
 from embed.files import draft
 
 
@@ -18,8 +18,8 @@ def publish_in_place(self, name):
     os.close(descriptor)
 
 
-def forget_removals(file, batch, recipe, sequence, original=parts.write):
-    return original(file, dataclasses.replace(batch, removed=[]), recipe, sequence)
+def forget_removals(file, changes, recipe, original=batch.write):
+    return original(file, dataclasses.replace(changes, removed=[]), recipe)
 
 
 def drop_a_failure(folder, found, original=failures.write):
@@ -28,7 +28,7 @@ def drop_a_failure(folder, found, original=failures.write):
 
 def acknowledge_early(self, original=writer.FeatureWriter.commit):
     """Say that rows are committed when only the next commit writes them."""
-    late, self._rows = self._rows, getattr(self, "late", {})
+    late, self._pending.rows = self._pending.rows, getattr(self, "late", {})
     self.late = late
     return original(self)
 

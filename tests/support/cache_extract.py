@@ -74,8 +74,11 @@ def synchronise(store, world, generation, acknowledge):
     commit = FeatureWriter.commit
 
     def logged(writer):
-        rows = {os.fsdecode(key): version_of(row.sha256, row.mtime_ns) for key, row in writer._rows.items()}
-        rows |= {os.fsdecode(key): 0 for key in writer._removed}
+        rows = {
+            os.fsdecode(key): version_of(row.sha256, row.mtime_ns)
+            for key, row in writer._pending.rows.items()
+        }
+        rows |= {os.fsdecode(key): 0 for key in writer._pending.removed}
         count = commit(writer)
         if rows:
             acknowledge(rows)

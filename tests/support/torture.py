@@ -25,6 +25,8 @@ from cache_checker import check
 from cache_faults import Calls, Disk
 from cache_world import AppendStore, PartsStore, World, synchronise
 
+from embed import files
+
 SIGEV_SIGNAL = 0  # of <signal.h>: tell by a signal
 STORES = {"parts": PartsStore, "append": AppendStore, "extract": cache_extract.ExtractStore}
 
@@ -104,7 +106,9 @@ def copy(source, target):
     shutil.copytree(source, target)
     for meta in target.glob("cache/*/meta.json"):
         # The data folder moved along with the cache.
-        meta.write_text(meta.read_text().replace(str(source), str(target)))
+        document = files.read_document(meta)
+        root = document["root"].replace(str(source), str(target))
+        files.write_document(meta.parent, meta.name, document | {"root": root})
 
 
 def count_calls(kind, base, folder, world):

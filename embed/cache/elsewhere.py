@@ -1,0 +1,82 @@
+"""Parts that other processes write, and that the writer who holds the lock adopts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from embed import files
+from embed.cache.batch import part_name, write
+from embed.cache.checked import CheckedFile
+from embed.cache.meta import Meta
+from embed.cache.parts import Part
+from embed.cache.pending import Pending, Row
+from embed.errors import CacheDamagedError, CacheError
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a process hands over that has written a part.
+
+    Parameters
+    ----------
+    file : str
+        Temporary name in the folder of the set.
+    digests : str
+        Of its index and of its bytes, as the name of a part has them.
+    """
+
+    file: str
+    digests: str
+
+
+def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
+    """Write rows into the folder of a feature set, without its lock; they count once `FeatureWriter.adopt` took them.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the feature set.
+    meta : Meta
+        Of the feature set: its recipe and its dimension.
+    rows : iterable of Row
+        As many as a part holds; they gather in memory.
+
+    Raises
+    ------
+    CacheWriteError
+        The disk refused.
+    FeatureError
+        Features of a row are not finite.
+    """
+    pending = Pending(meta.recipe, meta.dimension)
+    for row in rows:
+        pending.put(row)
+    with files.Draft(folder) as draft:
+        digests = write(draft, pending.batch(), meta.recipe)
+        return Receipt(draft.hand_over(), digests)
+
+
+def check_part(folder: Path, meta: Meta, receipt: Receipt) -> Part:
+    """Return the part that a receipt speaks of once every byte of it was checked; it has no sequence number yet.
+
+    Raises
+    ------
+    CacheDamagedError
+        It is not there, or not what was written.
+    CacheFormatError
+        It is of another recipe.
+    """
+    path = folder / receipt.file
+    if path.name != receipt.file or not receipt.file.startswith(files.TEMPORARY_PREFIX):
+        raise CacheError(f"{receipt.file!r} is no part that was written elsewhere")
+    index_digest, _, file_digest = receipt.digests.partition("-")
+    try:
+        file = CheckedFile(path, index_digest, file_digest)
+    except FileNotFoundError:
+        raise CacheDamagedError(
+            f"{path} is gone before its rows were committed; compute them again"
+        ) from None
+    part = Part(folder / part_name(0, receipt.digests), meta, file=file)
+    file.check_sha256()
+    _ = part.columns
+    return part
