@@ -201,9 +201,13 @@ def _meta_of(folder: Path, dataset: str) -> Meta | None:
 
 
 def _moved_to(folder: Path, meta: Meta, root: Path) -> bool:
-    """Return whether a data folder holds the photographs of a feature set."""
-    replay = Replay(list_parts(folder, meta).parts)
-    keys, sizes = replay.keys(), replay.column("size", np.empty(0, np.int64))
+    """Return whether a data folder holds the photographs of a feature set; no where the set cannot be read."""
+    try:
+        replay = Replay(list_parts(folder, meta).parts)
+        keys, sizes = replay.keys(), replay.column("size", np.empty(0, np.int64))
+    except CacheError as error:
+        log.warning("%s", error)
+        return False
     sample = np.unique(np.linspace(0, len(keys) - 1, min(SAMPLE_ROWS, len(keys))).astype(int)).tolist()
     there = sum(_size(root, keys[row]) == sizes[row] for row in sample)
     return there >= SAME_SHARE * len(sample)

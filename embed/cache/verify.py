@@ -11,9 +11,13 @@ from embed.cache.manifest import MANIFEST_NAME
 from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
 from embed.cache.parts import check_contents
 from embed.cache.reader import FeatureCache
-from embed.cache.recover import DAMAGED_FOLDER
 from embed.cache.sets import FeatureSet
 from embed.errors import CacheDamagedError
+
+DOCUMENTS = (
+    "models/*/model.json",
+    "tune/meta.json",
+)  # sealed documents that cannot be made again from the parts
 
 
 @dataclass
@@ -80,15 +84,14 @@ def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
 
 
 def _check_small_files(folder: Path) -> dict[str, str]:
-    """Check whatever carries a checksum of its own, also what others keep in the set."""
+    """Check the small files that carry a checksum of their own, also those that others keep in the set."""
     damaged = {}
-    for path in sorted([folder / FAILURES_NAME, *folder.rglob("*.json")]):
-        if DAMAGED_FOLDER in path.relative_to(folder).parts[:-1]:
-            continue
+    others = sorted(path for pattern in DOCUMENTS for path in folder.glob(pattern))
+    for path in (folder / META_NAME, folder / FAILURES_NAME, *others):
         try:
             if path.name == FAILURES_NAME:
                 failures.read(folder)
-            elif path == folder / META_NAME:
+            elif path.name == META_NAME and path.parent == folder:
                 read_meta(folder)
             else:
                 files.read_document(path, SEALED_FROM)

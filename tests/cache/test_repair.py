@@ -94,6 +94,17 @@ def test_a_sick_set_stops_no_other_and_is_told(tmp_path, extracted, caplog):
     assert len(list_features(tmp_path / "cache")) == 2
 
 
+def test_a_set_whose_parts_cannot_be_read_stops_no_data_folder_of_the_same_name(
+    tmp_path, extracted, data, caplog
+):
+    (extracted / "part-of-something-else").touch()
+    data.rename(tmp_path / "gone")
+    (tmp_path / "2" / "data").mkdir(parents=True)
+    with open_writer(tmp_path, root=tmp_path / "2" / "data") as writer:
+        assert writer.folder != extracted
+    assert "part-of-something-else" in caplog.text
+
+
 def test_a_set_that_lost_its_meta_json_is_not_taken_by_another_data_folder(tmp_path, extracted):
     (extracted / "meta.json").unlink()
     (tmp_path / "2" / "data").mkdir(parents=True)

@@ -47,6 +47,19 @@ def test_the_set_that_is_verified_is_named_where_there_are_several(cache, capsys
     assert json.loads(capsys.readouterr().out)["rows"] == 3
 
 
+def test_a_set_whose_meta_json_is_damaged_is_named_beside_others(cache, capsys, caplog):
+    with open_writer(cache.parent, recipe=make_recipe(size=64)) as writer:
+        fill(writer, ["d.jpg"])
+    sick = next(folder for folder in cache.iterdir() if folder != writer.folder)
+    (sick / "meta.json").write_bytes((sick / "meta.json").read_bytes().replace(b"data", b"dbta", 1))
+    assert main(["verify", "--cache", str(cache), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["damaged"] == [f"{sick.name}/meta.json"]
+    assert f"{sick / 'meta.json'} is damaged" in caplog.text
+    assert main(["verify", "--cache", str(cache), "--features", writer.name]) == 0
+    assert main(["verify", "--cache", str(cache), "--features", sick.name]) == 1
+    assert f"{sick / 'meta.json'} is damaged" in capsys.readouterr().err
+
+
 def test_nothing_to_verify_says_what_to_do(tmp_path, capsys):
     assert main(["verify", "--cache", str(tmp_path)]) == 1
     assert "run embed extract" in capsys.readouterr().err
