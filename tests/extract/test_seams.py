@@ -1,8 +1,11 @@
 """Another source and another executor than the ordinary ones: nothing else in an extraction knows which it has."""
 
+import threading
+
 import numpy as np
 import pytest
 from made_sources import Album, Backwards
+from waiting import DEADLINE_S
 
 from embed.backbones import Network
 from embed.cache import open_features
@@ -70,3 +73,21 @@ def test_results_may_come_from_elsewhere_and_in_any_order(album, tmp_path):
     summary = extract_features(album, tmp_path / "cache", TINY, executor=Backwards())
     assert (summary.extracted, summary.reused, summary.removed) == (0, 4, 1)
     assert np.isin(["2/z"], list(rows(tmp_path / "cache"))).all()
+
+
+def test_photographs_are_computed_while_others_are_still_being_looked_for(album, backbone, tmp_path):
+    album.pages = {"1": {f"{number:03}": (number % 256, number // 256, 0) for number in range(600)}}
+    find, computed = album.find, threading.Event()
+
+    def waiting():
+        for number, told in enumerate(find()):
+            assert number != 500 or computed.wait(DEADLINE_S)
+            yield told
+
+    def notice(progress):
+        if progress.extracted:
+            assert progress.total in (None, 600)
+            computed.set()
+
+    album.find = waiting
+    assert extract_features(album, tmp_path / "cache", TINY, progress=notice).extracted == 600
