@@ -1,5 +1,6 @@
-"""The pipeline: find the photographs, skip what is known, decode, run the backbone, commit."""
+"""From photographs to features: plan what is new, moved or gone; run it; commit."""
 
+from embed.extract.here import Executor
 from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.outside import Embedded, embed_files, network_of
 from embed.extract.route import extract_features
@@ -7,6 +8,7 @@ from embed.extract.summary import Progress, Summary
 
 __all__ = [
     "Embedded",
+    "Executor",
     "FeatureOptions",
     "Progress",
     "RunOptions",

@@ -18,7 +18,7 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path,
+    data: Path | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
@@ -32,7 +32,7 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path
+    data : Path or Source
         Where the photographs are.
     cache : Path
         Folder of the feature sets.
@@ -66,7 +66,7 @@ def extract_features(
 
     executor = executor or Here(run, notify)
     backbones.get(features.network.backbone)  # refused before anything is looked at
-    source = sources.open(data)
+    source = sources.open(data) if isinstance(data, Path) else data
     with Scan(source) as scan:
         scan.wait_for_first()
         network = features.network.resolve()

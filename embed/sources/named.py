@@ -1,6 +1,7 @@
 """Files that the user names, one by one or by their folder."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from embed.errors import ImageError, InputError
@@ -32,7 +33,10 @@ class Files:
     def items(self) -> Iterator[Item]:
         """Yield every file, whatever it is: reading it tells."""
         for path in self._paths:
-            yield Item(str(path))
+            size = 0
+            with suppress(OSError):
+                size = min(path.stat().st_size, file.MAX_BYTES)
+            yield Item(str(path), size)
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
         """Yield each file with its content or the reason why it has none."""
