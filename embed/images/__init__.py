@@ -42,5 +42,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"embed.images.{home}"), name)
+            globals()[name] = getattr(import_module(f"embed.images.{home}"), name)
+            return globals()[name]
     raise AttributeError(f"module 'embed.images' has no attribute {name!r}")

@@ -16,19 +16,18 @@ import numpy as np
 
 from embed.errors import ImageError
 from embed.images.formats import decoder_name
-from embed.images.pool import MEMORY, Lease, Pool, Room, pool
+from embed.images.pool import MEMORY, Lease, Pool, pool
 from embed.images.process import Child, ChildDiedError, Result
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
-from embed.sources import signatures
-from embed.sources.folder import Found, look
-from embed.sources.read import Content, read
+from embed.sources import Content, Item, Read, signatures
+from embed.sources.file import read
 
 AHEAD = 64  # photographs decoded before somebody asks for them
+_BYTES_AHEAD = 256 << 20  # of the files among them
 
 SECONDS = 30.0  # of processor time for one photograph
 
 _AT_FIRST = 64 << 20  # bytes of memory for one photograph, without asking
-_READING = 256 << 20  # bytes of all files that are being read; a larger one is alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,24 @@ class Decoded:
 
     Parameters
     ----------
-    found : Found
+    item : Item
     sha256 : bytes or None
-        Of the content that was judged; None where the reason lies outside it: try again.
+        Of the content; None where it could not be had.
     pixels : ndarray of shape (views, size, size, 3), uint8, or None
         None where the content is known, and where there is a problem.
-    problem : str or None
+    problem : str, optional
         The reason of a failure.
+    lasting : bool
+        Whether the problem lies in the content; otherwise it is worth another try.
     decoder : str
         What decoded it, such as "JPEG 1"; see `is_current`.
     """
 
-    found: Found
+    item: Item
     sha256: bytes | None
     pixels: np.ndarray | None
-    problem: str | None
+    problem: str | None = None
+    lasting: bool = True
     decoder: str = ""
 
 
@@ -98,7 +100,6 @@ class Decoder:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._threads = ThreadPoolExecutor(self.workers, "decode")
-        self._reading = Room(_READING)
         self._busy: set[Child] = set()
         self._closed = False
 
@@ -107,23 +108,26 @@ class Decoder:
         if self._process != os.getpid():
             self._begin()
 
-    def map(
-        self, root: Path, found: Iterable[Found], skip: Callable[[bytes], bool] | None = None
-    ) -> Iterator[Decoded]:
-        """Yield one result for every file, in the order of the files, a few ahead of who asks.
+    def map(self, contents: Iterable[Read], skip: Callable[[bytes], bool] | None = None) -> Iterator[Decoded]:
+        """Yield one result for every photograph, in order, a few ahead of who asks.
 
-        Content whose sha256 `skip` accepts is not decoded. `skip` is called from several threads.
+        Parameters
+        ----------
+        contents : iterable of (Item, Content or str)
+            Photographs, each with its content or the reason why it has none.
+        skip : callable, optional
+            Content whose sha256 it accepts is not decoded; called from several threads.
         """
         self._check_process()
-        pending: deque[Future[Decoded]] = deque()
-        for one in found:
-            if not pending:
-                pool().warm()  # while the first files are read
-            pending.append(self._threads.submit(self._work, root, one, skip))
-            if len(pending) > AHEAD:
-                yield pending.popleft().result()
+        pending: deque[tuple[int, Future[Decoded]]] = deque()
+        for item, content in contents:
+            size = 0 if isinstance(content, str) else len(content.data)
+            pending.append((size, self._threads.submit(self._judge, item, content, skip)))
+            del content
+            while len(pending) > AHEAD or sum(size for size, _ in pending) > _BYTES_AHEAD:
+                yield pending.popleft()[1].result()
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[1].result()
 
     def decode(self, data: bytes) -> np.ndarray:
         """Return the pixels of one photograph, uint8 ndarray (size, size, 3). Raises ImageError."""
@@ -148,27 +152,20 @@ class Decoder:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _work(self, root: Path, found: Found, skip: Callable[[bytes], bool] | None) -> Decoded:
-        with self._reading.take(min(found.size, _READING)):
-            try:
-                content = read(root / found.path, found)
-            except ImageError as error:
-                return Decoded(found, None, None, str(error))
-            return self._judge(found, content, skip)
-
-    def _judge(self, found: Found, content: Content, skip: Callable[[bytes], bool] | None) -> Decoded:
+    def _judge(self, item: Item, content: Content | str, skip: Callable[[bytes], bool] | None) -> Decoded:
+        if isinstance(content, str):
+            return Decoded(item, None, None, content, lasting=False)
         sha256 = content.sha256
         if skip is not None and skip(sha256):
-            return Decoded(found, sha256, None, None)
+            return Decoded(item, sha256, None)
         format = signatures.identify(content.data)
         decoder = decoder_name(format)
         try:
             result = self._run(content.data, format, views=self.views, sha256=sha256)
-        except CircumstanceError as error:
-            return Decoded(found, None, None, str(error), decoder)
         except ImageError as error:
-            return Decoded(found, sha256, None, str(error), decoder)
-        return Decoded(found, sha256, _pixels(result), None, decoder)
+            lasting = not isinstance(error, CircumstanceError)
+            return Decoded(item, sha256, None, str(error), lasting, decoder)
+        return Decoded(item, sha256, _pixels(result), None, decoder=decoder)
 
     def _run(
         self,
@@ -257,8 +254,7 @@ def decode_file(file: Path, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> 
     ImageError
         The message is the reason.
     """
-    pool().warm()
-    content = read(file, look(file))
+    content = read(file)
     with Decoder(resize, workers=1, max_pixels=max_pixels) as decoder:
         return decoder.decode(content.data), content.sha256
 
@@ -271,6 +267,6 @@ def thumbnail(file: Path, size: int) -> bytes:
     ImageError
         It cannot be read or decoded; the message is the reason.
     """
-    content = read(file, look(file))
+    content = read(file)
     with Decoder(Resize(size, INSIDE), workers=1) as decoder:
         return decoder.thumbnail(content.data)

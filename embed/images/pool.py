@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from embed.images.process import Child
 
@@ -69,21 +69,16 @@ class Pool:
 
     def __init__(self) -> None:
         self.room = Room(MEMORY)
-        self._idle: deque[Future[Child]] = deque()
+        self._idle: deque[Child] = deque()
         self._children: set[Child] = set()
         # A process ends with the thread that started it, so that thread ends last.
         self._starter = ThreadPoolExecutor(1, "sandbox")
-
-    def warm(self) -> None:
-        """Begin to start a process where none is idle; this does not wait."""
-        if not self._idle:
-            self._idle.append(self._starter.submit(self._start))
 
     def take(self, *, fresh: bool = False) -> Child:
         """Return an idle process, or one that has done nothing yet. Raises OSError when none can be started."""
         if not fresh:
             with contextlib.suppress(IndexError):
-                return self._idle.pop().result()
+                return self._idle.pop()
         return self._starter.submit(self._start).result()
 
     def give(self, child: Child) -> None:
@@ -92,9 +87,7 @@ class Pool:
             self.drop(child)
             child.end()
             return
-        idle: Future[Child] = Future()
-        idle.set_result(child)
-        self._idle.append(idle)
+        self._idle.append(child)
 
     def drop(self, child: Child) -> None:
         """Forget a process that has ended."""
@@ -103,12 +96,12 @@ class Pool:
     def close(self) -> None:
         """End the processes."""
         self._starter.shutdown()
-        for child in self._children:
+        for child in list(self._children):
             child.end()
 
     def forget(self) -> None:
         """Leave the processes to the one that this one was forked from."""
-        for child in self._children:
+        for child in list(self._children):
             child.forget()
 
     def _start(self) -> Child:
