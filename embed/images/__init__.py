@@ -1,31 +1,47 @@
-"""Bytes become pixels.
+"""Bytes become pixels, in a sandbox.
 
-`decode` turns the bytes of one photograph into pixels, and `Decoder` reads and decodes many files at once. Whatever a file holds, the outcome is the right
-pixels or an ImageError whose message is the reason.
+`Decoder` decodes many photographs at once. Whatever a file holds, the outcome is the right pixels or an ImageError whose
+message is the reason, within a limit of memory and of processor time.
+
+Every name is imported when it is first used: the processes that decode go through this door too, and need none of them.
 """
 
-from embed.images.decode import (
-    DECODER_VERSION,
-    FITS,
-    INTERPOLATION,
-    MAX_PIXELS,
-    Resize,
-    decode,
-)
-from embed.images.guard import Decoded, Decoder, decode_file
-from embed.images.thumbnail import thumbnail
-from embed.images.views import augment
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embed.images.decoder import Decoded, Decoder, decode_file, thumbnail
+    from embed.images.formats import DECODER_VERSION, DECODER_VERSIONS, is_current
+    from embed.images.request import FITS, INSIDE, INTERPOLATION, MAX_PIXELS, Resize
+    from embed.images.views import augment
 
 __all__ = [
     "DECODER_VERSION",
+    "DECODER_VERSIONS",
     "FITS",
+    "INSIDE",
     "INTERPOLATION",
     "MAX_PIXELS",
     "Decoded",
     "Decoder",
     "Resize",
     "augment",
-    "decode",
     "decode_file",
+    "is_current",
     "thumbnail",
 ]
+
+_HOMES = {
+    "decoder": ("Decoded", "Decoder", "decode_file", "thumbnail"),
+    "formats": ("DECODER_VERSION", "DECODER_VERSIONS", "is_current"),
+    "request": ("FITS", "INSIDE", "INTERPOLATION", "MAX_PIXELS", "Resize"),
+    "views": ("augment",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            globals()[name] = getattr(import_module(f"embed.images.{home}"), name)
+            return globals()[name]
+    raise AttributeError(f"module 'embed.images' has no attribute {name!r}")

@@ -1,61 +1,119 @@
-"""The process that decodes what could take long, take much memory, or print from C. See guard.py.
+"""The inside of the sandbox: a process that decodes one photograph after the other. See process.py for the outside.
 
-Requests come in on stdin, replies go out on stdout: a line of JSON, then as many bytes as it announces. A request
-for more processor time than it was granted kills the process, and the parent sees that.
+Requests and replies are lines of JSON on stdin and stdout. The bytes of the photograph are in a file that both sides
+have open, and so is the result. A process that takes more processor time than it was granted is ended by the system.
 """
 
+import io
 import json
-import math
-import resource
+import os
 import sys
-import warnings
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
 
 from embed.errors import ImageError
-from embed.images.decode import CircumstanceError, Resize, decode
+from embed.images import limits
+from embed.images.decode import DecoderError, OutOfMemoryError, decode
+from embed.images.request import CircumstanceError, Resize
+
+QUALITY = 80  # of thumbnails
 
 
-def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Decode until there are no more requests."""
-    while line := requests.readline():
-        request = json.loads(line)
-        data = requests.read(request["bytes"])
-        _grant_seconds(request["seconds"])
+class Sandbox:
+    """Serves the requests of the parent.
+
+    Parameters
+    ----------
+    requests, replies : binary file
+    shared : int
+        Descriptor of the file that holds the photograph, and then the result.
+    """
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO, shared: int) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._shared = shared
+        self._base = 0  # bytes of address space before the photograph takes any
+        self._granted = 0  # bytes that the photograph may take
+
+    def serve(self) -> None:
+        """Decode until there are no more requests."""
+        while line := self._requests.readline():
+            request = json.loads(line)
+            small = self._granted = request["memory"]
+            self._base = 0
+            limits.grant_seconds(request["seconds"])
+            try:
+                reply = self._answer(request)
+            except ImageError as error:
+                reply = {"problem": str(error), "circumstance": isinstance(error, CircumstanceError)}
+            finally:
+                limits.lift_memory()
+            if self._granted > small:
+                limits.return_memory()
+            self._send(reply)
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        image = self._decode(os.pread(self._shared, request["bytes"], 0), request)
+        limits.lift_memory()  # what follows is as large as the size that was asked for
+        width, height = image.size
+        views = 1
+        if request["thumbnail"]:
+            stream = io.BytesIO()
+            image.save(stream, "JPEG", quality=QUALITY)
+            result = stream.getvalue()
+        elif request["views"] > 1:
+            from embed.images.views import augment
+
+            views = request["views"]
+            result = augment(image, views, request["seed"], bytes.fromhex(request["sha256"])).tobytes()
+        else:
+            result = image.tobytes()
+        os.pwrite(self._shared, result, 0)
+        return {"bytes": len(result), "shape": [views, height, width, 3]}
+
+    def _decode(self, data: bytes, request: dict[str, Any]) -> Image.Image:
+        most = request["most_memory"]
+        resize = Resize(request["size"], request["fit"])
+
+        def attempt() -> Image.Image:
+            return decode(
+                data,
+                request["format"],
+                resize,
+                max_pixels=request["max_pixels"],
+                reserve=lambda memory: self._reserve(min(memory, most)),
+            )
+
         try:
-            pixels = decode(data, Resize(request["size"], request["fit"]), max_pixels=request["max_pixels"])
-            _reply(replies, {"shape": pixels.shape}, pixels.tobytes())
-        except ImageError as error:
-            circumstance = isinstance(error, CircumstanceError)
-            _reply(replies, {"problem": str(error), "circumstance": circumstance})
+            try:
+                return attempt()
+            except (DecoderError, OutOfMemoryError):
+                if self._granted >= most:
+                    raise
+            self._reserve(most)  # what is taken for damage may have been a lack of memory
+            return attempt()
+        except OutOfMemoryError:
+            raise CircumstanceError(f"needs more than {most >> 20:,} MiB of memory to decode") from None
 
+    def _reserve(self, memory: int) -> None:
+        """Wait until this much memory may be taken, and limit the process to it."""
+        if memory > self._granted:
+            self._send({"memory": memory})
+            self._granted = json.loads(self._requests.readline())["memory"]
+        self._base = self._base or limits.address_space()
+        limits.limit_memory(self._base + self._granted)
 
-def _reply(replies: BinaryIO, head: dict[str, Any], payload: bytes = b"") -> None:
-    replies.write(json.dumps(head).encode() + b"\n" + payload)
-    replies.flush()
-
-
-def limit_memory(bytes_more: int) -> None:
-    """Allow this much address space beyond what the process has now."""
-    try:
-        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:  # no Linux: there the limit would not be obeyed either
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (now + bytes_more, resource.RLIM_INFINITY))
-
-
-def _grant_seconds(seconds: float) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    used = usage.ru_utime + usage.ru_stime
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), most))
+    def _send(self, reply: dict[str, Any]) -> None:
+        self._replies.write(json.dumps(reply).encode() + b"\n")
+        self._replies.flush()
 
 
 def main() -> None:
-    """Serve the process that started this one."""
-    warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = None  # every request brings a limit of its own
-    limit_memory(int(sys.argv[1]))
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    """Serve the process that started this one; the arguments are the shared descriptor and the parent."""
+    shared, parent = map(int, sys.argv[1:])
+    limits.settle(parent)
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries of C print where they like
+    Sandbox(sys.stdin.buffer, replies, shared).serve()

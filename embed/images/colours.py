@@ -2,16 +2,19 @@
 
 import io
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 ORIENTATION = 0x0112  # the EXIF tag
 
 _RGB8 = ("RGB", "L", "CMYK")  # kept until after the resize: the filter then has the fewest channels to weigh
 _WHITE: dict[str, int | tuple[int, ...]] = {"RGB": (255, 255, 255), "L": 255, "CMYK": (0, 0, 0, 0)}
 
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_LONGEST_KEPT_PROFILE = 1 << 20  # bytes; profiles of cameras and printers are shorter
 
 
 def orientation(image: Image.Image) -> int:
@@ -32,10 +35,12 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     """Return the image as RGB, L or CMYK with 8 bits a channel; what is transparent becomes white."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return Image.fromarray(_scale(np.asarray(image), mode, image.info.get("transparency")))
+        return _scale(image)
     if mode == "LAB":
+        from PIL import ImageCms
+
         lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        return ImageCms.ImageCmsTransform(lab, _SRGB, mode, "RGB").apply(image)
+        return ImageCms.ImageCmsTransform(lab, _srgb(), mode, "RGB").apply(image)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
     if mode in _RGB8:
@@ -43,16 +48,17 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if mode == "1" else "RGB")
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> np.ndarray:
-    """Return an image that `to_8_bits` returned as sRGB, uint8 ndarray of shape (height, width, 3).
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return an image that `to_8_bits` returned as sRGB, of mode RGB.
 
     An embedded ICC profile is obeyed, unless it says sRGB, belongs to another colour model or cannot be read.
     """
     if profile and not _says_srgb(profile):
-        transform = _transform(profile, image.mode)
+        short = len(profile) <= _LONGEST_KEPT_PROFILE
+        transform = (_kept_transform if short else _transform)(profile, image.mode)
         if transform is not None:
-            return np.array(transform.apply(image))
-    return np.array(image.convert("RGB"))
+            return transform.apply(image)
+    return image.convert("RGB")
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -62,17 +68,20 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _scale(values: np.ndarray, mode: str, transparent: object) -> np.ndarray:
-    """Return 16-bit and 32-bit grey as uint8.
+def _scale(image: Image.Image) -> Image.Image:
+    """Return 16-bit and 32-bit grey as 8 bits.
 
     16 bits are scaled by their full range, floats in [0, 1] by 255; any other range is stretched from its
     lowest to its highest value. NaN is black.
     """
+    import numpy as np
+
+    values, mode, transparent = np.asarray(image), image.mode, image.info.get("transparency")
     if mode.startswith("I;16"):
         grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
         if isinstance(transparent, int):  # one value of grey in a PNG
             grey[values == transparent] = 255
-        return grey
+        return Image.fromarray(grey)
     values = np.nan_to_num(values.astype(np.float64), nan=0.0)
     low, high = float(values.min()), float(values.max())
     if mode == "F" and low >= 0 and high <= 1:
@@ -80,23 +89,29 @@ def _scale(values: np.ndarray, mode: str, transparent: object) -> np.ndarray:
     elif mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
     if high == low:
-        return np.zeros(values.shape, np.uint8)
-    return np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+        return Image.new("L", image.size)
+    return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
 
 
 def _says_srgb(profile: bytes) -> bool:
     return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
 
 
-@lru_cache(maxsize=32)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(profile: bytes, mode: str) -> "ImageCms.ImageCmsTransform | None":
+    from PIL import ImageCms
+
     try:
-        return ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            _SRGB,
-            mode,
-            "RGB",
-            flags=ImageCms.Flags.NOCACHE,  # one transform serves many threads
-        )
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.buildTransform(source, _srgb(), mode, "RGB", flags=ImageCms.Flags.NOCACHE)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> "ImageCms.ImageCmsProfile":
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+_kept_transform = lru_cache(maxsize=4)(_transform)  # photographs of one camera have the same profile

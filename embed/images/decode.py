@@ -1,4 +1,4 @@
-"""From the bytes of a photograph to pixels: one documented way, whatever the format.
+"""From the bytes of a photograph to pixels: one documented way, whatever the format. Runs in the sandbox.
 
 The first frame, upright (EXIF orientation applied), as 8-bit sRGB on white, resized with an antialiasing filter.
 """
@@ -7,38 +7,38 @@ import contextlib
 import importlib
 import io
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 
-from embed.errors import ImageError, UsageError
+from embed.errors import ImageError
 from embed.images import colours, formats, integrity, jpeg
 from embed.images.formats import Format
+from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
 
-DECODER_VERSION = 1  # part of every recipe: raise it whenever any pixel changes
-
-MAX_PIXELS = 200_000_000  # what the largest sensors of telephones record; a bomb claims more
-
-# Antialiased. On both sets of photographs that this was measured on, bicubic and Lanczos lead to the same accuracy
-# within its error, and take 1.7 and 2.5 times as long; so do stretching and cropping, while padding is worse on one.
-# benchmarks/decoding.py has the figures.
-INTERPOLATION = "bilinear"
 _FILTER = Image.Resampling.BILINEAR
 
 # A JPEG may be scaled down by its own decoder as long as this many times the wanted size is left for the filter. That
 # halves the time of a large photograph and leaves its features at a cosine above 0.9995; with 2, it is 0.9987.
 DRAFT_MARGIN = 4
 
-TOO_MUCH_MEMORY = "needs more memory to decode than there is"
-
-FITS = ("stretch", "crop", "pad")
-INSIDE = "inside"  # for pages: the photograph keeps its shape and is not made larger
+# Bytes that opening takes beside the data, and that a pixel takes at the most while it is decoded, converted and turned:
+# by its mode, and in the decoders of some formats. Measured; where it is too little, decoding is tried again with all.
+_OPENING = 16 << 20
+_BYTES_PER_PIXEL = {"1": 3, "L": 3, "P": 14, "RGB": 9, "CMYK": 9, "I": 50, "F": 50}
+_BYTES_PER_PIXEL_OTHERWISE = 18
+_BYTES_PER_PIXEL_OF = {
+    formats.WEBP: 16,
+    formats.TIFF: 8,
+    formats.JPEG2000: 32,
+    formats.AVIF: 24,
+    formats.HEIF: 24,
+}
+_ARRAYS = 128 << 20  # NumPy, which has a part in grey of more than 8 bits only
+_BYTES_PER_PIXEL_OF_SCANS = 8  # in full size: the coefficients of a JPEG that comes in several scans
 
 # The EXIF orientation of a stored picture, and what sets it upright.
 _UPRIGHT = {
@@ -69,55 +69,66 @@ _DAMAGE = (
 # What Pillow says of files that are in order but beyond it.
 _UNSUPPORTED = ("unknown", "unsupported", "not supported", "cannot handle", "not implemented")
 
-# Pillow warns of damaged metadata and of large pictures; here the first is no harm and the second has a limit.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+Reserve = Callable[[int], None]
 
 
-class CircumstanceError(ImageError):
-    "The photograph may be in order; this machine, or a limit that was set, keeps it from being decoded."
+class DecoderError(ImageError):
+    "What a decoder raised: damage, or a lack of memory that it does not tell from damage."
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
-    """How a photograph becomes a square of size × size pixels.
-
-    "stretch" ignores the aspect ratio, "crop" keeps the middle square, "pad" keeps everything, on white.
-    """
-
-    size: int
-    fit: str = "stretch"
-
-    def __post_init__(self) -> None:
-        if self.size < 1:
-            raise UsageError(f"The size of a photograph must be at least 1 pixel, not {self.size}.")
-        if self.fit not in (*FITS, INSIDE):
-            raise UsageError(f"There is no fit {self.fit!r}; choose one of {', '.join(FITS)}.")
+class OutOfMemoryError(CircumstanceError):
+    "The memory that was granted is not enough."
 
 
-@dataclass(frozen=True, slots=True)
-class Photograph:
+class Photograph(NamedTuple):
     """A photograph whose header has been read."""
 
     format: Format
     image: ImageFile
-    work: int  # pixels that the decoder has to touch
     stream: io.BytesIO
+    memory: int  # bytes that decoding takes at the most
 
 
-def decode(data: bytes, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Return the pixels of a photograph, uint8 ndarray of shape (size, size, 3), RGB.
+def decode(
+    data: bytes,
+    format: str | None,
+    resize: Resize,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reserve: Reserve = lambda memory: None,
+) -> Image.Image:
+    """Return a photograph as an image of mode RGB.
 
-    Raises ImageError with the reason when the data are no image, damaged, or larger than `max_pixels`.
+    Parameters
+    ----------
+    data : bytes
+    format : str or None
+        Name of the format that the data begin like, None where it is none that can be decoded.
+    resize : Resize
+    max_pixels : int
+    reserve : callable
+        Called with the bytes of memory that are going to be needed, before they are.
+
+    Raises
+    ------
+    ImageError
+        The data are no image, damaged, or larger than `max_pixels`; the message is the reason.
     """
-    return render(open_photograph(data, max_pixels), resize)
-
-
-def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
-    """Read the header and check the structure; no pixel is decoded yet. Raises ImageError with the reason."""
-    format = formats.identify(data)
     if format is None:
         raise ImageError(formats.describe(data))
-    scans, stream = 1, io.BytesIO(data)
+    decoder = _decoder(formats.FORMATS[format])
+    reserve(_OPENING + 2 * len(data))
+    photograph = _open(data, decoder, formats.FORMATS[format], resize, max_pixels, reserve)
+    reserve(photograph.memory)
+    return _render(photograph, resize)
+
+
+def _open(
+    data: bytes, decoder: type[ImageFile], format: Format, resize: Resize, max_pixels: int, reserve: Reserve
+) -> Photograph:
+    """Check the structure and read the header; no pixel is decoded yet."""
+    extra, stream = _OPENING + 2 * len(data), io.BytesIO(data)
+    scans = 1
     if format is formats.JPEG:
         structure = jpeg.structure(data)
         scans = structure.scans
@@ -125,23 +136,38 @@ def open_photograph(data: bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
             stream = jpeg.WatchedStream(data, structure)
     else:
         integrity.check(data, format)
-    decoder = _decoder(format)
+    if format is formats.WEBP:  # its decoder allocates all when it is opened
+        width, height = integrity.webp_size(data)
+        _check_size(width, height, max_pixels)
+        reserve(extra + width * height * (_BYTES_PER_PIXEL_OF[format] + _BYTES_PER_PIXEL_OTHERWISE))
     with _told(format):
-        # Not Image.open: it warns of large pictures by a limit of its own.
-        image = decoder(stream, "")
-    width, height = image.size
+        image = decoder(stream, "")  # not Image.open, which would try other formats
+        width, height = image.size
+        _check_size(width, height, max_pixels)
+        if format is formats.JPEG:
+            if scans > 1:
+                extra += width * height * _BYTES_PER_PIXEL_OF_SCANS
+            image.draft(None, (DRAFT_MARGIN * resize.size, DRAFT_MARGIN * resize.size))
+            width, height = image.size
+    if image.mode[0] in "IF":
+        extra += _ARRAYS
+    per_pixel = _BYTES_PER_PIXEL_OF.get(format, 0) + (
+        _BYTES_PER_PIXEL_OTHERWISE
+        if "transparency" in image.info
+        else _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
+    )
+    return Photograph(format, image, stream, extra + width * height * per_pixel)
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise CircumstanceError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
-    return Photograph(format, image, width * height * scans, stream)
 
 
-def render(photograph: Photograph, resize: Resize) -> np.ndarray:
-    """Return the pixels of an opened photograph, uint8 ndarray (size, size, 3). Raises ImageError."""
+def _render(photograph: Photograph, resize: Resize) -> Image.Image:
     image = photograph.image
     profile = image.info.get("icc_profile")
     with _told(photograph.format):
-        if isinstance(image, JpegImageFile):
-            image.draft(None, (DRAFT_MARGIN * resize.size, DRAFT_MARGIN * resize.size))
         image.load()
         if isinstance(photograph.stream, jpeg.WatchedStream):
             photograph.stream.check()
@@ -158,22 +184,26 @@ def _told(format: Format) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise CircumstanceError(TOO_MUCH_MEMORY) from None
-    except Image.DecompressionBombError:  # some decoders know a limit of their own
-        raise ImageError(f"is more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels in all") from None
+        raise OutOfMemoryError("needs more memory to decode than it may have") from None
     except _DAMAGE as error:
-        raise ImageError(_why(error, format)) from None
+        raise _why(error, format) from None
 
 
 def _decoder(format: Format) -> type[ImageFile]:
     try:
-        decoder: type[ImageFile] = getattr(importlib.import_module(format.module), format.decoder)
+        module: Any = importlib.import_module(format.module)
     except ImportError:
         if format is not formats.HEIF:
             raise
         raise CircumstanceError(
             "is a HEIF photograph; install embed-images[heif] to read such files"
         ) from None
+    # There are as many processes as processors already, and every thread takes address space.
+    if format is formats.AVIF:
+        module.DEFAULT_MAX_THREADS = 1
+    elif format is formats.HEIF:
+        module.options.DECODE_THREADS = 1
+    decoder: type[ImageFile] = getattr(module, format.decoder)
     return decoder
 
 
@@ -197,12 +227,14 @@ def _fit(image: Image.Image, resize: Resize) -> Image.Image:
     return square
 
 
-def _why(error: Exception, format: Format) -> str:
+def _why(error: Exception, format: Format) -> ImageError:
     message = str(error).lower()
-    if "truncated" in message or "not enough" in message or isinstance(error, EOFError):
-        return f"truncated {format.name}"
     if "max_text_chunk" in message:
-        return f"holds a text that unpacks to more than {integrity.MAX_TEXT_BYTES:,} bytes"
+        return ImageError(f"holds a text that unpacks to more than {integrity.MAX_TEXT_BYTES:,} bytes")
+    if "max_text_memory" in message:
+        return ImageError(f"holds texts of more than {64 * integrity.MAX_TEXT_BYTES:,} bytes in all")
     if any(word in message for word in _UNSUPPORTED):
-        return f"is a {format.name} of a kind that cannot be decoded"
-    return f"damaged {format.name}"
+        return ImageError(f"is a {format.name} of a kind that cannot be decoded")
+    if "truncated" in message or "not enough" in message or isinstance(error, EOFError):
+        return DecoderError(f"truncated {format.name}")
+    return DecoderError(f"damaged {format.name}")

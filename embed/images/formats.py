@@ -1,18 +1,19 @@
-"""Recognise what a file holds by its first bytes, whatever its name says."""
+"""The formats that can be decoded, and what other files most often are."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from embed.sources import signatures
+# Of the part that all formats share (colours, resize) and of every recipe: raise it when the pixels of all formats change.
+DECODER_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A format that can be decoded."""
 
     name: str  # as people write it
     module: str  # where its decoder lives, imported when the first such file comes along
     decoder: str  # a subclass of PIL.ImageFile.ImageFile
+    version: int = 1  # raise it when any pixel of this format changes
 
 
 JPEG = Format("JPEG", "PIL.JpegImagePlugin", "JpegImageFile")
@@ -26,53 +27,63 @@ JPEG2000 = Format("JPEG 2000", "PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile")
 AVIF = Format("AVIF", "PIL.AvifImagePlugin", "AvifImageFile")
 HEIF = Format("HEIF", "pillow_heif", "HeifImageFile")
 
-_BY_NAME = {format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF)}
+FORMATS = {format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF)}
+DECODER_VERSIONS = {format.name: format.version for format in FORMATS.values()}
 
-# What files that are no photograph most often are, and the words that follow "is".
+
+def decoder_name(format: str | None) -> str:
+    """Return what pixels of a format are recorded as, such as "JPEG 1"; nothing where the format is not known."""
+    return "" if format is None else f"{format} {DECODER_VERSIONS[format]}"
+
+
+def is_current(decoder: str) -> bool:
+    """Return whether pixels that were recorded so would be the same today.
+
+    Caches of an older format do not record the decoder: theirs was version 1, of any format.
+    """
+    if not decoder:
+        return set(DECODER_VERSIONS.values()) == {1}
+    return decoder in map(decoder_name, DECODER_VERSIONS)
+
+
+# What files that are no photograph most often are, and the words that follow "is". Repetition is possessive, so that no
+# file takes long.
 _NO_IMAGE, _NO_DECODER, _DRAWING = ", not an image", ", which cannot be decoded", ", not a photograph"
 _TEXT = rb"(?:\xef\xbb\xbf)?\s*"
-_OTHERS = tuple(
-    (re.compile(pattern, re.DOTALL | re.IGNORECASE), name)
-    for pattern, name in (
-        (
-            _TEXT + rb"(<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg\b",
-            "an SVG drawing" + _DRAWING,
-        ),
-        (_TEXT + rb"(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b", "an HTML page" + _NO_IMAGE),
-        (_TEXT + rb"<\?xml", "an XML document" + _NO_IMAGE),
-        (_TEXT + rb"(\{\s*[\"}]|\[\s*[\"{\[])", "a JSON document" + _NO_IMAGE),
-        (rb"version https://git-lfs", "a pointer of Git LFS, not the image itself"),
-        (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document" + _DRAWING),
-        (rb"%PDF-", "a PDF document" + _NO_IMAGE),
-        (rb"8BPS", "a Photoshop document" + _NO_DECODER),
-        (rb"\x00\x00\x01\x00.\x00", "a Windows icon" + _NO_DECODER),
-        (rb"icns", "a macOS icon" + _NO_DECODER),
-        (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image" + _NO_DECODER),
-        (rb"II\xbc\x01", "a JPEG XR image" + _NO_DECODER),
-        (rb"DDS ", "a DDS texture" + _NO_DECODER),
-        (rb"qoif", "a QOI image" + _NO_DECODER),
-        (rb"v/1\x01", "an OpenEXR image" + _NO_DECODER),
-        (rb"#\?RADIANCE", "a Radiance image" + _NO_DECODER),
-        (rb".{4}ftypcrx", "a raw photograph of a Canon camera" + _NO_DECODER),
-        (rb"FUJIFILMCCD-RAW", "a raw photograph of a Fujifilm camera" + _NO_DECODER),
-        (rb"\x00\x05\x16\x07", "what macOS noted about another file" + _NO_IMAGE),
-        (rb"PK\x03\x04", "a ZIP archive" + _NO_IMAGE),
-        (rb"\x1f\x8b", "a gzip archive" + _NO_IMAGE),
-        (rb"7z\xbc\xaf", "a 7-Zip archive" + _NO_IMAGE),
-        (rb"Rar!", "a RAR archive" + _NO_IMAGE),
-        (rb".{4}ftyp|RIFF....AVI |\x1aE\xdf\xa3", "a video" + _NO_IMAGE),
-        (rb"RIFF....WAVE|ID3", "a sound recording" + _NO_IMAGE),
-        (rb"\x89HDF", "an HDF5 file" + _NO_IMAGE),
-        (rb"\x7fELF|MZ", "a program" + _NO_IMAGE),
-        (rb"#!", "a script" + _NO_IMAGE),
-    )
+_COMMENT = rb"<!--.*?-->\s*"
+_OTHERS = (
+    (
+        _TEXT + rb"(<\?xml[^>]*>\s*|" + _COMMENT + rb"|<!doctype svg[^>]*>\s*)*+<svg\b",
+        "an SVG drawing" + _DRAWING,
+    ),
+    (_TEXT + rb"(" + _COMMENT + rb")*+<(!doctype html|html|head|body)\b", "an HTML page" + _NO_IMAGE),
+    (_TEXT + rb"<\?xml", "an XML document" + _NO_IMAGE),
+    (_TEXT + rb"(\{\s*[\"}]|\[\s*[\"{\[])", "a JSON document" + _NO_IMAGE),
+    (rb"version https://git-lfs", "a pointer of Git LFS, not the image itself"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document" + _DRAWING),
+    (rb"%PDF-", "a PDF document" + _NO_IMAGE),
+    (rb"8BPS", "a Photoshop document" + _NO_DECODER),
+    (rb"\x00\x00\x01\x00.\x00", "a Windows icon" + _NO_DECODER),
+    (rb"icns", "a macOS icon" + _NO_DECODER),
+    (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image" + _NO_DECODER),
+    (rb"II\xbc\x01", "a JPEG XR image" + _NO_DECODER),
+    (rb"DDS ", "a DDS texture" + _NO_DECODER),
+    (rb"qoif", "a QOI image" + _NO_DECODER),
+    (rb"v/1\x01", "an OpenEXR image" + _NO_DECODER),
+    (rb"#\?RADIANCE", "a Radiance image" + _NO_DECODER),
+    (rb".{4}ftypcrx", "a raw photograph of a Canon camera" + _NO_DECODER),
+    (rb"FUJIFILMCCD-RAW", "a raw photograph of a Fujifilm camera" + _NO_DECODER),
+    (rb"\x00\x05\x16\x07", "what macOS noted about another file" + _NO_IMAGE),
+    (rb"PK\x03\x04", "a ZIP archive" + _NO_IMAGE),
+    (rb"\x1f\x8b", "a gzip archive" + _NO_IMAGE),
+    (rb"7z\xbc\xaf", "a 7-Zip archive" + _NO_IMAGE),
+    (rb"Rar!", "a RAR archive" + _NO_IMAGE),
+    (rb".{4}ftyp|RIFF....AVI |\x1aE\xdf\xa3", "a video" + _NO_IMAGE),
+    (rb"RIFF....WAVE|ID3", "a sound recording" + _NO_IMAGE),
+    (rb"\x89HDF", "an HDF5 file" + _NO_IMAGE),
+    (rb"\x7fELF|MZ", "a program" + _NO_IMAGE),
+    (rb"#!", "a script" + _NO_IMAGE),
 )
-
-
-def identify(data: bytes) -> Format | None:
-    """Return the format that the first bytes announce, None when it is none that can be decoded."""
-    name = signatures.identify(data)
-    return None if name is None else _BY_NAME[name]
 
 
 def describe(data: bytes) -> str:
@@ -81,9 +92,9 @@ def describe(data: bytes) -> str:
         return "is empty"
     head = data[:2048]
     for pattern, name in _OTHERS:
-        if pattern.match(head):
+        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return f"is {name}"
-    if not any(data):
+    if not data.strip(b"\0"):
         return "holds nothing but zeros"
     if _is_text(head):
         return "is text, not an image"

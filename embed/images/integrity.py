@@ -1,6 +1,8 @@
 """Whether a file is whole, by the structure of its format: decoders make up the end of what is missing."""
 
 import zlib
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Literal
 
 from embed.errors import ImageError
@@ -40,6 +42,20 @@ def _check_png(data: bytes) -> None:
         if kind == b"IEND":
             return
         position = end
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Return the width and the height that the header of a WebP names. Raises ImageError where it names none."""
+    kind, here = data[12:16], data[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        return int.from_bytes(here[4:7], "little") + 1, int.from_bytes(here[7:10], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(here[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = int.from_bytes(here[6:8], "little"), int.from_bytes(here[8:10], "little")
+        return width & 0x3FFF, height & 0x3FFF
+    raise ImageError("damaged WebP")
 
 
 def _check_riff(data: bytes) -> None:
@@ -106,7 +122,7 @@ def _check_tiff(data: bytes) -> None:
     begin += count_size
     if begin + count * entry > len(data):
         raise ImageError("truncated TIFF")
-    places: dict[int, list[int]] = {}
+    values: dict[int, Iterator[int]] = {}
     for here in range(begin, begin + count * entry, entry):
         tag, width, length = number(here, 2), _TIFF_WIDTHS.get(number(here + 2, 2), 1), number(here + 4, word)
         if tag not in _TIFF_TAGS:
@@ -114,9 +130,9 @@ def _check_tiff(data: bytes) -> None:
         where = here + entry - word if width * length <= word else number(here + entry - word, word)
         if where + width * length > len(data):
             raise ImageError("truncated TIFF")
-        places[tag] = [number(i, width) for i in range(where, where + width * length, width)]
+        values[tag] = map(number, range(where, where + width * length, width), repeat(width))
     for starts, sizes in _TIFF_PIXELS:
-        ends = map(sum, zip(places.get(starts, ()), places.get(sizes, ()), strict=False))
+        ends = map(sum, zip(values.get(starts, ()), values.get(sizes, ()), strict=False))
         if max(ends, default=0) > len(data):
             raise ImageError("truncated TIFF")
 

@@ -9,19 +9,18 @@ that needs them did not find the whole picture, one that leaves much before them
 
 import io
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from embed.errors import ImageError
 
-# Within the data of a scan 0xFF is followed by 0x00, by a restart marker or by more 0xFF.
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Within the data of a scan 0xFF is followed by 0x00, by a restart marker or by more 0xFF. 0x01 and 0xD8 mean nothing there.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset((0xC0, 0xC1))
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _ALL = (1 << 64) - 1  # a bit for each of the 64 coefficients of a block
-_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
 
 # No Huffman code is all ones, so a decoder that runs on into these gets nowhere. Up to 8 bytes are read ahead.
 _FILLER = b"\xff\x00" * 12
@@ -31,8 +30,7 @@ _WATCHED = 64  # bytes before the end that are given out one at a time
 _PADDING = re.compile(rb"(.)\1*\Z", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """What the markers of a JPEG say."""
 
     scans: int
@@ -55,8 +53,6 @@ def structure(data: bytes) -> Structure:
         if kind == _END:
             break
         position = marker.end()
-        if kind in _ALONE:
-            continue
         length = int.from_bytes(data[position : position + 2], "big")
         if position + length > len(data):
             raise ImageError("truncated JPEG")

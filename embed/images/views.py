@@ -13,12 +13,25 @@ SHIFT = 0.1  # of the size
 BRIGHTNESS = 0.2  # of the value
 
 
-def augment(pixels: np.ndarray, views: int, seed: int, sha256: bytes) -> np.ndarray:
-    """Return views of decoded pixels, uint8 ndarray of shape (views, size, size, 3); the first is unchanged.
+def augment(photograph: Image.Image | np.ndarray, views: int, seed: int, sha256: bytes) -> np.ndarray:
+    """Return views of a decoded photograph; the first is the photograph itself.
 
     The others are flipped, zoomed, sheared, turned, shifted and lit at random. What is drawn depends on the content,
     the seed and the number of the view, and on nothing else.
+
+    Parameters
+    ----------
+    photograph : image or ndarray of shape (size, size, 3), uint8
+    views : int
+    seed : int
+    sha256 : bytes
+        Of the content.
+
+    Returns
+    -------
+    ndarray of shape (views, size, size, 3), uint8
     """
+    pixels = np.asarray(photograph)
     result = np.empty((views, *pixels.shape), np.uint8)
     result[0] = pixels
     identity = np.frombuffer(sha256, "<u4").tolist()

@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 from embed import files, images
 from embed.errors import UsageError
 from embed.explain import ClassMap, Explained
-from embed.images.decode import INSIDE
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -66,7 +65,7 @@ def picture(file: Path, found: ClassMap, fit: str = "stretch", caption: str = ""
 
     Raises ImageError with the reason when the photograph cannot be read.
     """
-    pixels, _ = images.decode_file(file, images.Resize(PICTURE_PIXELS, INSIDE))
+    pixels, _ = images.decode_file(file, images.Resize(PICTURE_PIXELS, images.INSIDE))
     photograph = Image.fromarray(pixels)
     width, height = photograph.size
     heat = heat_image(found.cells, width, height, fit)

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from image_samples import chunk, encoded, heif, picture, png, samples
+from image_samples import chunk, decode, encoded, heif, picture, png, samples
 from PIL import Image, ImageCms
 
 from embed import images
@@ -25,10 +25,6 @@ TURNS = {  # what a camera stores for each EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-
-def decode(data: bytes, fit: str = "stretch", size: int = SIZE, **options) -> np.ndarray:
-    return images.decode(data, Resize(size, fit), **options)
 
 
 def colour(data: bytes) -> list[int]:
@@ -72,7 +68,7 @@ def test_heif_without_its_reader_names_the_extra(tmp_path):
         "import sys; sys.modules['pillow_heif'] = None\n"
         "from embed import images\n"
         "from embed.errors import ImageError\n"
-        "try: images.decode(open('photo.heic', 'rb').read(), images.Resize(8))\n"
+        "try: images.decode_file(Path('photo.heic'), images.Resize(8))\n"
         "except ImageError as error: print(error)\n"
     )
     run = subprocess.run(
@@ -160,7 +156,7 @@ def test_a_picture_over_the_limit_of_pixels_is_refused_with_its_size():
 def test_a_webp_that_claims_to_be_enormous_is_refused():
     data = bytearray(samples()["moving.webp"])
     data[24:30] = b"\xff" * 6  # width and height of the canvas, less one
-    assert why_not(bytes(data)).startswith(("is more than", "damaged WebP"))
+    assert why_not(bytes(data)) == "is 16777216 × 16777216 pixels, more than the limit of 200,000,000 in all"
 
 
 def test_a_huge_text_in_a_png_is_refused_with_its_size():
@@ -181,7 +177,7 @@ def test_a_huge_text_in_a_png_is_refused_with_its_size():
 def test_extreme_shapes_are_accepted(form, shape):
     data = encoded(Image.new("RGB", shape, (200, 10, 20)), form)
     for fit in images.FITS:
-        pixels = decode(data, fit)
+        pixels = decode(data, fit=fit)
         assert pixels.shape == (SIZE, SIZE, 3)
         middle = pixels[SIZE // 2, SIZE // 2].astype(int)
         assert fit == "pad" or np.abs(middle - (200, 10, 20)).max() < 12
@@ -353,7 +349,7 @@ def test_each_fit_does_what_it_says():
     image = Image.new("RGB", (64, 32), "red")
     image.paste("blue", (16, 0, 48, 32))
     data = encoded(image, "PNG")
-    stretched, cropped, padded = (decode(data, fit).astype(int) for fit in ("stretch", "crop", "pad"))
+    stretched, cropped, padded = (decode(data, fit=fit).astype(int) for fit in ("stretch", "crop", "pad"))
     assert stretched[16, 2].tolist() == stretched[16, -3].tolist() == [255, 0, 0]
     assert stretched[2, 16].tolist() == [0, 0, 255]
     assert (cropped == (0, 0, 255)).all()
@@ -372,8 +368,8 @@ def test_shrinking_blends_fine_patterns():
 def test_a_large_jpeg_is_scaled_by_its_decoder_to_nearly_the_same_pixels():
     large = picture(1600, 1200)  # eight times the size and more: halved by the decoder
     for form in ("crop", "stretch"):
-        fast = decode(encoded(large, "JPEG", quality=92), form, size=96).astype(int)
-        full = decode(encoded(large, "PNG"), form, size=96).astype(int)
+        fast = decode(encoded(large, "JPEG", quality=92), 96, form).astype(int)
+        full = decode(encoded(large, "PNG"), 96, form).astype(int)
         assert np.abs(fast - full).mean() < 2
 
 

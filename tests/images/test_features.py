@@ -22,7 +22,7 @@ def sample(clothing):
 
 def decoded(data, monkeypatch, margin):
     monkeypatch.setattr(decoding, "DRAFT_MARGIN", margin)
-    return np.stack([images.decode(one, RESIZE) for one in data])
+    return np.stack([decode(one) for one in data])
 
 
 @pytest.mark.photographs

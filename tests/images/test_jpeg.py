@@ -1,20 +1,19 @@
 """Damage in the middle of a JPEG, which libjpeg fills with grey and passes over in silence."""
 
 import pytest
-from image_samples import encoded, picture, samples
+from image_samples import decode, encoded, picture, samples
 from PIL import Image
 
 from embed import images, sources
 from embed.errors import ImageError
 
-RESIZE = images.Resize(32)
 WHOLE = encoded(picture(400, 300), "JPEG", quality=90)
 END = len(WHOLE) - 2  # where the end marker stands
 
 
 def why_not(data: bytes) -> str:
     with pytest.raises(ImageError) as failure:
-        images.decode(data, RESIZE)
+        decode(data)
     return str(failure.value)
 
 
@@ -47,7 +46,7 @@ def test_foreign_data_in_the_middle_are_noticed(tmp_path):
 def test_padding_before_the_end_marker_is_allowed():
     for padding in (b"\0" * 50, b"\xff" * 50):
         padded = WHOLE[:END] + padding + WHOLE[END:]
-        assert (images.decode(padded, RESIZE) == images.decode(WHOLE, RESIZE)).all()
+        assert (decode(padded) == decode(WHOLE)).all()
 
 
 def test_a_lost_strip_between_restart_markers_is_noticed():
@@ -77,11 +76,11 @@ def test_every_kind_of_whole_file_passes():
         for mode in ("RGB", "L", "CMYK"):
             for shape in ((1, 1), (17, 33), (400, 300)):
                 data = encoded(picture(*shape).convert(mode), "JPEG", **options)
-                assert images.decode(data, RESIZE).shape == (32, 32, 3)
+                assert decode(data).shape == (32, 32, 3)
 
 
 @pytest.mark.photographs
 def test_real_photographs_pass(clothing, ants_bees):
     for folder, every in ((clothing, 30), (ants_bees, 4)):
         for found in list(sources.find(folder))[::every]:
-            images.decode(sources.read(folder / found.path).data, images.Resize(8))
+            decode(sources.read(folder / found.path).data, 8)

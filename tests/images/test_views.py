@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
-from image_samples import encoded, picture
+from image_samples import decode, encoded, picture
 
 from embed import images
-from embed.images import Resize
 
 SHA = bytes(range(32))
 
 
 @pytest.fixture(scope="module")
 def pixels():
-    return images.decode(encoded(picture(), "PNG"), Resize(64))
+    return decode(encoded(picture(), "PNG"), 64)
 
 
 def test_the_first_view_is_the_photograph_itself(pixels):

@@ -9,7 +9,15 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from embed.images import Decoder, Resize
+
 WIDTH, HEIGHT = 96, 72
+
+
+def decode(data: bytes, size: int = 32, fit: str = "stretch", **options) -> np.ndarray:
+    """Return the pixels of a photograph as an extraction would make them, uint8 ndarray of shape (size, size, 3)."""
+    with Decoder(Resize(size, fit), workers=1, **options) as decoder:
+        return decoder.decode(data)
 
 
 @cache
