@@ -26,15 +26,16 @@ def verify(
     embed verify
     embed verify --quick
     """
-    from embed.cache import verify as verify_features
+    from embed import api
 
     chosen = common.find_features(cache, features)
-    report = verify_features(chosen, quick=quick)
+    report = api.verify(chosen, quick=quick)
     for sentence in report.damaged.values():
         common.say(common.printable(sentence))
     if as_json:
         common.print_json({"parts": report.parts, "rows": report.rows, "damaged": sorted(report.damaged)})
     else:
         damage = f"{len(report.damaged)} damaged" if report.damaged else "nothing damaged"
-        print(f"{common.printable(chosen.name)}: {report.parts} parts, {report.rows} rows, {damage}")
+        parts, rows = common.counted(report.parts, "part"), common.counted(report.rows, "row")
+        print(f"{common.printable(chosen.name)}: {parts}, {rows}, {damage}")
     return exits.ERROR if report.damaged else 0
