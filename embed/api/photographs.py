@@ -215,7 +215,9 @@ class Photographs:
         columns = [f"f{i}" for i in range(self.dimension)]
         return pd.concat([table, pd.DataFrame(self.X, columns=columns, copy=False)], axis=1)
 
-    def export(self, to: str | os.PathLike[str], format: str | None = None) -> list[Path]:
+    def export(
+        self, to: str | os.PathLike[str], format: str | None = None, *, overwrite: bool = False
+    ) -> list[Path]:
         """Write features, paths, labels and splits into files for other programs; see `embed.api.export.FORMATS`.
 
         Parameters
@@ -223,6 +225,9 @@ class Photographs:
         to : path
             File, whose suffix says the format, or folder.
         format : {"npy", "csv", "parquet", "hdf5", "projector"}, optional
+        overwrite : bool
+            Replace also files of another name than `to`, as ``x.csv`` beside ``x.npy``, that are not as an export left
+            them.
 
         Returns
         -------
@@ -232,7 +237,7 @@ class Photographs:
         Raises
         ------
         UsageError
-            The format is not known, or needs a package that is not installed.
+            The format is not known, or needs a package that is not installed; a file would be replaced unasked.
         InputError
             The file cannot be written.
 
@@ -243,7 +248,7 @@ class Photographs:
         """
         from embed.api.export import export
 
-        return export(self, Path(to), format)
+        return export(self, Path(to), format, overwrite=overwrite)
 
     @cached_property
     def _labels(self) -> Labels:
