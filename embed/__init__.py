@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+WINDOWS = os.name == "nt"
 NOT_ON_WINDOWS = "embed runs on Linux and macOS; on Windows use WSL: https://learn.microsoft.com/windows/wsl"
 
 __all__ = [
@@ -70,7 +71,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'embed' has no attribute {name!r}")
-    if os.name == "nt":
+    if WINDOWS:
         raise ImportError(NOT_ON_WINDOWS)
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value

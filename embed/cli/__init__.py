@@ -1,12 +1,11 @@
 """The command line: parse, make one library call, print."""
 
 import errno
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from embed import NOT_ON_WINDOWS
+from embed import NOT_ON_WINDOWS, WINDOWS
 from embed.cli import exits, streams
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     failed; 130: interrupted.
     """
     streams.prepare()
-    if os.name == "nt":
+    if WINDOWS:
         print(f"embed: {NOT_ON_WINDOWS}", file=sys.stderr)
         return exits.ERROR
     try:

@@ -201,7 +201,8 @@ def _parts(widths: Sequence[int], room: int) -> list[list[int]]:
     """Return the columns of each part of a table that is too wide for the terminal; every part has the first one."""
     parts = [[0]]
     for i in range(1, len(widths)):
-        if sum(widths[place] + 2 for place in (*parts[-1], i)) > room and len(parts[-1]) > 1:
+        # Three characters between columns, one at each edge.
+        if sum(widths[place] + 3 for place in (*parts[-1], i)) - 1 > room and len(parts[-1]) > 1:
             parts.append([0])
         parts[-1].append(i)
     return parts
