@@ -69,7 +69,7 @@ class Features(Photographs):
         balanced : bool
             Let every class count the same.
         threshold : float or "auto", optional
-            For two classes: say the second from this probability; "auto" tunes it.
+            For two classes: predict the second from this probability; "auto" tunes it.
         random_state : int
             Seed of everything that is drawn.
         name : str, optional
@@ -150,7 +150,7 @@ class Features(Photographs):
         return self.model(model).evaluation()
 
     def predict(self, files: File | Iterable[File], model: str | None = None) -> "pd.DataFrame":
-        """Return what a fitted model says of photographs, in the cache or not.
+        """Predict the class of photographs, in the cache or not, by a fitted model.
 
         Parameters
         ----------
@@ -185,14 +185,14 @@ class Features(Photographs):
         from embed.learn import predict_files
 
         fitted = self.model(model)
-        said = list(predict_files(_files(files), self._cache, fitted))
-        rows = [(str(one.file), one.label, one.probability, one.problem) for one in said]
+        predicted = list(predict_files(_files(files), self._cache, fitted))
+        rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
         unknown = (float("nan"),) * len(fitted.classes)
-        probabilities = np.array([one.probabilities or unknown for one in said], np.float64)
+        probabilities = np.array([one.probabilities or unknown for one in predicted], np.float64)
         table = pd.DataFrame(rows, columns=["path", "label", "probability", "problem"], dtype=object)
         table["probability"] = table["probability"].astype(float)
         columns = [f"p({label})" for label in fitted.classes]
-        of_classes = pd.DataFrame(probabilities.reshape(len(said), len(columns)), columns=columns)
+        of_classes = pd.DataFrame(probabilities.reshape(len(predicted), len(columns)), columns=columns)
         return pd.concat([table, of_classes], axis=1)
 
     def similar(
