@@ -1,6 +1,7 @@
 """A whole feature set, and what can be done with it."""
 
 import os
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ import numpy as np
 
 from embed.api.photographs import Photographs
 from embed.cache import Failure, FeatureCache
-from embed.errors import ImageError
+from embed.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,8 +185,9 @@ class Features(Photographs):
 
         from embed.learn import predict_files
 
+        asked = _files(files)
         fitted = self.model(model)
-        predicted = list(predict_files(_files(files), self._cache, fitted))
+        predicted = list(predict_files(asked, self._cache, fitted))
         rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
         unknown = (float("nan"),) * len(fitted.classes)
         probabilities = np.array([one.probabilities or unknown for one in predicted], np.float64)
@@ -300,10 +302,14 @@ class Features(Photographs):
         from embed.explain import Explainer
         from embed.extract import RunOptions
 
+        asked = [(file, [label]) for file in _files(files)]
         explainer = Explainer(self._cache, self.model(model).head, RunOptions(device=device))
-        return list(explainer.explain((file, [label]) for file in _files(files)))
+        return list(explainer.explain(asked))
 
 
 def _files(given: File | Iterable[File]) -> list[Path]:
     """Return one path or many as a list."""
-    return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(file) for file in given]
+    try:
+        return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(file) for file in given]
+    except TypeError:
+        raise UsageError(f"must be a path or several, not {reprlib.repr(given)}", "files") from None

@@ -102,7 +102,7 @@ def assign(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows version {RULE_VERSION}: use the"
             " one that wrote it, or fit again"
         )
-    kind, _, argument = rule.partition(":")
+    kind, _, argument = str(rule).partition(":")
     unknown: tuple[str, ...] = ()
     if rule == "folder":
         labels, splits = by_folder(paths)

@@ -1,6 +1,7 @@
 """What all commands do alike: listed in full, quiet when nobody reads on, one sentence when something is in the way."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import embed
 from embed import cli, demo
 from embed.cli import common
 from embed.cli.app import COMMANDS, GROUPS, app
@@ -106,6 +108,10 @@ def test_the_library_speaks_of_parameters_and_not_of_flags():
 
 def test_every_parameter_that_an_error_names_is_one_of_a_command_or_of_a_public_function():
     known = {parameter.name for command in parsers().values() for parameter in command.params}
+    public = [getattr(embed, name) for name in embed.__all__]
+    public += [method for owner in public if inspect.isclass(owner) for method in vars(owner).values()]
+    for function in filter(inspect.isfunction, public):
+        known |= inspect.signature(function).parameters.keys()
     named = {}
     for place, call in raised():
         if getattr(call.func, "id", "") == "UsageError" and isinstance(call.args[-1], ast.Constant):
