@@ -96,7 +96,7 @@ def test_a_selection_of_nothing_is_an_error(features, wanted, error, words):
 
 
 def test_a_mask_of_another_length_is_refused(features):
-    with pytest.raises(IndexError, match="mask of shape"):
+    with pytest.raises(UsageError, match="or a mask of 19"):
         features.take(np.ones(3, bool))
 
 
