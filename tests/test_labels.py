@@ -5,6 +5,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embed.errors import InputError, LabelError, UsageError
 from embed.labels import RULE_VERSION, assign, chosen, groups, patterns, tables
@@ -171,6 +173,7 @@ def test_blank_lines_short_rows_and_the_line_that_excel_writes_are_no_matter(tmp
         ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,dev\n', "line 5: the split 'dev'"),
         ("\npath,label\nelsewhere/1.jpg,a\n", "none of the 1 paths"),
         ('path,label\n0.jpg,"a\nb"\n1.jpg,"a\n2.jpg,b\n', "line 4: a quotation mark is opened here"),
+        ('\n\npath,"label\n0.jpg,a\n', "line 3: a quotation mark is opened here"),
         ('path,label\n0.jpg,"a\nb"\n1.jpg,a, b\n', "line 4: 3 cells where the first line has 2"),
     ],
 )
@@ -201,6 +204,22 @@ def test_what_is_no_regular_file_is_never_waited_for(tmp_path, monkeypatch):
     for file in ("/dev/zero", str(tmp_path)):
         with pytest.raises(InputError, match="no regular file"):
             assign(["1.jpg"], f"csv:{file}")
+
+
+CUTTINGS = b'path label split , ; \t \n \r\n \r " a.jpg train \xe9 \xc3\xa9 \xff\xfe \xef\xbb\xbf \x00 \x81 sep=;\n path,label\n'
+
+
+@given(st.lists(st.sampled_from(CUTTINGS.split(b" ")), max_size=12).map(b"".join))
+@settings(deadline=None)
+def test_whatever_a_table_holds_it_is_understood_or_refused(tmp_path_factory, data):
+    file = tmp_path_factory.getbasetemp() / "any.csv"
+    file.write_bytes(data)
+    try:
+        found = assign(["a.jpg"], f"csv:{file}")
+    except LabelError as error:
+        assert "any.csv" in str(error)
+    else:
+        assert found.classes in ([], found.labels.tolist())
 
 
 def test_groups_are_what_the_pattern_captures():

@@ -124,7 +124,8 @@ def read_table(file: Path) -> "tuple[pd.DataFrame, str]":
         rows = pd.DataFrame([[""]])
     except pd.errors.ParserError as error:
         record, what = _parser_problem(str(error), delimiter)
-        raise LabelError(f"{file}, line {lines(parse(record))[-1]}: {what}") from error
+        line = lines(parse(record))[-1] if record else first_line
+        raise LabelError(f"{file}, line {line}: {what}") from error
     names = [name.strip().lower() for name in rows.iloc[0]]
     missing = [name for name in ("path", "label") if name not in names]
     if missing:
