@@ -20,25 +20,31 @@ def commands() -> dict[str, Any]:
     from embed.cli.app import app
 
     register()
-    return dict(sorted(typer.main.get_command(app).commands.items()))  # type: ignore[attr-defined]
+    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
 def command_reference() -> str:
-    """Return the page of all commands."""
+    """Return the page of all commands, in the groups of the help."""
+    from embed.cli.app import GROUPS
+
     intro = """# Commands
 
 Results go to stdout, everything else to stderr. Every table is aligned in a terminal and tab-separated in a pipe; `--csv`
 and `--json` choose other forms. Exit codes: 0 done; 1 an error, told in one sentence; 2 wrong usage; 3 done, but `--strict`
 was given and some files failed; 130 interrupted.
 """
-    return "\n".join([intro, *(_section(name, command) for name, command in commands().items())])
+    known = commands()
+    parts = [intro]
+    for group, names in GROUPS.items():
+        parts += [f"## {group}\n", *(_section(name, known[name]) for name in names)]
+    return "\n".join(parts)
 
 
 def _section(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and "--help" not in p.opts]
     usage = " ".join(["embed", name, "[OPTIONS]", *(_placeholder(argument) for argument in arguments)])
-    parts = [f"## embed {name}", "", _help(command.help or ""), "", f"```text\n{usage}\n```", ""]
+    parts = [f"### embed {name}", "", _help(command.help or ""), "", f"```text\n{usage}\n```", ""]
     if arguments:
         parts += ["| argument | |", "| --- | --- |", *map(_argument_row, arguments), ""]
     if options:

@@ -9,6 +9,7 @@
 Every name is imported when it is first used: `import embed` itself loads nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from embed.learn.evaluation import Evaluation
 
 __version__ = "0.1.0"
+
+WINDOWS = os.name == "nt"
+NOT_ON_WINDOWS = "embed runs on Linux and macOS; on Windows use WSL: https://learn.microsoft.com/windows/wsl"
 
 __all__ = [
     "BACKBONES",
@@ -67,6 +71,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'embed' has no attribute {name!r}")
+    if WINDOWS:
+        raise ImportError(NOT_ON_WINDOWS)
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

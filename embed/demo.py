@@ -126,7 +126,15 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def picture(name: str, rng: np.random.Generator) -> Image.Image:
-    """Draw one RGB picture of ``SIDE`` by ``SIDE`` pixels of the thing called ``name``, as the generator decides."""
+    """Draw one RGB picture of ``SIDE`` by ``SIDE`` pixels.
+
+    Parameters
+    ----------
+    name : str
+        One of `DRAWINGS`.
+    rng : Generator
+        Decides colours, sizes, weather and what is in the way.
+    """
     side = SIDE * DRAWN_AT
     image = _background(rng).resize((side, side), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
@@ -148,11 +156,27 @@ def picture(name: str, rng: np.random.Generator) -> Image.Image:
 
 
 def draw(folder: Path, *, train: int = TRAIN, test: int = TEST, seed: int = 0) -> int:
-    """Draw the data set into ``folder/train/CLASS`` and ``folder/test/CLASS`` as JPEGs; return the number of pictures.
+    """Draw the data set into ``folder/train/CLASS`` and ``folder/test/CLASS`` as JPEGs.
 
     The same seed draws the same pictures; a picture does not depend on how many others there are.
 
-    Raises InputError where they cannot be written.
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    train, test : int
+        Pictures of each class.
+    seed : int
+
+    Returns
+    -------
+    int
+        How many pictures there are.
+
+    Raises
+    ------
+    InputError
+        They cannot be written.
     """
     count = 0
     for split_number, (split, pictures) in enumerate((("train", train), ("test", test))):
@@ -170,7 +194,21 @@ def draw(folder: Path, *, train: int = TRAIN, test: int = TEST, seed: int = 0) -
 
 
 def tour(data: Path, cache: Path, backbone: str) -> list[list[str]]:
-    """Return the commands of the tour, as arguments of ``embed``, over a data set that `draw` made."""
+    """Return the commands of the tour over a data set that `draw` made.
+
+    Parameters
+    ----------
+    data : Path
+        What was drawn.
+    cache : Path
+        Folder for the feature sets; the report is written beside it.
+    backbone : str
+
+    Returns
+    -------
+    list of list of str
+        Arguments of ``embed``.
+    """
     at = ["--cache", str(cache)]
     picture = str(data / "test" / "fish" / "fish-000.jpg")
     heads = ("dummy", "knn", "svm", "dense", "logistic")

@@ -1,6 +1,7 @@
 """A whole feature set, and what can be done with it."""
 
 import os
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ import numpy as np
 
 from embed.api.photographs import Photographs
 from embed.cache import Failure, FeatureCache
-from embed.errors import ImageError
+from embed.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ class Features(Photographs):
         balanced : bool
             Let every class count the same.
         threshold : float or "auto", optional
-            For two classes: say the second from this probability; "auto" tunes it.
+            For two classes: predict the second from this probability; "auto" tunes it.
         random_state : int
             Seed of everything that is drawn.
         name : str, optional
@@ -150,7 +151,7 @@ class Features(Photographs):
         return self.model(model).evaluation()
 
     def predict(self, files: File | Iterable[File], model: str | None = None) -> "pd.DataFrame":
-        """Return what a fitted model says of photographs, in the cache or not.
+        """Predict the class of photographs, in the cache or not, by a fitted model.
 
         Parameters
         ----------
@@ -184,15 +185,16 @@ class Features(Photographs):
 
         from embed.learn import predict_files
 
+        asked = _files(files)
         fitted = self.model(model)
-        said = list(predict_files(_files(files), self._cache, fitted))
-        rows = [(str(one.file), one.label, one.probability, one.problem) for one in said]
+        predicted = list(predict_files(asked, self._cache, fitted))
+        rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
         unknown = (float("nan"),) * len(fitted.classes)
-        probabilities = np.array([one.probabilities or unknown for one in said], np.float64)
+        probabilities = np.array([one.probabilities or unknown for one in predicted], np.float64)
         table = pd.DataFrame(rows, columns=["path", "label", "probability", "problem"], dtype=object)
         table["probability"] = table["probability"].astype(float)
         columns = [f"p({label})" for label in fitted.classes]
-        of_classes = pd.DataFrame(probabilities.reshape(len(said), len(columns)), columns=columns)
+        of_classes = pd.DataFrame(probabilities.reshape(len(predicted), len(columns)), columns=columns)
         return pd.concat([table, of_classes], axis=1)
 
     def similar(
@@ -300,10 +302,14 @@ class Features(Photographs):
         from embed.explain import Explainer
         from embed.extract import RunOptions
 
+        asked = [(file, [label]) for file in _files(files)]
         explainer = Explainer(self._cache, self.model(model).head, RunOptions(device=device))
-        return list(explainer.explain((file, [label]) for file in _files(files)))
+        return list(explainer.explain(asked))
 
 
 def _files(given: File | Iterable[File]) -> list[Path]:
     """Return one path or many as a list."""
-    return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(file) for file in given]
+    try:
+        return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(file) for file in given]
+    except TypeError:
+        raise UsageError(f"must be a path or several, not {reprlib.repr(given)}", "files") from None

@@ -11,9 +11,22 @@ from embed.cache import FeatureCache
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     """Describe a feature set as a document that JSON can hold.
 
-    Args:
-        features: the feature set.
-        rule: where the labels come from, as in `labels.assign`.
+    Parameters
+    ----------
+    features : FeatureCache
+    rule : str
+        Where the labels come from, as in `embed.labels.assign`.
+
+    Returns
+    -------
+    dict
+        features, folder, data, recipe, dimension, images, complete; classes, splits and failure_reasons with their
+        counts; failures, bytes, parts, and the names of the models.
+
+    Raises
+    ------
+    LabelError, InputError
+        The labels cannot be had.
     """
     assigned = labels.assign(features.paths.tolist(), rule, features.root)
     failures = features.failures()

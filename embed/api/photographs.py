@@ -1,6 +1,7 @@
 """The photographs of a feature set as a data scientist wants them: a matrix, labels, a table."""
 
 import os
+import reprlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embed.cache import FeatureCache, Recipe
+from embed.errors import UsageError
 from embed.labels import Labels, assign, chosen
 
 if TYPE_CHECKING:
@@ -150,6 +152,15 @@ class Photographs:
     def take(self, rows: ArrayLike) -> "Photographs":
         """Return the photographs at these positions, or where a mask is true, in the order given.
 
+        Parameters
+        ----------
+        rows : array of int, or of bool and shape (n,)
+
+        Raises
+        ------
+        UsageError
+            They are no such positions, or no mask of so many.
+
         Examples
         --------
         >>> features = embed.open("cache")
@@ -159,10 +170,15 @@ class Photographs:
         4
         """
         wanted = np.asarray(rows)
-        if wanted.dtype == bool:
-            if wanted.shape != (len(self),):
-                raise IndexError(f"a mask of shape {wanted.shape} for {len(self)} photographs")
+        n = len(self)
+        if wanted.dtype == bool and wanted.shape == (n,):
             wanted = np.flatnonzero(wanted)
+        elif not wanted.size:
+            wanted = np.empty(0, np.int64)
+        elif wanted.ndim != 1 or wanted.dtype.kind not in "iu" or wanted.min() < -n or wanted.max() >= n:
+            raise UsageError(
+                f"must be positions below {n}, or a mask of {n}, not {reprlib.repr(rows)}", "rows"
+            )
         everything = np.arange(len(self._cache)) if self._rows is None else self._rows
         return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
 
@@ -215,7 +231,9 @@ class Photographs:
         columns = [f"f{i}" for i in range(self.dimension)]
         return pd.concat([table, pd.DataFrame(self.X, columns=columns, copy=False)], axis=1)
 
-    def export(self, to: str | os.PathLike[str], format: str | None = None) -> list[Path]:
+    def export(
+        self, to: str | os.PathLike[str], format: str | None = None, *, overwrite: bool = False
+    ) -> list[Path]:
         """Write features, paths, labels and splits into files for other programs; see `embed.api.export.FORMATS`.
 
         Parameters
@@ -223,6 +241,9 @@ class Photographs:
         to : path
             File, whose suffix says the format, or folder.
         format : {"npy", "csv", "parquet", "hdf5", "projector"}, optional
+        overwrite : bool
+            Replace also files of another name than `to`, as ``x.csv`` beside ``x.npy``, that are not as an export left
+            them.
 
         Returns
         -------
@@ -232,7 +253,7 @@ class Photographs:
         Raises
         ------
         UsageError
-            The format is not known, or needs a package that is not installed.
+            The format is not known, or needs a package that is not installed; a file would be replaced unasked.
         InputError
             The file cannot be written.
 
@@ -243,7 +264,7 @@ class Photographs:
         """
         from embed.api.export import export
 
-        return export(self, Path(to), format)
+        return export(self, Path(to), format, overwrite=overwrite)
 
     @cached_property
     def _labels(self) -> Labels:

@@ -1,27 +1,15 @@
 """The command line: parse, make one library call, print."""
 
 import errno
-import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from embed.cli import exits
+from embed import NOT_ON_WINDOWS, WINDOWS
+from embed.cli import exits, streams
 
-# Each module registers its commands when it is imported; `embed --help` lists them in this order.
-MODULES = {
-    "extract": ("extract",),
-    "fit": ("fit",),
-    "predict": ("predict",),
-    "compare": ("compare",),
-    "report": ("report", "explain"),
-    "search": ("similar", "index"),
-    "analyse": ("duplicates", "outliers", "mislabelled", "matrix", "map"),
-    "info": ("info",),
-    "verify": ("verify",),
-    "export": ("export",),
-    "backbones": ("backbones",),
-    "demo": ("demo",),
-}
+if TYPE_CHECKING:
+    from embed.errors import UsageError
 
 # What a write says that names no file, as those to stdout do.
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -29,8 +17,9 @@ OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 def register(command: str | None = None) -> None:
     """Import the module of a command, so that it does not wait for the others; or all, where there is none of that name."""
-    homes = [module for module, commands in MODULES.items() if command in commands]
-    for module in homes or MODULES:
+    from embed.cli.app import COMMANDS
+
+    for module in [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values()):
         import_module(f"embed.cli.{module}")
 
 
@@ -40,9 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     0: done; 1: an error, told in one sentence; 2: wrong usage; 3: done, but ``--strict`` was given and some files
     failed; 130: interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # File names are bytes; whatever they hold is written out as it came.
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    streams.prepare()
+    if WINDOWS:
+        print(f"embed: {NOT_ON_WINDOWS}", file=sys.stderr)
+        return exits.ERROR
     try:
         return run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
@@ -62,12 +52,12 @@ def run(arguments: list[str]) -> int:
     # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
     click_exception: type[Exception] = typer.BadParameter.__mro__[2]
     register(arguments[0] if arguments else None)
+    commands: Any = typer.main.get_command(app)
     try:
-        code = app(args=arguments, prog_name="embed", standalone_mode=False)
+        code = commands.main(args=arguments, prog_name="embed", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
-        flag = "--" + error.parameter.replace("_", "-")
-        common.say(f"embed: {f'{flag} {error.message}' if error.parameter else error}")
+        common.say(f"embed: {_told(error, commands.commands.get(arguments[0]))}")
         return exits.USAGE
     except EmbedError as error:
         common.say(f"embed: {error}")
@@ -78,7 +68,7 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
-        _drop_output()
+        streams.drop_output()
         return 0
     except SystemExit as end:
         # The reader of our output went away (`| head`): nobody is left to tell. Typer ends on it by itself.
@@ -88,7 +78,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if error.filename is not None or error.errno not in OUTPUT_ERRORS:
             raise
-        _drop_output()
+        streams.drop_output()
         common.say(f"embed: cannot write the output: {error.strerror}")
         return exits.ERROR
     if code == exits.INTERRUPTED:  # Typer makes this of Ctrl-C, too
@@ -96,6 +86,9 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _drop_output() -> None:
-    """Send what is still to be written nowhere: it would be tried, and fail, once more at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _told(error: "UsageError", command: Any) -> str:
+    """Return an error with the flag of the command that sets the parameter."""
+    for parameter in command.params if command is not None else ():
+        if parameter.name == error.parameter:
+            return f"{parameter.opts[0]} {error.message}"
+    return str(error)

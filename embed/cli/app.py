@@ -1,9 +1,54 @@
 """The application that every command registers itself on."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
+
+# Group → its commands in the order of use, each with the module that registers it when it is imported.
+GROUPS = {
+    "Start": {"extract": "extract", "info": "info", "backbones": "backbones", "demo": "demo"},
+    "Judge": {"fit": "fit", "compare": "compare", "report": "report", "explain": "report"},
+    "Tidy": {
+        "duplicates": "analyse",
+        "outliers": "analyse",
+        "mislabelled": "analyse",
+        "verify": "verify",
+    },
+    "Use": {
+        "predict": "predict",
+        "similar": "search",
+        "index": "search",
+        "map": "analyse",
+        "matrix": "analyse",
+        "export": "export",
+    },
+}
+COMMANDS = {name: module for group in GROUPS.values() for name, module in group.items()}
+
+
+class Grouped(TyperGroup):
+    """Lists its commands under the names of their groups. Typer's own panels need rich, which takes longer to import."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the groups into the help."""
+        width = max(map(len, COMMANDS))
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl(
+                    [
+                        (
+                            name.ljust(width),
+                            self.commands[name].get_short_help_str(formatter.width - 6 - width),
+                        )
+                        for name in names
+                    ]
+                )
+
 
 app = typer.Typer(
     name="embed",
+    cls=Grouped,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

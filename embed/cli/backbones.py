@@ -15,7 +15,7 @@ def list_backbones(as_json: JsonOption = False, as_csv: CsvOption = False) -> No
     embed backbones
     embed backbones --json
     """
-    from embed.backbones import BACKBONES
+    from embed.api import BACKBONES
 
     columns = ("name", "input_size", "dimension", "parameters", "weights_mb", "top1")
     rows = [[getattr(backbone, column) for column in columns] for backbone in BACKBONES.values()]

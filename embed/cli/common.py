@@ -1,6 +1,5 @@
 """What the commands share: arguments and options, tables, messages."""
 
-import csv
 import json
 import os
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from embed.cache import FeatureCache, FeatureSet
+    from embed.api import FeatureCache, FeatureSet
 
 ImagesArgument = Annotated[
     list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
@@ -58,23 +57,23 @@ def output(as_json: bool, as_csv: bool = False) -> Output:
 
 def find_features(cache: Path, name: str | None) -> "FeatureSet":
     """Find the named feature set, or the one extracted last; say which where there are several."""
-    from embed.cache import find_features, list_features
+    from embed import api
 
-    found = find_features(cache, name)
-    if name is None and len(list_features(cache)) > 1:
+    found = api.find_features(cache, name)
+    if name is None and len(api.list_features(cache)) > 1:
         say(f"Using {found.name}, which was extracted last; --features NAME picks another.")
     return found
 
 
 def open_features(cache: Path, name: str | None) -> "FeatureCache":
     """Open the feature set that `find_features` finds; say so if its extraction has not come to its end."""
-    from embed.cache import FeatureCache
+    from embed import api
 
-    features = FeatureCache.open(find_features(cache, name))
+    features = api.FeatureCache.open(find_features(cache, name))
     if not features.meta.complete:
         say(
-            f"The extraction of {features.root} has not come to its end: {len(features)} photographs so far; "
-            f"embed extract {features.root} goes on."
+            f"The extraction of {features.root} has not come to its end: {counted(len(features), 'photograph')} so far;"
+            f" embed extract {features.root} goes on."
         )
     return features
 
@@ -97,6 +96,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun: "1 part", "2 parts"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout; bytes of file names that are no UTF-8 are lone surrogates (``\\udcNN``)."""
     print(json.dumps(document, indent=2, allow_nan=False))
@@ -112,14 +116,23 @@ def print_table(
 ) -> None:
     """Print rows under named columns: aligned in a terminal, tab-separated in a pipe, CSV or JSON on request.
 
-    In a terminal, a column named by `heading` that says the same in every row stands above the table.
+    Parameters
+    ----------
+    columns : sequence of str
+    rows : iterable of sequences
+        As many values each as there are columns.
+    form : Output
+    title : str, optional
+        Stands above the table in a terminal.
+    heading : str, optional
+        In a terminal, the column of this name stands above the table where it says the same in every row.
     """
     if form is Output.JSON:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif form is Output.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        from embed.files import write_rows
+
+        write_rows(sys.stdout, columns, rows)
     elif sys.stdout.isatty():
         rows = [list(row) for row in rows]
         if heading is not None:
@@ -143,22 +156,53 @@ def _cell(value: Any) -> str:
     return printable(str(value))
 
 
+NARROWEST = 16  # characters that a column of text is folded to, before the table is printed in parts
+
+
 def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    rows = [list(row) for row in rows]
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=None if title is None else Text(title),
-        title_justify="left",
-        pad_edge=False,
-    )
-    for i, column in enumerate(columns):
-        numeric = all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    Console().print(table)
+    console = Console()
+    values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
+    numeric = [all(isinstance(one, (int, float)) or one is None for one in column) for column in values]
+    cells = [[Text(_cell(one)) for one in column] for column in values]
+    widths = [
+        max(len(name), *(one.cell_len for one in column), 0)
+        for name, column in zip(columns, cells, strict=True)
+    ]
+    least = [
+        width if number else min(width, NARROWEST) for width, number in zip(widths, numeric, strict=True)
+    ]
+    for number, places in enumerate(_parts(least, console.width)):
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            title=None if title is None or number else Text(title),
+            title_justify="left",
+            pad_edge=False,
+        )
+        for i in places:
+            # A number is never broken over two lines.
+            table.add_column(
+                columns[i],
+                justify="right" if numeric[i] else "left",
+                overflow="fold",
+                no_wrap=numeric[i],
+                min_width=least[i],
+            )
+        for row in zip(*(cells[i] for i in places), strict=True):
+            table.add_row(*row)
+        console.print(table)
+
+
+def _parts(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Return the columns of each part of a table that is too wide for the terminal; every part has the first one."""
+    parts = [[0]]
+    for i in range(1, len(widths)):
+        # Three characters between columns, one at each edge.
+        if sum(widths[place] + 3 for place in (*parts[-1], i)) - 1 > room and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(i)
+    return parts

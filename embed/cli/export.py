@@ -31,26 +31,33 @@ def export(
             help="Only photographs of train, validation or test; may be repeated.", show_default=False
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace what lies beside the file under a name of the export, too."
+        ),
+    ] = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
 ) -> None:
     """Write the features into files for other programs.
 
-    With paths, labels and splits. A file with that name is replaced once the new one is whole. Parquet needs
-    `pip install 'embed-images[parquet]'`; `projector` writes a folder for TensorBoard's embedding projector.
+    With paths, labels and splits. A file with that name is replaced once the new one is whole; x.csv beside x.npy only
+    where an export wrote it, or with --overwrite. Parquet needs `pip install 'embed-images[parquet]'`; `projector`
+    writes a folder for TensorBoard's embedding projector.
 
     \b
     embed export features.npy
     embed export train.parquet --split train
     embed export projector/ --format projector
     """
-    from embed.api.features import Features
+    from embed import api
 
-    photographs = Features(common.open_features(cache, features), labels).select(
+    photographs = api.Features(common.open_features(cache, features), labels).select(
         label=label or None, split=split or None
     )
-    files = photographs.export(to, format)
+    files = photographs.export(to, format, overwrite=overwrite)
     if as_json:
         common.print_json(
             {

@@ -22,9 +22,9 @@ def info(
     embed info
     embed info --json
     """
-    from embed.api import overview
+    from embed import api
 
-    document = overview.describe(common.open_features(cache, features), labels)
+    document = api.describe(common.open_features(cache, features), labels)
     if as_json:
         common.print_json(document)
     else:
@@ -35,7 +35,7 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     recipe = document["recipe"]
     yield "features", document["features"]
     yield "photographs from", document["data"]
-    yield "images", f"{document['images']}, {document['dimension']} features each"
+    yield "photographs", f"{document['images']}, {document['dimension']} features each"
     yield (
         "computed by",
         f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
@@ -51,4 +51,5 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "failures", f"{document['failures']}"
     for reason, count in document["failure_reasons"].items():
         yield "", f"{count} × {reason}"
-    yield "on disk", f"{document['bytes'] / 1e6:.1f} MB in {document['parts']} parts, {document['folder']}"
+    parts = common.counted(document["parts"], "part")
+    yield "on disk", f"{document['bytes'] / 1e6:.1f} MB in {parts}, {document['folder']}"

@@ -26,13 +26,12 @@ def verify(
     embed verify
     embed verify --quick
     """
-    from embed.cache import sick_features
-    from embed.cache import verify as verify_features
+    from embed import api
 
     chosen = common.find_features(cache, features)
-    report = verify_features(chosen, quick=quick)
+    report = api.verify(chosen, quick=quick)
     # Sets that could not be chosen are damaged too; what is wrong with them was said.
-    sick = [] if features else [f"{name}/meta.json" for name in sick_features(cache)]
+    sick = [] if features else [f"{name}/meta.json" for name in api.sick_features(cache)]
     damaged = sorted([*report.damaged, *sick])
     for sentence in report.damaged.values():
         common.say(common.printable(sentence))
@@ -40,5 +39,6 @@ def verify(
         common.print_json({"parts": report.parts, "rows": report.rows, "damaged": damaged})
     else:
         damage = f"{len(damaged)} damaged" if damaged else "nothing damaged"
-        print(f"{common.printable(chosen.name)}: {report.parts} parts, {report.rows} rows, {damage}")
+        parts, rows = common.counted(report.parts, "part"), common.counted(report.rows, "row")
+        print(f"{common.printable(chosen.name)}: {parts}, {rows}, {damage}")
     return exits.ERROR if damaged else 0

@@ -3,6 +3,7 @@
 A file is written under a temporary name in the folder where it is to be, and takes its name once it is whole.
 """
 
+from embed.files.cells import escape, unescape, write_rows
 from embed.files.documents import read_bytes, read_document, seal, unseal, write_document
 from embed.files.draft import (
     TEMPORARY_PREFIX,
@@ -22,6 +23,7 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "Draft",
     "append_line",
+    "escape",
     "make_folder",
     "move_aside",
     "publish",
@@ -35,8 +37,10 @@ __all__ = [
     "sweep",
     "sync_folder",
     "temporary_folder",
+    "unescape",
     "unseal",
     "write",
     "write_document",
     "write_error",
+    "write_rows",
 ]

@@ -14,9 +14,11 @@ from embed.api import export
 from embed.api.features import Features
 from embed.cache import open_features
 from embed.errors import InputError, UsageError
+from embed.files import unescape
 
 ODD = os.fsdecode(b"train/bees/b\xff\t.jpg")  # no UTF-8, and a tab
-PATHS = [f'train/ants/{i}, "é".jpg' for i in range(10)] + [ODD, "valid/bees/1.jpg", "loose.jpg"]
+FORMULA = "=cmd|' /C calc'!A0.jpg"
+PATHS = [f'train/ants/{i}, "é".jpg' for i in range(10)] + [ODD, "valid/bees/1.jpg", FORMULA]
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def features(tmp_path):
 
 
 def read_csv(file):
-    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        return list(csv.DictReader(stream))
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [{name: unescape(cell) for name, cell in row.items()} for row in csv.DictReader(stream)]
 
 
 def assert_same_photographs(rows, features):
@@ -45,6 +47,37 @@ def test_npy_with_its_table(features, tmp_path):
     np.testing.assert_array_equal(np.load(matrix), features.X)
     assert np.load(matrix, mmap_mode="r").dtype == np.float32
     assert_same_photographs(read_csv(table), features)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.csv"])
+def test_no_spreadsheet_evaluates_the_name_of_a_file(features, tmp_path, name):
+    table = features.export(tmp_path / name)[-1]
+    cells = [line.split(",")[0] for line in table.read_text("utf-8").splitlines()]
+    assert not [cell for cell in cells if cell.lstrip('" ').startswith(("=", "+", "-", "@"))]
+    assert FORMULA in [row["path"] for row in read_csv(table)]
+
+
+def test_a_table_beside_the_matrix_is_replaced_only_where_an_export_left_it(features, tmp_path):
+    table = tmp_path / "x.csv"
+    table.write_text("my notes\n")
+    with pytest.raises(UsageError, match=r"overwrite is needed to replace .*x\.csv"):
+        features.export(tmp_path / "x.npy")
+    assert table.read_text() == "my notes\n"
+    assert not (tmp_path / "x.npy").exists()
+    features.export(tmp_path / "x.npy", overwrite=True)
+    features.export(tmp_path / "x.npy")  # both are its own
+    table.write_text(table.read_text().replace("ants", "wasps"))
+    with pytest.raises(UsageError, match="not as an export left it"):
+        features.export(tmp_path / "x.npy")
+    assert "wasps" in table.read_text()
+
+
+def test_a_folder_of_another_program_is_left_alone(features, tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "projector_config.pbtxt").write_text("embeddings {}\n")
+    with pytest.raises(UsageError, match=r"overwrite is needed to replace .*projector_config"):
+        features.export(tmp_path / "logs", "projector")
+    assert [file.name for file in (tmp_path / "logs").iterdir()] == ["projector_config.pbtxt"]
 
 
 def test_csv_holds_the_very_numbers(features, tmp_path):
@@ -63,7 +96,7 @@ def test_parquet_as_pandas_reads_it(features, tmp_path):
     visible = [path.replace("\udcff", "\\xff") for path in features.paths]
     assert table["path"].tolist() == visible
     assert [None if pd.isna(label) else label for label in table["label"]] == features.y.tolist()
-    assert pd.isna(table["split"].iloc[0])  # of loose.jpg
+    assert pd.isna(table["split"].iloc[0])  # of the one in no folder
 
 
 def test_hdf5_as_h5py_reads_it(features, tmp_path):
@@ -130,9 +163,9 @@ def test_a_failed_export_leaves_the_former_file_and_nothing_else(features, tmp_p
 
 
 def test_a_name_that_says_no_format_is_refused(features, tmp_path):
-    with pytest.raises(UsageError, match=r"does not say which format.*--format"):
+    with pytest.raises(UsageError, match=r"^format is one of .* does not say which"):
         features.export(tmp_path / "features")
-    with pytest.raises(UsageError, match="no format 'xlsx'"):
+    with pytest.raises(UsageError, match="format 'xlsx' is not known"):
         features.export(tmp_path / "features.xlsx", "xlsx")
 
 
@@ -154,5 +187,5 @@ def test_the_command_writes_what_was_selected(features, tmp_path, run_embed):
 def test_the_command_says_what_is_wrong_in_one_line(features, run_embed):
     result = run_embed("export", "features")
     assert result.returncode == 2
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("embed: --format is one of npy, ") and result.stderr.count("\n") == 1
     assert run_embed("export", "x.npy", "--label", "cats").returncode == 1

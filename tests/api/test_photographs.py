@@ -83,7 +83,11 @@ def test_the_matrix_is_kept(features):
     [
         (dict(label="cats"), LabelError, "labelled 'cats'; there are 'ants', 'bees', 'é'"),
         (dict(split="test"), LabelError, "in the split 'test'; there are 'train', 'validation'"),
-        (dict(split="holdout"), UsageError, "no split 'holdout'; use train, validation, test"),
+        (
+            dict(split="holdout"),
+            UsageError,
+            "split 'holdout' is not known; it is one of train, validation, test",
+        ),
     ],
 )
 def test_a_selection_of_nothing_is_an_error(features, wanted, error, words):
@@ -92,5 +96,27 @@ def test_a_selection_of_nothing_is_an_error(features, wanted, error, words):
 
 
 def test_a_mask_of_another_length_is_refused(features):
-    with pytest.raises(IndexError, match="mask of shape"):
+    with pytest.raises(UsageError, match="or a mask of 19"):
         features.take(np.ones(3, bool))
+
+
+@pytest.mark.parametrize("rows", [[99], [-99], [True, False], [0.5], ["a"], [[0, 1]]])
+def test_rows_that_are_not_there_are_refused_with_what_was_given(features, rows):
+    with pytest.raises(UsageError, match=r"^rows must be positions below 19, or a mask of 19"):
+        features.take(rows)
+
+
+def test_rows_may_be_counted_from_the_end(features):
+    assert features.take([-1]).paths.tolist() == [features.paths[-1]]
+
+
+@pytest.mark.parametrize("files", [b"a.jpg", None, 3, [b"a.jpg"], [None]])
+def test_what_is_no_path_is_refused_in_one_sentence(features, files):
+    for call in (features.predict, features.similar, features.explain):
+        with pytest.raises(UsageError, match="files must be a path or several, not "):
+            call(files)
+
+
+def test_a_rule_that_is_no_text_is_refused(features):
+    with pytest.raises(UsageError, match="labels None is not known"):
+        _ = Features(features.cache, None).y

@@ -1,20 +1,179 @@
 """What all commands do alike: listed in full, quiet when nobody reads on, one sentence when something is in the way."""
 
+import ast
+import inspect
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from embed.cli import MODULES, common
+import embed
+from embed import cli, demo
+from embed.cli import common
+from embed.cli.app import COMMANDS, GROUPS, app
+from embed.errors import EmbedError, UsageError
+
+EMBED = Path(cli.__file__).parents[1]
 
 
-def test_the_list_of_commands_is_in_the_order_of_use_and_cut_nowhere(run_embed):
-    listed = run_embed("--help", env={"COLUMNS": "80"}, check=True).stdout.split("Commands:\n")[1]
-    lines = re.findall(r"^  (\S+) +(\S.*)$", listed, re.MULTILINE)
-    assert [name for name, _ in lines] == [name for names in MODULES.values() for name in names]
-    assert all(words.endswith(".") and not words.endswith("...") for _, words in lines)
+def parsers():
+    cli.register()
+    return typer.main.get_command(app).commands
+
+
+def test_commands_are_listed_in_groups_in_the_order_of_use_and_cut_nowhere(run_embed):
+    listed = run_embed("--help", env={"COLUMNS": "80"}, check=True).stdout.split("\n\n")[4:]
+    groups = [block.split(":\n", 1)[0] for block in listed]
+    assert groups == list(GROUPS)
+    for group, block in zip(groups, listed, strict=True):
+        lines = re.findall(r"^  (\S+) +(\S.*)$", block, re.MULTILINE)
+        assert [name for name, _ in lines] == list(GROUPS[group])
+        assert all(words.endswith(".") and not words.endswith("...") for _, words in lines)
+
+
+def test_every_command_answers_to_both_spellings_of_help(capsys):
+    for name in COMMANDS:
+        pages = []
+        for flag in ("-h", "--help"):
+            assert cli.main([name, flag]) == 0
+            pages.append(capsys.readouterr().out)
+        assert pages[0] == pages[1] and f"embed {name}" in pages[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["extrakt", "photos"], "'extract'"),
+        (["verify", "--quik"], "--quick"),
+        (["info", "--labls", "x"], "--labels"),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_told_with_what_was_meant(arguments, meant, capsys):
+    assert cli.main(arguments) == 2
+    assert meant in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_light_command_imports_nothing_heavy(run_embed):
+    code = (
+        "import sys; from embed.cli import main\n"
+        "for line in (['--help'], ['--version'], ['backbones'], ['info']): main(line)\n"
+        "heavy = ('tensorflow', 'keras', 'openvino', 'faiss', 'sklearn', 'pandas', 'scipy', 'matplotlib', 'rich', 'skops')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    assert run_embed.python("-c", code, check=True).stdout.splitlines()[-1] == "[]"
+
+
+def test_an_error_names_the_flag_of_the_command_and_where_there_is_none_the_parameter():
+    page = parsers()["duplicates"]
+    assert cli._told(UsageError("shows a page", "show"), page) == "--open shows a page"
+    assert cli._told(UsageError("'x' is not known", "pooling"), page) == "pooling 'x' is not known"
+    assert cli._told(UsageError("There is no page."), page) == "There is no page."
+    assert cli._told(UsageError("there are none", "images"), parsers()["predict"]) == "images there are none"
+
+
+def test_the_flag_is_told_to_the_user(tmp_path, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise UsageError("is wrong", "as_json")
+
+    monkeypatch.setattr(common, "open_features", fail)
+    assert cli.main(["info"]) == 2
+    assert capsys.readouterr().err == "embed: --json is wrong\n"
+
+
+def raised():
+    """Every raise of the library with its place, and the words in it."""
+    for file in sorted(EMBED.rglob("*.py")):
+        if file.is_relative_to(EMBED / "cli"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                yield f"{file.relative_to(EMBED)}:{node.lineno}", node.exc
+
+
+def test_the_library_speaks_of_parameters_and_not_of_flags():
+    flags = [
+        (place, constant.value)
+        for place, call in raised()
+        for constant in ast.walk(call)
+        if isinstance(constant, ast.Constant)
+        and isinstance(constant.value, str)
+        and re.search(r"(?<![\w-])--[a-z]", constant.value)
+    ]
+    assert flags == []
+
+
+def test_every_parameter_that_an_error_names_is_one_of_a_command_or_of_a_public_function():
+    known = {parameter.name for command in parsers().values() for parameter in command.params}
+    public = [getattr(embed, name) for name in embed.__all__]
+    public += [method for owner in public if inspect.isclass(owner) for method in vars(owner).values()]
+    for function in filter(inspect.isfunction, public):
+        known |= inspect.signature(function).parameters.keys()
+    named = {}
+    for place, call in raised():
+        if getattr(call.func, "id", "") == "UsageError" and isinstance(call.args[-1], ast.Constant):
+            named[place] = call.args[1].value if len(call.args) == 2 else ""
+    assert named
+    assert {place: name for place, name in named.items() if name and name not in known} == {}
+
+
+def test_what_an_error_says_is_what_its_message_and_parameter_are():
+    assert str(UsageError("must be 1 or more", "views")) == "views must be 1 or more"
+    assert str(UsageError("There is nothing to do.")) == "There is nothing to do."
+    assert issubclass(UsageError, EmbedError)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A cache with the features of six pictures."""
+    folder = tmp_path_factory.mktemp("small")
+    demo.draw(folder / "pictures", train=1, test=0)
+    (folder / "pictures" / "train" / "fish" / "\u4e2d.jpg").write_bytes(b"no picture")
+    cli.main(["extract", str(folder / "pictures"), "--backbone", "tiny", "--cache", str(folder / "cache")])
+    return folder
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error_and_its_number_is_given_to_no_file(small, tmp_path, closed):
+    script = f'"{sys.executable}" -m embed.cli export x.npy --cache "{small / "cache"}" {closed}'
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.npy").read_bytes()[:6] == b"\x93NUMPY"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"TERM": "dumb"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"HOME": "", "XDG_CACHE_HOME": ""},
+    ],
+    ids=lambda environment: next(iter(environment)),
+)
+def test_no_environment_ends_in_a_traceback(small, run_embed, environment):
+    for arguments in (["info"], ["info", "--json"], ["duplicates", "--csv"], ["similar", small / "pictures"]):
+        done = run_embed(*arguments, "--cache", small / "cache", env=environment)
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_an_encoding_lacks_is_escaped_and_bytes_of_a_name_stay(tmp_path):
+    code = "from embed.cli import streams; streams.prepare(); print('caf\\udce9 \\u4e2d \\xe9')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True
+    )
+    assert done.stdout == b"caf\xe9 \\u4e2d \\xe9\n"
+
+
+def test_on_windows_one_sentence_says_what_to_do(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "WINDOWS", True)
+    assert cli.main(["info"]) == 1
+    assert capsys.readouterr().err == f"embed: {cli.NOT_ON_WINDOWS}\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -70,3 +229,33 @@ def test_no_name_of_a_file_breaks_a_table_or_reaches_the_terminal_as_a_command(t
     assert r"red\x1b[31m\ttab\nline\u202e" in line
     if not terminal:
         assert line.split("\t")[1:] == ["", "0.5"]
+
+
+def test_every_cell_of_comma_separated_values_is_safe_in_a_spreadsheet(capsys):
+    common.print_table(("path", "similarity"), [("=1+1.jpg", -0.5)], form=common.Output.CSV)
+    assert capsys.readouterr().out == "path,similarity\n\\'=1+1.jpg,-0.5\n"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_number_is_broken_over_lines_and_no_column_is_lost(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    columns = ["features", *(f"figure_{i}" for i in range(12))]
+    rows = [
+        ["a-long-name-of-a-feature-set--mobilenetv2", *(0.1234 + i for i in range(12))],
+        ["b", *[None] * 12],
+    ]
+    common.print_table(columns, rows, title="Wide")
+    lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert [f"{0.1234 + i:.4g}" for i in range(12)] == [
+        word for word in words if re.fullmatch(r"[\d.]+", word)
+    ]
+    assert [word for word in words if word.startswith("figure_")] == columns[1:]
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0 parts"), (1, "1 part"), (2, "2 parts")])
+def test_one_is_no_plural(count, told):
+    assert common.counted(count, "part") == told

@@ -4,7 +4,7 @@ import pytest
 from image_samples import decode, encoded, picture, samples
 from PIL import Image
 
-from embed import images, sources
+from embed import sources
 from embed.errors import ImageError
 
 WHOLE = encoded(picture(400, 300), "JPEG", quality=90)
