@@ -36,7 +36,7 @@ class Card:
     path: str  # as it is to be read
     name: str = ""  # a class, in bold
     figure: str = ""  # similarity or probability
-    note: str = ""
+    note: tuple[str, ...] = ()  # words, and names apart from them: they may run from right to left
     tone: str = ""  # of the name: "good", "bad" or neither
     lead: bool = False  # framed: what the others of its group are compared with
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embed.report.page import counted, data_uri, render, visible
+from embed.report.page import counted, data_uri, middle, render, visible
 from embed.report.pictures import Card, Pictures, thumbnails
 from embed.report.plots import FADED, OTHER, colours
 
@@ -108,7 +108,7 @@ def label_issues_page(root: Path, found: "Sequence[Doubt]", shown: int) -> str:
             one.path,
             name=one.label,
             figure=f"{one.probability:.2f}",
-            note=f"looks like {one.suggested} ({one.suggested_probability:.2f})",
+            note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
         )
         for one in found[:shown]
     ]
@@ -134,7 +134,7 @@ def map_page(root: Path, layout: "Layout") -> str:
         "x": [round(float(x), 4) for x in layout.positions[:, 0]],
         "y": [round(float(y), 4) for y in layout.positions[:, 1]],
         "label": labels,
-        "names": [visible(name) for name in names],
+        "names": [visible(middle(name)) for name in names],
         "colours": shades,
         "path": [visible(path) for path in layout.paths],
         "picture": [data_uri(one) if isinstance(one, bytes) else "" for one in pictures],

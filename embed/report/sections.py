@@ -111,7 +111,7 @@ def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
             row[role],
             name=row[f"{role}_label"] or "",
             figure=f"{row['similarity']:.3f}",
-            note=words,
+            note=(words,),
         )
         for row in shown.to_dict("records")
         for role, words in (("scored", "scored"), ("trained", "trained on"))
@@ -156,7 +156,7 @@ def _judged(
                 name=row["predicted"],
                 figure=f"{row['probability']:.1%}",
                 tone="good" if row["predicted"] == row["label"] else "bad",
-                note=f"is {row['label']} ({row['label_probability']:.1%}), loss {row['loss']:.2f}",
+                note=("is", row["label"], f"({row['label_probability']:.1%}), loss {row['loss']:.2f}"),
             )
         )
     return cards

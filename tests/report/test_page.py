@@ -25,7 +25,7 @@ HOSTILE = [
 
 def gallery(text):
     card = {"picture": {"source": "", "problem": text, "heat": ()}, "path": text, "name": text}
-    card |= {"figure": text, "note": text, "tone": text, "lead": False}
+    card |= {"figure": text, "note": [text], "tone": text, "lead": False}
     groups = [{"title": text, "note": text, "cards": [card]}]
     return page.render("gallery.html", title=text, summary=text, groups=groups)
 
@@ -85,3 +85,9 @@ def test_numbers_that_are_not_defined_are_a_dash():
     assert page.share(0.1234) == "12.3%" and page.share(0.1234, 0) == "12%" and page.decimals(0.5) == "0.500"
     assert page.share(float("nan")) == page.decimals(None) == "–"
     assert page.counted(1, "file") == "1 file" and page.counted(1200, "file") == "1,200 files"
+
+
+def test_the_libraries_are_imported_where_a_page_is_written(run_embed):
+    heavy = "{'jinja2', 'markupsafe', 'matplotlib', 'pandas', 'sklearn', 'tensorflow', 'openvino'}"
+    program = f"import sys, embed.cli; embed.cli.register(); import embed.report; print({heavy} & sys.modules.keys())"
+    assert run_embed.python("-c", program, check=True).stdout == "set()\n"
