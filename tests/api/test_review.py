@@ -81,18 +81,27 @@ def test_nothing_of_today_stands_beside_numbers_of_earlier_photographs(tmp_path,
     assert review(more, explained=0).scores.changed == ""
 
 
+def test_a_photograph_that_was_replaced_since_is_noticed(tmp_path):
+    paths = with_splits()
+    fit(make_features(tmp_path, paths), FitOptions())
+    replaced = make_features(tmp_path, paths, contents=["another", *paths[1:]])
+    scores = review(replaced).scores
+    assert scores.changed and scores.near_duplicates.empty
+
+
 def test_labels_that_have_changed_since_are_noticed(tmp_path):
-    paths = flat(10)
+    paths = with_splits()
     features = make_features(tmp_path, paths)
     table = tmp_path / "labels.csv"
-    lines = [f"{path},{path.split('/')[0]}" for path in paths]
+    lines = [f"{path},{path.split('/')[1]}" for path in paths]
     table.write_text("\n".join(["path,label", *lines]))
     fit(features, FitOptions(labels=f"csv:{table}"))
     assert review(features, explained=0).scores.changed == ""
-    table.write_text("\n".join(["path,label", *(line.replace(",wasps", ",bees") for line in lines)]))
-    assert review(features, explained=0).scores.changed
-    table.write_text("\n".join(["path,label", *lines[:10]]))  # a class that is alone cannot be divided
-    assert review(features, explained=0).scores.changed
+    assert lines[-1] == "test/wasps/009.jpg,wasps"
+    for others in ([*lines[:-1], "test/wasps/009.jpg,bees"], lines[1:], lines[:10]):
+        # One that is scored, one that is trained on, and a class that is left alone.
+        table.write_text("\n".join(["path,label", *others]))
+        assert review(features, explained=0).scores.changed
 
 
 def test_what_keeps_maps_from_being_made_is_told(features, monkeypatch):

@@ -1,5 +1,6 @@
 """The pages of the search in a browser: every picture is there, nothing complains, the map shows what one points at."""
 
+import json
 import shutil
 
 import pytest
@@ -10,6 +11,7 @@ from embed.backbones import Network
 from embed.cache import open_features
 from embed.extract import FeatureOptions, embed_files, extract_features
 from embed.report import search_pages
+from embed.report.page import visible
 
 pytestmark = pytest.mark.browser
 
@@ -69,13 +71,15 @@ def test_pointing_at_the_map_shows_the_photograph(features, tmp_path, open_tab):
     files.write(tmp_path / "map.html", search_pages.map_page(features.root, placed))
     tab = open_tab(tmp_path / "map.html", viewport=SCREEN)
     assert not tab.locator("#tip").is_visible()
+    assert "\u202e" not in json.dumps(tab.evaluate("data"), ensure_ascii=False)
     canvas = tab.locator("#map").bounding_box()
-    for i in (0, placed.paths.index(f"train/fish/{HOSTILE}")):
+    paths = [visible(path) for path in placed.paths]
+    for i in (0, *(placed.paths.index(f"train/fish/{name}") for name in (HOSTILE, TURNED))):
         x, y = tab.evaluate(f"place({i})")
         assert 0 < x < canvas["width"] and 0 < y < canvas["height"]
         tab.mouse.move(canvas["x"] + x, canvas["y"] + y)
         assert tab.locator("#tip").is_visible()
-        shown = placed.paths.index(tab.locator("#tip .path").inner_text())
+        shown = paths.index(tab.locator("#tip .path").inner_text())
         assert tab.evaluate(f"place({shown})") == pytest.approx([x, y], abs=1)
         assert tab.locator("#tip .name").inner_text() == placed.labels[shown]
         assert min(tab.evaluate(DECODED)) > 0
