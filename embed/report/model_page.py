@@ -39,14 +39,15 @@ def report_page(review: Review) -> str:
 
 
 def _summary(review: Review) -> str:
-    recipe, classes = review.features.recipe, len(review.labels.classes)
-    words = f"{len(review.features):,} photographs in {classes} classes, seen by {recipe.backbone}"
+    recipe, photographs = review.features.recipe, counted(len(review.features), "photograph")
+    classes = counted(len(review.labels.classes), "class", "classes")
+    words = f"{photographs} in {classes}, seen by {recipe.backbone}"
     if review.scores is None:
         return f"{words}. No classifier has been fitted yet: run embed fit."
     document = review.scores.document
     return (
         f"{words} ({recipe.size} px). Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
-        f" {review.scores.summary['n']:,} photographs ({document['evaluated_on']})."
+        f" {counted(review.scores.summary['n'], 'photograph')} ({document['evaluated_on']})."
     )
 
 

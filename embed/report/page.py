@@ -76,9 +76,9 @@ def middle(name: str, longest: int = LONGEST_NAME) -> str:
     return name if len(name) <= longest else f"{name[:half]} … {name[-half:]}"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, in the plural where it is one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def share(value: float | None, digits: int = 1) -> str:

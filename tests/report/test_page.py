@@ -85,6 +85,7 @@ def test_numbers_that_are_not_defined_are_a_dash():
     assert page.share(0.1234) == "12.3%" and page.share(0.1234, 0) == "12%" and page.decimals(0.5) == "0.500"
     assert page.share(float("nan")) == page.decimals(None) == "–"
     assert page.counted(1, "file") == "1 file" and page.counted(1200, "file") == "1,200 files"
+    assert page.counted(0, "class", "classes") == "0 classes"
 
 
 def test_the_libraries_are_imported_where_a_page_is_written(run_embed):
