@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
     from embed.api.overview import describe
     from embed.api.photographs import Photographs
+    from embed.api.review import Review, Scores, review
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
@@ -22,6 +23,7 @@ _HOMES = {
     "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
     "embed.api.overview": ("describe",),
     "embed.api.photographs": ("Photographs",),
+    "embed.api.review": ("Review", "Scores", "review"),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
@@ -47,12 +49,15 @@ __all__ = [
     "Photographs",
     "Progress",
     "Recipe",
+    "Review",
+    "Scores",
     "Summary",
     "describe",
     "extract_features",
     "find_features",
     "list_features",
     "open",
+    "review",
     "sick_features",
     "verify",
 ]

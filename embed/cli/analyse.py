@@ -51,9 +51,9 @@ def duplicates(
     ]
     common.print_table(("group", "path", "similarity"), rows, form=common.output(as_json, as_csv))
     if html is not None:
-        from embed.report import search_pages
+        from embed import report
 
-        publish(html, search_pages.duplicates(known.root, found, SHOWN), show=show)
+        publish(html, report.duplicates_page(known.root, found, SHOWN), show=show)
 
 
 @app.command()
@@ -83,9 +83,9 @@ def outliers(
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
-        from embed.report import search_pages
+        from embed import report
 
-        publish(html, search_pages.outliers(known.root, found, limit), show=show)
+        publish(html, report.outliers_page(known.root, found, limit), show=show)
 
 
 @app.command()
@@ -119,14 +119,14 @@ def mislabelled(
     columns = ("path", "label", "suggested", "probability", "suggested_probability")
     common.print_table(columns, rows, form=common.output(as_json, as_csv))
     if html is not None:
-        from embed.report import search_pages
+        from embed import report
 
-        publish(html, search_pages.mislabelled(known.root, found, limit), show=show)
+        publish(html, report.label_issues_page(known.root, found, limit), show=show)
 
 
 @app.command()
 def matrix(
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("matrix.png"),
+    out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("matrix.png"),
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
@@ -139,18 +139,18 @@ def matrix(
     embed matrix
     embed matrix --per-class 6 --out similarity.png
     """
-    from embed import files, search
-    from embed.report import search_figures
+    from embed import files, report, search
 
+    form = report.format_of(out)
     known = common.open_features(cache, features)
     found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=labels)
-    files.write(out, search_figures.similarity_matrix(known.root, found))
+    files.write(out, report.matrix_picture(known.root, found, form))
     print(out)
 
 
 @app.command("map")
 def map_features(
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("map.png"),
+    out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("map.png"),
     limit: Annotated[
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
     ] = 3000,
@@ -169,15 +169,13 @@ def map_features(
     embed map
     embed map --html map.html --open
     """
-    from embed import files, search
-    from embed.report import search_figures
+    from embed import files, report, search
 
     check_page(html, show)
+    form = report.format_of(out)
     known = common.open_features(cache, features)
     placed = search.layout(known, limit=limit, seed=seed, label_rule=labels)
-    files.write(out, search_figures.feature_map(placed))
+    files.write(out, report.map_picture(placed, form))
     print(out)
     if html is not None:
-        from embed.report import search_pages
-
-        publish(html, search_pages.feature_map(known.root, placed), show=show)
+        publish(html, report.map_page(known.root, placed), show=show)

@@ -39,24 +39,25 @@ def report(
     embed report --open
     embed report --model svm --out svm.html
     """
-    from embed import files
-    from embed.report import page
-    from embed.report.material import gather
-    from embed.report.model_page import model_page
+    from embed import api, files
+    from embed import report as pages
 
     feature_set = common.open_features(cache, features)
-    material = gather(feature_set, model, labels, maps=maps)
+    review = api.review(feature_set, model, labels=labels, explained=pages.TOP_LOSSES if maps else 0)
     file = out or feature_set.folder / "report.html"
-    files.write(file, model_page(material))
-    if material.no_maps:
-        common.say(f"No class-activation maps: {material.no_maps}")
+    files.write(file, pages.report_page(review))
+    scores = review.scores
+    if scores is not None and scores.changed:
+        common.say(scores.changed)
+    if scores is not None and scores.no_maps:
+        common.say(f"No class-activation maps: {scores.no_maps}")
     if as_json:
-        name = material.model.name if material.model else None
+        name = scores.model if scores is not None else None
         common.print_json({"report": str(file), "features": feature_set.name, "model": name})
     else:
         print(file)
     if show:
-        page.show(file)
+        pages.show(file)
 
 
 @app.command()
@@ -64,11 +65,11 @@ def explain(
     images: common.ImagesArgument,
     label: Annotated[
         str | None,
-        typer.Option("--class", help="Class to explain; by default the one said.", show_default=False),
+        typer.Option("--class", help="Class to explain; by default the predicted one.", show_default=False),
     ] = None,
     model: common.ModelOption = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for the pictures; or a .png file, for one photograph.")
+        Path, typer.Option(help="Folder for the pictures; or a .png, .jpg or .webp file, for one photograph.")
     ] = Path(),
     weights: Annotated[
         Path | None,
@@ -93,7 +94,7 @@ def explain(
     from embed import learn
     from embed.explain import Explainer
     from embed.extract import RunOptions
-    from embed.report.overlay import write_pictures
+    from embed.report import write_pictures
     from embed.sources import expand
 
     feature_set = common.open_features(cache, features)

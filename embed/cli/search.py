@@ -77,9 +77,9 @@ def similar(
         ]
         common.print_table(("query", "rank", "path", "similarity", "label"), rows, form=form, heading="query")
     if html is not None:
-        from embed.report import search_pages
+        from embed import report
 
-        publish(html, search_pages.similar(known.root, found), show=show)
+        publish(html, report.similar_page(known.root, found), show=show)
     for file, problem in failed:
         common.say_failed(file, problem)
     return exits.of_photographs(done=len(found) - len(failed), failed=len(failed), strict=strict)
@@ -131,10 +131,9 @@ def check_page(html: Path | None, show: bool) -> None:
 
 def publish(html: Path, content: str, *, show: bool) -> None:
     """Write a page, say where, and show it where that is asked for."""
-    from embed import files
-    from embed.report import page
+    from embed import files, report
 
     files.write(html, content)
     common.say(f"Wrote {html}")
     if show:
-        page.show(html)
+        report.show(html)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from embed import files, images
 from embed.errors import UsageError
 from embed.explain import ClassMap, Explained
+from embed.report.page import visible
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -19,6 +20,8 @@ COLOUR_LEFT = 0.2  # of the photograph's own under a map, so that the two are no
 FAINT = 0.12  # share of the strongest cell below which nothing is painted
 HEAT_PIXELS = 96  # side of the picture that a page stretches over its thumbnail
 
+KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # of pictures, by the end of a name
+QUALITY = 90  # of a JPEG or WebP
 PICTURE_PIXELS = 640  # longer side of the photograph in a picture of its own
 GAP, MARGIN, CAPTION_PIXELS = 12, 16, 20
 PAPER, INK, GREY = (255, 255, 255), (29, 31, 35), (104, 109, 118)
@@ -27,9 +30,14 @@ PAPER, INK, GREY = (255, 255, 255), (29, 31, 35), (104, 109, 118)
 def heat_image(cells: np.ndarray, width: int, height: int, fit: str = "stretch") -> Image.Image:
     """Return a map as a transparent RGBA picture that lies on a photograph of that width and height.
 
-    Args:
-        cells: shape (h, w); positive cells are painted warm, negative ones cold, zero is left clear.
-        fit: how the photograph became the square that the map divides.
+    Parameters
+    ----------
+    cells : float ndarray of shape (h, w)
+        Positive cells are painted warm, negative ones cold, zero is left clear.
+    width, height : int
+        In pixels.
+    fit : {"stretch", "crop", "pad"}
+        How the photograph became the square that the map divides.
     """
     strongest = float(np.abs(cells).max()) or 1.0
     scaled = Image.fromarray((cells / strongest).astype(np.float32))
@@ -57,18 +65,23 @@ def heat_png(cells: np.ndarray, width: int, height: int, fit: str = "stretch") -
     """Return `heat_image` as a PNG in the shape of a photograph of that size, small, for a page to stretch over it."""
     scale = HEAT_PIXELS / max(width, height)
     small = heat_image(cells, max(1, round(width * scale)), max(1, round(height * scale)), fit)
-    return _png(small)
+    return _encoded(small)
 
 
-def picture(file: Path, found: ClassMap, fit: str = "stretch", caption: str = "") -> bytes:
-    """Return a PNG of a photograph beside itself with the map over it, and a caption below.
+def picture(
+    file: Path, explained: ClassMap, fit: str = "stretch", caption: str = "", kind: str = "PNG"
+) -> bytes:
+    """Return a photograph beside itself with a map over it, and a caption below, as a PNG or another kind of picture.
 
-    Raises ImageError with the reason when the photograph cannot be read.
+    Raises
+    ------
+    ImageError
+        The photograph cannot be read; the message is the reason.
     """
     pixels, _ = images.decode_file(file, images.Resize(PICTURE_PIXELS, images.INSIDE))
     photograph = Image.fromarray(pixels)
     width, height = photograph.size
-    heat = heat_image(found.cells, width, height, fit)
+    heat = heat_image(explained.cells, width, height, fit)
     pale = Image.blend(photograph.convert("L").convert("RGB"), photograph, COLOUR_LEFT)
     mapped = Image.alpha_composite(pale.convert("RGBA"), heat).convert("RGB")
     text_height = MARGIN + 2 * (CAPTION_PIXELS + 8)
@@ -80,10 +93,10 @@ def picture(file: Path, found: ClassMap, fit: str = "stretch", caption: str = ""
     draw = ImageDraw.Draw(sheet)
     large, small = ImageFont.load_default(CAPTION_PIXELS), ImageFont.load_default(CAPTION_PIXELS - 5)
     y = 2 * MARGIN + height - 4
-    draw.text((MARGIN, y), f"{found.label}  {found.probability:.1%}", INK, large)
+    draw.text((MARGIN, y), f"{visible(explained.label)}  {explained.probability:.1%}", INK, large)
     draw.text((MARGIN, y + CAPTION_PIXELS + 8), caption, GREY, small)
     _legend(draw, (sheet.width - MARGIN, y + CAPTION_PIXELS - 8), small)
-    return _png(sheet)
+    return _encoded(sheet, kind)
 
 
 def write_pictures(
@@ -91,29 +104,36 @@ def write_pictures(
 ) -> Iterator[tuple[Explained, Path | None]]:
     """Write the picture of each photograph's first map; yield it with its file, None where there is nothing to draw.
 
-    Args:
-        explained: from `embed.explain.Explainer`.
-        destination: a folder, made where it is missing; or a .png file, for one photograph.
-        fit: how photographs became squares.
-        head: what the classifier is called.
+    Parameters
+    ----------
+    explained : iterable of Explained
+    destination : Path
+        A folder, made where it is missing; or a file whose name ends as one of `KINDS`, for one photograph.
+    fit : {"stretch", "crop", "pad"}
+        How photographs became squares.
+    head : str
+        What the classifier is called.
 
-    Raises:
-        UsageError: several photographs and one file.
-        InputError: a picture cannot be written.
+    Raises
+    ------
+    UsageError
+        There are several photographs and one file.
+    InputError
+        A picture cannot be written.
     """
-    found = list(explained)
-    single = destination.suffix.lower() == ".png" and not destination.is_dir()
-    if single and len(found) > 1:
+    every = list(explained)
+    kind = None if destination.is_dir() else KINDS.get(destination.suffix.lower())
+    if kind is not None and len(every) > 1:
         raise UsageError(
-            f"{destination} is one picture and there are {len(found)} photographs; name a folder"
+            f"{destination} is one picture and there are {len(every)} photographs; name a folder"
         )
     written: set[Path] = set()
-    for one in found:
+    for one in every:
         if not one.maps:
             yield one, None
             continue
-        content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}")
-        file = destination if single else _free_name(destination, one.file.stem, written)
+        content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}", kind or "PNG")
+        file = destination if kind is not None else _free_name(destination, one.file.stem, written)
         written.add(file)
         files.write(file, content)
         yield one, file
@@ -134,7 +154,7 @@ def _legend(draw: ImageDraw.ImageDraw, right_top: tuple[int, int], font: Font) -
         x -= 16
 
 
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
+    image.save(stream, kind, optimize=True, quality=QUALITY)
     return stream.getvalue()

@@ -1,33 +1,94 @@
-"""One self-contained HTML file: no network, dark or light as the reader's system is, readable on a phone.
+"""Templates become pages: one self-contained HTML file each, dark or light as the reader's system is.
 
-Whatever comes from outside (file names, labels) passes through `text`; the page forbids itself to load anything or to
-run any script but the ones given to `render`, so that a hostile name is shown and does nothing.
+Whatever a template shows is escaped, and written so that it can be seen (`visible`). The page forbids itself to load
+anything and to obey any style or script but its own, which it names by their hashes: a hostile name is shown and does
+nothing.
 """
 
 import base64
 import hashlib
-import html
-import json
+import math
 import webbrowser
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embed import __version__
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
-def text(value: object) -> str:
-    """Return a value as it may stand in HTML, between tags or inside a quoted attribute."""
-    visible = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(value)
+LONGEST_NAME = 120  # characters of a name on a page; a longer one is cut in the middle
+
+
+def render(
+    template: str, *, styles: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **values: Any
+) -> str:
+    """Return a whole page.
+
+    Parameters
+    ----------
+    template : str
+        File in ``templates/`` that extends ``page.html``.
+    styles, scripts : sequence of str
+        Files in ``assets/`` that go into the page, in this order.
+    **values
+        What the template shows: ``title`` and ``summary`` in plain text, and its own.
+    """
+    return environment().get_template(template).render(style=_asset(styles), script=_asset(scripts), **values)
+
+
+@cache
+def environment() -> "Environment":
+    """Return the environment that all templates share: everything is escaped, and nothing may be undefined."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("embed.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return html.escape(visible, quote=True)
+    made.filters.update(counted=counted, decimals=decimals, middle=middle, share=share)
+    made.globals.update(version=__version__)
+    return made
 
 
-def counted(number: int, noun: str) -> str:
+def visible(value: Any) -> Any:
+    """Return a value; of a string each character that cannot be seen, or turns others around, as its escape.
+
+    Bytes of a file name that are no UTF-8 are such characters too, so that any page can be encoded.
+    """
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
+        return value
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in value
+    )
+
+
+def middle(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name without its middle where it has more characters than `longest`."""
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]} … {name[-half:]}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, in the plural where it is one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Return a share in per cent, a dash where it is not defined."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}%}"
+
+
+def decimals(value: float | None, digits: int = 3) -> str:
+    """Return a number with so many decimals, a dash where it is not defined."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def data_uri(content: bytes, kind: str = "image/jpeg") -> str:
@@ -35,55 +96,15 @@ def data_uri(content: bytes, kind: str = "image/jpeg") -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def json_block(name: str, value: Any) -> str:
-    """Return a script element that holds a JSON document for a script of the page to read."""
-    # In JSON "<" stands inside strings only, where it may be written so that no tag can begin.
-    document = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{text(name)}">{document}</script>'
-
-
-def render(
-    title: str, body: str, *, summary: str = "", scripts: Sequence[str] = (), styles: Sequence[str] = ()
-) -> str:
-    """Return a whole page.
-
-    Args:
-        title: plain text, for the heading and the browser's tab.
-        body: HTML whose every piece from outside went through `text`.
-        summary: plain text below the heading.
-        scripts: JavaScript to run at the end of the page.
-        styles: CSS of the page's own, after that of all pages.
-    """
-    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
-    style = "\n".join([files(__package__).joinpath("page.css").read_text("utf-8"), *styles])
-    lead = f"<p>{text(summary)}</p>" if summary else ""
-    tail = "".join(f"<script>{script}</script>" for script in scripts)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<header><h1>{text(title)}</h1>{lead}</header>
-<main>
-{body}
-</main>
-<footer>embed {__version__}</footer>
-{tail}</body>
-</html>
-"""
-
-
 def show(file: Path) -> None:
     """Open a page in the reader's browser."""
     webbrowser.open(file.resolve().as_uri())
 
 
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+@cache
+def _asset(names: Sequence[str]) -> dict[str, str]:
+    """Return files of ours as one text that is not escaped, and its sha256 as a policy has it."""
+    from markupsafe import Markup
+
+    text = "\n".join(files(__package__).joinpath("assets", name).read_text("utf-8") for name in names)
+    return {"text": Markup(text), "sha256": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}

@@ -1,132 +1,156 @@
-"""Pages of what a search found."""
+"""Pages of what a search found: photographs in groups, and the map."""
 
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from embed.learn import Doubt
-from embed.report.gallery import Card, Group, gallery
-from embed.report.page import counted, json_block, render
-from embed.report.search_figures import FADED, OTHER, colours
-from embed.report.thumbnails import thumbnails
-from embed.search import Answers, DuplicateGroup, Layout, Outlier
+from embed.report.page import counted, data_uri, middle, render, visible
+from embed.report.pictures import Card, Pictures, thumbnails
+from embed.report.plots import FADED, OTHER, colours
 
-MAP_THUMBNAIL_PIXELS = 128
+if TYPE_CHECKING:
+    from embed.learn import Doubt
+    from embed.search import Answers, DuplicateGroup, Layout, Outlier
+
+CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
+MAP_PIXELS = 128
 
 
-def similar(root: Path, found: Sequence[Answers]) -> str:
+class Gallery:
+    """Photographs in groups, with words below each.
+
+    Parameters
+    ----------
+    root : Path
+        The data folder.
+    files : iterable of path
+        All photographs of the page: as text relative to that folder, and otherwise as they are.
+    """
+
+    def __init__(self, root: Path, files: Iterable[str | Path]) -> None:
+        self.root = root
+        self.groups: list[dict[str, Any]] = []
+        self._pictures = Pictures(CARD_PIXELS)
+        self._pictures.fetch(self._file(file) for file in files)
+
+    def card(self, file: str | Path, path: str = "", **words: Any) -> Card:
+        """Return the card of a photograph; the words are those of `Card`."""
+        return Card(self._pictures.get(self._file(file)), path or str(file), **words)
+
+    def add(self, title: str, cards: Sequence[Card], note: str = "") -> None:
+        """Add photographs that belong together."""
+        self.groups.append({"title": title, "cards": cards, "note": note})
+
+    def page(self, title: str, summary: str) -> str:
+        """Return the page."""
+        return render("gallery.html", title=title, summary=summary, groups=self.groups)
+
+    def _file(self, file: str | Path) -> Path:
+        return file if isinstance(file, Path) else self.root / file
+
+
+def similar_page(root: Path, found: "Sequence[Answers]") -> str:
     """Return a page with each query and the photographs that look like it.
 
-    Args:
-        root: the data folder that the paths of the answers are relative to.
-        found: what `embed.search.similar` yields.
+    Parameters
+    ----------
+    root : Path
+        The data folder that the paths of the answers are relative to.
+    found : sequence of Answers
+        What `embed.search.similar` yields.
     """
-    groups = []
+    gallery = Gallery(
+        root, [*(one.query for one in found), *(each.path for one in found for each in one.answers)]
+    )
     for one in found:
-        lead = Card(one.query, one.query.name, name="query", lead=True)
         cards = [
-            Card(root / answer.path, answer.path, name=answer.label or "", figure=f"{answer.similarity:.3f}")
-            for answer in one.answers
+            gallery.card(each.path, name=each.label or "", figure=f"{each.similarity:.3f}")
+            for each in one.answers
         ]
+        lead = gallery.card(one.query, one.query.name, name="query", lead=True)
         note = one.problem or ("" if cards else "Nothing is that similar.")
-        groups.append(Group(str(one.query), [lead, *cards], note))
-    return gallery(
+        gallery.add(str(one.query), [lead, *cards], note)
+    asked = counted(len(found), "photograph")
+    return gallery.page(
         "Similar photographs",
-        groups,
-        summary=f"What looks most like {counted(len(groups), 'photograph')}; the figure is the cosine similarity, 1 is the same.",
+        f"What looks most like {asked}; the figure is the cosine similarity, 1 is the same.",
     )
 
 
-def duplicates(root: Path, found: Sequence[DuplicateGroup], shown: int) -> str:
+def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -> str:
     """Return a page with the groups of photographs that show the same picture, as many as are to be shown."""
-    groups = [
-        Group(
-            f"Group {number}",
-            [
-                Card(
-                    root / one.path,
-                    one.path,
-                    name=one.split or "",
-                    figure=f"{one.similarity:.3f}",
-                    lead=i == 0,
-                )
-                for i, one in enumerate(group.photographs)
-            ],
-        )
-        for number, group in enumerate(found[:shown], 1)
-    ]
-    return gallery(
-        "Duplicates",
-        groups,
-        summary=f"{counted(len(found), 'group')}{_of(shown, found)}; the figure is the similarity to the framed photograph.",
-    )
+    gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs])
+    for number, group in enumerate(found[:shown], 1):
+        cards = [
+            gallery.card(one.path, name=one.split or "", figure=f"{one.similarity:.3f}", lead=i == 0)
+            for i, one in enumerate(group.photographs)
+        ]
+        gallery.add(f"Group {number}", cards)
+    groups = f"{counted(len(found), 'group')}{_of(shown, found)}"
+    return gallery.page("Duplicates", f"{groups}; the figure is the similarity to the framed photograph.")
 
 
-def outliers(root: Path, found: Sequence[Outlier], shown: int) -> str:
+def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     """Return a page with the photographs that are furthest from all others."""
+    gallery = Gallery(root, [one.path for one in found[:shown]])
     cards = [
-        Card(root / one.path, one.path, name=one.label or "", figure=f"{one.similarity:.3f}")
-        for one in found[:shown]
+        gallery.card(one.path, name=one.label or "", figure=f"{one.similarity:.3f}") for one in found[:shown]
     ]
-    return gallery(
-        "Outliers",
-        [Group("Furthest from all others", cards)],
-        summary="The figure is the mean similarity to the ten nearest others.",
-    )
+    gallery.add("Furthest from all others", cards)
+    return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def mislabelled(root: Path, found: Sequence[Doubt], shown: int) -> str:
-    """Return a page with the photographs whose label is in doubt."""
+def label_issues_page(root: Path, found: "Sequence[Doubt]", shown: int) -> str:
+    """Return a page with the photographs whose label the others contradict."""
+    gallery = Gallery(root, [one.path for one in found[:shown]])
     cards = [
-        Card(
-            root / one.path,
+        gallery.card(
             one.path,
             name=one.label,
             figure=f"{one.probability:.2f}",
-            note=f"looks like {one.suggested} ({one.suggested_probability:.2f})",
+            note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
         )
         for one in found[:shown]
     ]
-    return gallery(
-        "Doubtful labels",
-        [Group("Most doubtful first", cards)],
-        summary=f"{counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)}; "
-        "the figures are probabilities by a classifier that did not see the photograph.",
+    gallery.add("The likeliest first", cards)
+    return gallery.page(
+        "Label issues",
+        f"{counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
+        " the figures are probabilities by a classifier that did not see the photograph.",
     )
 
 
-def feature_map(root: Path, layout: Layout) -> str:
+def map_page(root: Path, layout: "Layout") -> str:
     """Return a page with a map of the photographs: pointing at a dot shows the photograph."""
     colour_of = colours(layout.labels)
-    names = list(colour_of)
+    names, shades = list(colour_of), list(colour_of.values())
     number = {label: i for i, label in enumerate(names)}
-    shades = list(colour_of.values())
-    labels = [number.get(label, len(names)) if label is not None else len(names) for label in layout.labels]
+    labels = [len(names) if label is None else number.get(label, len(names)) for label in layout.labels]
     if len(names) in labels:
         names.append(OTHER)
         shades.append(FADED)
-    small = thumbnails([root / path for path in layout.paths], MAP_THUMBNAIL_PIXELS)
+    pictures = thumbnails((root / path for path in layout.paths), MAP_PIXELS)
     data = {
         "x": [round(float(x), 4) for x in layout.positions[:, 0]],
         "y": [round(float(y), 4) for y in layout.positions[:, 1]],
         "label": labels,
-        "names": names,
+        "names": [visible(middle(name)) for name in names],
         "colours": shades,
-        "path": layout.paths,
-        "picture": [one.uri for one in small],
+        "path": [visible(path) for path in layout.paths],
+        "picture": [data_uri(one) if isinstance(one, bytes) else "" for one in pictures],
     }
-    script = files(__package__).joinpath("map.js").read_text("utf-8")
-    body = (
-        '<div id="legend"></div><div class="map"><canvas id="map"></canvas><div id="tip" hidden><img alt="">'
-        '<div class="name"></div><div class="path"></div></div></div>' + json_block("data", data)
-    )
     left_out = f" {layout.left_out:,} more are not on the map." if layout.left_out else ""
+    summary = (
+        f"{counted(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
+        f" zoom with the wheel, click a label to hide it.{left_out}"
+    )
     return render(
-        "Map of the features",
-        body,
-        summary=f"{counted(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
-        f" zoom with the wheel, click a label to hide it.{left_out}",
-        scripts=[script],
+        "map.html",
+        styles=("page.css", "map.css"),
+        scripts=("map.js",),
+        title="Map of the features",
+        summary=summary,
+        data=data,
     )
 
 

@@ -1,152 +1,170 @@
-"""The sections of a report that show photographs."""
+"""What the sections of a report show: each function returns what the macro of that name in ``sections.html`` takes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embed.cache import Failure
-from embed.explain import ClassMap
-from embed.labels import Labels
-from embed.learn.evaluation import Evaluation
-from embed.learn.splits import NearDuplicates
-from embed.report import tables
-from embed.report.gallery import card
-from embed.report.page import counted, text
-from embed.report.photographs import SMALL, Photographs
+from embed.api import Review, Scores
+from embed.report import figures
+from embed.report.page import counted
+from embed.report.pictures import Card, Pictures
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE, SMALL = 240, 112  # pixels of the longer side: in a gallery, on a contact sheet
 TOP_LOSSES = 24  # photographs in that gallery
 MISCLASSIFIED = 48
 PAIRS, PHOTOGRAPHS_OF_PAIR = 6, 6
 NEAR_PAIRS = 12
 CONTACT_SHEET, MOST_OF_CLASS = 240, 12  # photographs in all, and of one class
 SHEETS = 60  # classes with a contact sheet
-FAILURES = 100  # files in the table
-
-Maps = Mapping[str, Sequence[ClassMap]]  # path → the map of the class said, then that of the true class
-
-
-def grid(cards: Sequence[str]) -> str:
-    """Cards side by side."""
-    return f'<ul class="cards">{"".join(cards)}</ul>'
+FAILURES, REASONS = 100, 10  # files in the table, and reasons above it
+MOST_CLASSES = 40  # in a confusion matrix; of more classes, those that are confused most
+SHADES = 10  # steps of the shade of a cell
+LIGHTEST = 0.25  # shade of a rare error, which the eye should find
 
 
-def top_losses(evaluation: Evaluation, photographs: Photographs, maps: Maps, method: str | None) -> str:
-    """The photographs whose true class was given the least probability, with what spoke for either class."""
-    order = top_loss_positions(evaluation)
-    photographs.fetch(evaluation.paths[order])
-    cards = []
-    for i in order:
-        found = maps.get(evaluation.paths[i], ())
-        heat = [(style, one.cells) for style, one in zip(("said", "true"), found, strict=False)]
-        cards.append(_judged(evaluation, i, photographs.image(evaluation.paths[i], heat=heat)))
-    if not maps:
-        return grid(cards)
-    # Radio buttons before the grid, so that the page needs no script.
-    choice = "".join(
-        f'<input type="radio" name="heat" id="heat-{key}" class="choose-{key}"{checked}><label for="heat-{key}">{words}</label>'
-        for key, words, checked in (
-            ("none", "photograph", ""),
-            ("said", "what spoke for the class that was said", " checked"),
-            ("true", "what spoke for the true class", ""),
+def summary(scores: Scores) -> dict[str, Any]:
+    """Return the accuracy and the other numbers that describe the whole."""
+    classes = list(scores.confusion.columns)
+    return {"scores": scores.summary, "second": classes[1], "notes": scores.document["notes"]}
+
+
+def confusion(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return the confusion matrix, shaded by the share of the true class."""
+    counts, names = table.to_numpy(), list(table.columns)
+    totals = np.maximum(counts.sum(axis=1), 1)
+    missed = counts - np.diag(np.diag(counts))
+    most = np.argsort(-(missed.sum(axis=0) + missed.sum(axis=1)), kind="stable")[:MOST_CLASSES]
+    shown = sorted(most.tolist())
+    rows = []
+    for i in shown:
+        shares = counts[i] / totals[i]
+        shades = np.where(np.arange(len(names)) == i, shares, LIGHTEST + (1 - LIGHTEST) * shares)
+        cells = [
+            {
+                "count": int(counts[i, j]),
+                "right": i == j,
+                "shade": round(float(shades[j]) * SHADES),
+                "title": f"{counts[i, j]} of {totals[i]} {names[i]}, predicted to be {names[j]} ({shares[j]:.0%})",
+            }
+            for j in shown
+        ]
+        rows.append((names[i], cells))
+    return {"classes": len(names), "names": [names[k] for k in shown], "rows": rows}
+
+
+def pairs(scores: Scores, root: Path, pictures: Pictures) -> list[dict[str, Any]]:
+    """Return the pairs of classes confused most often, with the photographs that were the surest."""
+    found = []
+    for pair in scores.confused[:PAIRS].to_dict("records"):
+        table = scores.predictions
+        members = table[(table["label"] == pair["true"]) & (table["predicted"] == pair["predicted"])]
+        members = members.sort_values("probability", ascending=False, kind="stable")[:PHOTOGRAPHS_OF_PAIR]
+        found.append({**pair, "cards": _judged(members, root, pictures)})
+    return found
+
+
+def losses(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
+    """Return the photographs whose true class was given the least probability, with what spoke for either class."""
+    cards = _judged(scores.predictions[:TOP_LOSSES], root, pictures, scores)
+    return {
+        "cards": cards,
+        "method": next((maps[0].method for maps in scores.maps.values()), None),
+    }
+
+
+def wrong(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any] | None:
+    """Return all other photographs that were misclassified, the surest first; None where there are none."""
+    others = scores.predictions[TOP_LOSSES:]
+    missed = others[others["predicted"] != others["label"]]
+    surest = missed.sort_values("probability", ascending=False, kind="stable")[:MISCLASSIFIED]
+    return {"cards": _judged(surest, root, pictures), "of": len(missed)} if len(missed) else None
+
+
+def curves(scores: Scores) -> list[dict[str, Any]]:
+    """Return the charts of scores, thresholds, calibration and learning."""
+    classes, threshold = list(scores.confusion.columns), scores.summary["threshold"]
+    drawn = [("Scores", figures.score_histogram(scores.predictions, classes, threshold))]
+    if scores.thresholds is not None:
+        drawn.append(("Threshold", figures.threshold_curve(scores.thresholds, threshold)))
+    drawn.append(("Calibration", figures.calibration_curve(scores.calibration)))
+    if learned := scores.document["learning_curve"]:
+        drawn += [
+            (f"Learning: {measure}", figures.learning_curve(learned, measure))
+            for measure in ("loss", "accuracy")
+        ]
+    return [{"name": name, "chart": chart} for name, chart in drawn]
+
+
+def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
+    """Return photographs that are scored beside what they nearly equal in training."""
+    shown = scores.near_duplicates[:NEAR_PAIRS]
+    pictures.fetch(root / path for path in [*shown["scored"], *shown["trained"]])
+    cards = [
+        Card(
+            pictures.get(root / row[role]),
+            row[role],
+            name=row[f"{role}_label"] or "",
+            figure=f"{row['similarity']:.3f}",
+            note=(words,),
         )
-    )
-    legend = (
-        '<p class="legend faint"><span class="swatch for"></span>speaks for the class'
-        f'<span class="swatch against"></span>speaks against it<span>{text(method or "")}</span></p>'
-    )
-    return f'<div class="choices">{choice}{legend}{grid(cards)}</div>'
+        for row in shown.to_dict("records")
+        for role, words in (("scored", "scored"), ("trained", "trained on"))
+    ]
+    return {"cards": cards, "shown": len(shown), "of": len(scores.near_duplicates)}
 
 
-def top_loss_positions(evaluation: Evaluation) -> np.ndarray:
-    """Positions of the photographs of that gallery, worst first, int ndarray."""
-    return np.argsort(-evaluation.losses, kind="stable")[:TOP_LOSSES]
-
-
-def misclassified(evaluation: Evaluation, photographs: Photographs) -> str:
-    """All other photographs of which the wrong class was said, the surest first; empty where there are none."""
-    shown = set(top_loss_positions(evaluation).tolist())
-    wrong = [i for i in np.flatnonzero(evaluation.said != evaluation.true) if i not in shown]
-    if not wrong:
-        return ""
-    sure = evaluation.probabilities[wrong, evaluation.said[wrong]]
-    order = [wrong[i] for i in np.argsort(-sure, kind="stable")[:MISCLASSIFIED]]
-    photographs.fetch(evaluation.paths[order])
-    cards = [_judged(evaluation, i, photographs.image(evaluation.paths[i])) for i in order]
-    return _cut(len(order), len(wrong), "the surest first") + grid(cards)
-
-
-def confused_pairs(evaluation: Evaluation, photographs: Photographs) -> str:
-    """The pairs of classes confused most often, with photographs; empty where nothing was confused."""
-    parts = []
-    column = {label: k for k, label in enumerate(evaluation.classes)}
-    for pair in evaluation.most_confused(PAIRS).to_dict("records"):
-        true, said = column[pair["true"]], column[pair["predicted"]]
-        members = np.flatnonzero((evaluation.true == true) & (evaluation.said == said))
-        order = members[np.argsort(-evaluation.probabilities[members, said], kind="stable")]
-        order = order[:PHOTOGRAPHS_OF_PAIR]
-        photographs.fetch(evaluation.paths[order])
-        cards = [_judged(evaluation, i, photographs.image(evaluation.paths[i])) for i in order]
-        parts.append(
-            f"<h3>{text(pair['true'])} <span>taken for</span> {text(pair['predicted'])}</h3>"
-            f'<p class="faint">{counted(pair["count"], "time")}, {pair["share"]:.0%} of {text(pair["true"])}</p>{grid(cards)}'
-        )
-    return "".join(parts)
-
-
-def contact_sheets(paths: np.ndarray, labels: Labels, photographs: Photographs) -> str:
-    """A few photographs of every class, spread evenly over it."""
-    classes = labels.classes
-    each = int(np.clip(CONTACT_SHEET // max(1, len(classes)), 3, MOST_OF_CLASS))
-    parts = [_cut(SHEETS, len(classes), "in alphabetical order", "classes")] if len(classes) > SHEETS else []
-    counts = labels.counts
-    for label in classes[:SHEETS]:
+def sheets(review: Review, pictures: Pictures) -> dict[str, Any] | None:
+    """Return a few photographs of every class, spread evenly over it; None where none has one."""
+    labels, paths, root = review.labels, review.features.paths, review.features.root
+    each = int(np.clip(CONTACT_SHEET // max(1, len(labels.classes)), 3, MOST_OF_CLASS))
+    found = []
+    for label in labels.classes[:SHEETS]:
         members = np.flatnonzero(labels.labels == label)
         chosen = members[np.linspace(0, len(members) - 1, min(each, len(members))).astype(int)]
-        photographs.fetch(paths[chosen], SMALL)
-        pictures = "".join(
-            f'<li title="{text(paths[i])}">{photographs.image(paths[i], SMALL)}</li>' for i in chosen
-        )
-        parts.append(
-            f'<div class="sheet"><h3>{text(label)} <span>{counts[label]:,}</span></h3><ul>{pictures}</ul></div>'
-        )
-    return "".join(parts)
+        pictures.fetch((root / path for path in paths[chosen]), SMALL)
+        shown = [(path, pictures.get(root / path, SMALL)) for path in paths[chosen]]
+        found.append({"label": label, "count": len(members), "pictures": shown})
+    return {"shown": found, "classes": len(labels.classes)} if found else None
 
 
-def near_duplicates(near: NearDuplicates, paths: np.ndarray, labels: Labels, photographs: Photographs) -> str:
-    """Photographs that are scored beside what they nearly equal in training."""
-    cards = []
-    for scored, trained, cosine in near.pairs[:NEAR_PAIRS]:
-        for role, row in (("scored", scored), ("trained on", trained)):
-            name = labels.labels[row] or ""
-            image = photographs.image(paths[row])
-            cards.append(card(image, paths[row], name=name, figure=f"{cosine:.3f}", note=role))
-    return _cut(min(NEAR_PAIRS, len(near.pairs)), len(near.pairs), "the most alike", "pairs") + grid(cards)
-
-
-def failures(failed: Sequence[Failure]) -> str:
-    """Files without features, and why."""
+def failures(review: Review) -> dict[str, Any]:
+    """Return the files without features, and why."""
+    failed = review.features.failures()
     reasons = Counter(failure.reason for failure in failed)
-    often = "".join(f"<li>{count} × {text(reason)}</li>" for reason, count in reasons.most_common(10))
-    table = tables.plain(
-        ("file", "reason"), ((failure.path, failure.reason) for failure in failed[:FAILURES])
-    )
-    return f"<ul>{often}</ul>" + _cut(FAILURES, len(failed), "by name", "files") + table
+    return {"reasons": reasons.most_common(REASONS), "files": failed[:FAILURES], "of": len(failed)}
 
 
-def _judged(evaluation: Evaluation, i: int, image: str) -> str:
-    of_true = evaluation.probabilities[i, evaluation.true[i]] if evaluation.true[i] >= 0 else 0.0
-    return card(
-        image,
-        evaluation.paths[i],
-        name=evaluation.classes[evaluation.said[i]],
-        figure=f"{evaluation.probabilities[i, evaluation.said[i]]:.1%}",
-        tone="good" if evaluation.said[i] == evaluation.true[i] else "bad",
-        note=f"is {evaluation.y[i]} ({of_true:.1%}), loss {evaluation.losses[i]:.2f}",
-    )
+def _judged(
+    rows: "pd.DataFrame", root: Path, pictures: Pictures, scores: Scores | None = None
+) -> Sequence[Card]:
+    """Return a card for each prediction, with its maps where the scores that have them are given."""
+    pictures.fetch(root / path for path in rows["path"])
+    cards = []
+    for row in rows.to_dict("records"):
+        maps = scores.maps.get(row["path"], ()) if scores else ()
+        heat = [(style, one.cells) for style, one in zip(("predicted", "true"), maps, strict=False)]
+        cards.append(
+            Card(
+                pictures.get(root / row["path"], heat=heat),
+                row["path"],
+                name=row["predicted"],
+                figure=f"{row['probability']:.1%}",
+                tone="good" if row["predicted"] == row["label"] else "bad",
+                note=("is", row["label"], f"({row['label_probability']:.1%}), loss {row['loss']:.2f}"),
+            )
+        )
+    return cards
 
 
-def _cut(shown: int, there: int, order: str, what: str = "photographs") -> str:
-    if shown >= there:
-        return ""
-    return f'<p class="faint">{shown} of {there:,} {what}, {order}.</p>'
+def misclassified_in_words(scores: Scores) -> str:
+    """Return how many of the photographs were misclassified, and whether the top losses show them all."""
+    missed = int((scores.predictions["predicted"] != scores.predictions["label"]).sum())
+    if missed > TOP_LOSSES:
+        return f"{missed:,} of {counted(len(scores.predictions), 'photograph')} are misclassified."
+    return f"All {missed} that are misclassified are among them." if missed else "None is misclassified."

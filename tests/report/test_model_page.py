@@ -1,61 +1,24 @@
 """The report: everything that was measured is on one page, which needs nothing but itself and trusts nobody."""
 
+import dataclasses
 import json
 import os
 import re
 import shutil
-from html.parser import HTMLParser
 
-import numpy as np
 import pytest
+from pages import PHONE, Page
 
 from embed import demo
+from embed.api import review
 from embed.backbones import Network
 from embed.cache import open_features
-from embed.errors import ModelError
 from embed.extract import FeatureOptions, extract_features
 from embed.learn import FitOptions, fit
-from embed.learn.evaluation import Evaluation
-from embed.report import chart, figures, tables
-from embed.report.material import gather
-from embed.report.model_page import model_page
-from embed.report.photographs import Photographs
+from embed.report import report_page
 
 TINY = FeatureOptions(network=Network("tiny"))
 HOSTILE = [b"<script>alert(1)<", b'" onerror="alert(1)', b"caf\xe9\n", b"\xe2\x80\xaegpj"]
-PHONE = {"width": 390, "height": 844}
-
-
-class Page(HTMLParser):
-    """A page as it is read: its elements, its words, and whether every element was closed."""
-
-    EMPTY = ("meta", "img", "input")
-
-    def __init__(self, page):
-        super().__init__()
-        self.elements, self.open, self.words = [], [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def ids(self, tag="section"):
-        return [attributes.get("id") for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +47,7 @@ def drawn(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(drawn):
-    return model_page(gather(open_features(drawn / "cache")))
-
-
-def evaluation(probabilities, y, classes, **options):
-    return Evaluation(
-        classes=classes,
-        y=np.array(y, dtype=object),
-        probabilities=np.array(probabilities),
-        paths=np.array([f"{i}.jpg" for i in range(len(y))], dtype=object),
-        frequencies=np.ones(len(classes)),
-        **options,
-    )
+    return report_page(review(open_features(drawn / "cache")))
 
 
 # ---- the whole page
@@ -113,21 +65,20 @@ def test_every_section_is_there_and_linked(page):
 
 def test_the_page_says_what_the_model_says(page, drawn):
     features = open_features(drawn / "cache")
-    material = gather(features, maps=False)
-    summary = material.evaluation.summary()
+    scores = review(features, explained=0).scores
+    summary = scores.summary
     words = Page(page).text
     low, high = summary["accuracy_interval"]
     for share in (summary["accuracy"], summary["baseline_accuracy"], low, high, summary["balanced_accuracy"]):
         assert f"{share:.1%}" in words
     assert "threshold 0.40" in words and "logistic" in words and features.name in words
-    assert material.model.document["split"] in words
-    assert all(
-        note in words for note in material.model.document["notes"] if note.isascii() and "\n" not in note
-    )
+    assert scores.document["split"] in words
+    assert all(note in words for note in scores.document["notes"] if note.isascii() and "\n" not in note)
 
 
 def test_the_page_is_self_contained_and_hostile_names_do_nothing(page):
     read = Page(page)
+    assert read.attributes("style") == [] and "unsafe" not in page
     assert "http:" not in page and "https:" not in page and "url(" not in page
     assert "default-src 'none'" in page and "script-src 'none'" in page
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in read.elements}
@@ -141,32 +92,49 @@ def test_the_page_is_self_contained_and_hostile_names_do_nothing(page):
 
 def test_top_losses_carry_the_maps_of_both_classes(page):
     heat = [a["class"] for tag, a in Page(page).elements if tag == "img" and "heat" in a.get("class", "")]
-    assert heat.count("heat said") == heat.count("heat true") > 0
+    assert heat.count("heat predicted") == heat.count("heat true") > 0
     assert "class-activation map (exact)" in page
 
 
 def test_copies_on_both_sides_of_the_split_are_shown(drawn, page):
-    near = gather(open_features(drawn / "cache"), maps=False).near
-    assert near.pairs[0][2] == pytest.approx(1, abs=1e-4)
+    near = review(open_features(drawn / "cache"), explained=0).scores.near_duplicates
+    assert near["similarity"][0] == pytest.approx(1, abs=1e-4)
     section = re.search(r'<section id="leakage">.*?</section>', page, re.DOTALL).group()
     assert "test/" in section and "copy.jpg" in section and "trained on" in section
 
 
 def test_a_dense_head_shows_its_learning_curve(drawn):
-    words = Page(model_page(gather(open_features(drawn / "cache"), "dense", maps=False))).text
+    words = Page(report_page(review(open_features(drawn / "cache"), "dense", explained=0))).text
     assert "Learning: loss" in words and "Learning: accuracy" in words and "validation" in words
 
 
 def test_without_a_model_there_are_still_sheets_and_the_recipe(drawn, tmp_path):
     extract_features(drawn / "pictures", tmp_path / "cache", TINY)
-    read = Page(model_page(gather(open_features(tmp_path / "cache"))))
+    read = Page(report_page(review(open_features(tmp_path / "cache"))))
     assert read.ids() == ["sheets", "failures", "recipe"]
     assert "embed fit" in read.text
 
 
-def test_a_model_that_is_named_must_be_there(drawn):
-    with pytest.raises(ModelError, match="svm"):
-        gather(open_features(drawn / "cache"), "svm")
+def test_the_page_says_how_many_photographs_the_head_that_is_kept_was_fitted_on(drawn):
+    known = review(open_features(drawn / "cache"), explained=0)
+    document = {**known.scores.document, "n_train": 3068, "n_fitted": 3409}
+    page = report_page(
+        dataclasses.replace(known, scores=dataclasses.replace(known.scores, document=document))
+    )
+    assert "fitted on 3,409 and scored on" in Page(page).text
+
+
+def test_a_page_on_photographs_that_have_changed_since_says_so_before_anything_else(drawn):
+    known = review(open_features(drawn / "cache"), explained=0)
+    assert "changed" not in Page(report_page(known)).attributes("class")
+    since = dataclasses.replace(
+        known.scores, changed="Run <embed fit>.", near_duplicates=known.scores.near_duplicates[:0]
+    )
+    read = Page(report_page(dataclasses.replace(known, scores=since)))
+    assert (
+        read.text.index("Run <embed fit>.") < read.text.index("that the classifier was not fitted on")
+        and "leakage" not in read.ids()
+    )
 
 
 def test_photographs_that_are_gone_say_so(drawn, tmp_path):
@@ -175,62 +143,9 @@ def test_photographs_that_are_gone_say_so(drawn, tmp_path):
     features = open_features(tmp_path / "cache")
     fit(features)
     shutil.rmtree(os.fsencode(tmp_path / "pictures"))
-    read = Page(model_page(gather(features)))
+    read = Page(report_page(review(features)))
     assert "img" not in {tag for tag, _ in read.elements}
     assert {"losses", "sheets"} <= set(read.ids())
-
-
-def test_the_page_stays_within_its_budget(drawn):
-    features = open_features(drawn / "cache")
-    photographs = Photographs(features.root, most_bytes=20_000)
-    shown = "".join(photographs.image(path) for path in features.paths)
-    assert photographs.used <= 20_000 and photographs.left_out > 0
-    assert shown.count("left out") == photographs.left_out
-    assert shown.count("<img") == len(features) - photographs.left_out
-
-
-# ---- tables and figures
-
-
-def test_a_large_confusion_matrix_is_cut_to_the_classes_that_are_confused():
-    classes = [f"c{i:02}" for i in range(60)]
-    probabilities = np.eye(60)[[*range(59), 0]]
-    table = tables.confusion(evaluation(probabilities, classes, classes))
-    assert "40 classes of 60" in table and "c59" in table and table.count("<tr>") == 41
-
-
-def test_the_histogram_counts_every_photograph_on_a_log_axis():
-    p = np.array([0.01] * 100 + [0.99])
-    drawing = figures.score_histogram(evaluation(np.stack([1 - p, p], 1), ["a"] * 100 + ["b"], ["a", "b"]))
-    heights = [
-        float(h)
-        for h in re.findall(
-            r'class="bar (?:first|second)" x="[\d.]+" y="[\d.]+" width="[\d.]+" height="([\d.]+)"', drawing
-        )
-    ]
-    first, second = heights[:2]  # the others are the legend's
-    assert 2 < first / second < 20
-    assert all(f">{tick}<" in drawing for tick in (1, 10, 100))
-
-
-@pytest.mark.parametrize("n", [1, 2, 30])
-def test_figures_of_few_or_perfect_answers_can_be_drawn(n):
-    perfect = evaluation([[0.9, 0.1], [0.2, 0.8]] * n, ["a", "b"] * n, ["a", "b"])
-    for drawing in (
-        figures.score_histogram(perfect),
-        figures.threshold_curve(perfect.threshold_curve(), 0.3),
-        figures.calibration_curve(perfect.calibration()),
-    ):
-        assert drawing.startswith("<svg") and "nan" not in drawing and "inf" not in drawing
-    row = {"loss": 0.5, "accuracy": 1.0, "validation_loss": None, "validation_accuracy": None}
-    for _, drawing in figures.learning_curves([{"epoch": i + 1, **row} for i in range(n)]):
-        assert drawing.startswith("<svg") and "nan" not in drawing
-
-
-def test_ticks_are_round_and_inside():
-    assert chart.nice_ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert chart.nice_ticks(0.93, 1) == [0.94, 0.96, 0.98, 1]
-    assert chart.powers_of_ten(0.6, 1400) == [1, 10, 100, 1000]
 
 
 # ---- the command
@@ -260,7 +175,7 @@ def test_a_browser_shows_every_picture_without_a_complaint_and_fits_a_phone(page
     assert widths and min(widths) > 0
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     heat = "[...document.querySelectorAll('img.heat')].filter(i => i.checkVisibility()).map(i => i.className)"
-    assert set(tab.evaluate(heat)) == {"heat said"}
+    assert set(tab.evaluate(heat)) == {"heat predicted"}
     tab.click("label[for=heat-true]")
     assert set(tab.evaluate(heat)) == {"heat true"}
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -1,0 +1,106 @@
+"""Photographs on a page: small, inside it, and within a budget."""
+
+import io
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from embed import images
+from embed.errors import ImageError
+from embed.report import overlay
+from embed.report.page import data_uri
+
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photograph on a page, or the reason why it is not shown."""
+
+    source: str = ""
+    problem: str = ""
+    heat: tuple[tuple[str, str], ...] = ()  # (CSS class, source) of the maps over it
+
+
+@dataclass(frozen=True)
+class Card:
+    """A photograph and the words below it."""
+
+    picture: Picture
+    path: str  # as it is to be read
+    name: str = ""  # a class, in bold
+    figure: str = ""  # similarity or probability
+    note: tuple[str, ...] = ()  # words, and names apart from them: they may run from right to left
+    tone: str = ""  # of the name: "good", "bad" or neither
+    lead: bool = False  # framed: what the others of its group are compared with
+
+
+class Pictures:
+    """Gives the pictures of photographs, each read once, until a budget is spent.
+
+    Parameters
+    ----------
+    size : int
+        Pixels of the longer side, unless told otherwise.
+    fit : {"stretch", "crop", "pad"}
+        How photographs became squares for the backbone, for the maps that lie over them.
+    most_bytes : float
+        Of pictures on one page, as they are written; by default without end.
+
+    Attributes
+    ----------
+    left_out : int
+        Photographs that were asked for when nothing was left.
+    """
+
+    def __init__(self, size: int, fit: str = "stretch", most_bytes: float = math.inf) -> None:
+        self.size, self.fit, self.most_bytes = size, fit, most_bytes
+        self.used = 0
+        self.left_out = 0
+        self._read: dict[tuple[Path, int], bytes | str] = {}
+
+    def fetch(self, files: Iterable[Path], size: int | None = None) -> None:
+        """Read several photographs side by side."""
+        size = size or self.size
+        new = [file for file in dict.fromkeys(files) if (file, size) not in self._read]
+        read = thumbnails(new, size)
+        self._read.update(((file, size), one) for file, one in zip(new, read, strict=True))
+
+    def get(
+        self, file: Path, size: int | None = None, heat: Iterable[tuple[str, np.ndarray]] = ()
+    ) -> Picture:
+        """Return the picture of a photograph, with maps of its cells over it as (CSS class, cells)."""
+        self.fetch([file], size)
+        jpeg = self._read[file, size or self.size]
+        if isinstance(jpeg, str):
+            return Picture(problem=jpeg)
+        source = data_uri(jpeg)
+        if self.used + len(source) > self.most_bytes:
+            self.left_out += 1
+            return Picture(problem="left out: the page would be too large")
+        width, height = Image.open(io.BytesIO(jpeg)).size
+        maps = [
+            (style, data_uri(overlay.heat_png(cells, width, height, self.fit), "image/png"))
+            for style, cells in heat
+        ]
+        self.used += len(source) + sum(len(one) for _, one in maps)
+        return Picture(source, heat=tuple(maps))
+
+
+def thumbnails(files: Iterable[Path], size: int) -> list[bytes | str]:
+    """Return each photograph as a JPEG no wider and no higher than `size` pixels, or why it cannot be had."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(partial(_thumbnail, size=size), files))
+
+
+def _thumbnail(file: Path, size: int) -> bytes | str:
+    try:
+        return images.thumbnail(file, size)
+    except ImageError as error:
+        return str(error)

@@ -1,0 +1,27 @@
+"""What the sections of a report show."""
+
+import numpy as np
+import pandas as pd
+
+from embed.report import sections
+from embed.report.page import environment
+
+
+def shown(name, content):
+    return str(getattr(environment().get_template("sections.html").module, name)(content))
+
+
+def test_a_large_confusion_matrix_is_cut_to_the_classes_that_are_confused():
+    classes = [f"c{i:02}" for i in range(60)]
+    counts = np.eye(60, dtype=int)
+    counts[59, [59, 0]] = 0, 1
+    table = shown("confusion", sections.confusion(pd.DataFrame(counts, index=classes, columns=classes)))
+    assert "40 classes of 60" in table and "c59" in table and table.count("<tr>") == 41
+
+
+def test_a_rare_error_is_shaded_and_says_what_it_is():
+    table = sections.confusion(pd.DataFrame([[99, 1], [0, 10]], index=["a", "b"], columns=["a", "b"]))
+    (_, (right, wrong)), (_, (none, all_right)) = table["rows"]
+    assert (right["shade"], wrong["shade"], none["count"], all_right["shade"]) == (10, 3, 0, 10)
+    assert wrong["title"] == "1 of 100 a, predicted to be b (1%)"
+    assert "shade-3" in shown("confusion", table)
