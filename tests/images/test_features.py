@@ -1,33 +1,30 @@
 """What the decoder does to features: as good as nothing where it takes a shortcut."""
 
-import importlib
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from embed import images, sources
 from embed.backbones import Network
 from embed.backbones.runtime import open_runtime
-
-decoding = importlib.import_module("embed.images.decode")
-RESIZE = images.Resize(224)
+from embed.images import Resize
+from embed.images import decode as decoding
 
 
 @pytest.fixture(scope="module")
 def sample(clothing):
-    return [clothing / found.path for found in sources.find(clothing)][::75]
+    return sorted(clothing.rglob("*.jpg"))[::75]
 
 
 def decoded(data, monkeypatch, margin):
     monkeypatch.setattr(decoding, "DRAFT_MARGIN", margin)
-    return np.stack([decode(one) for one in data])
+    return np.stack([np.asarray(decoding.decode(one, "JPEG", Resize(224))) for one in data])
 
 
 @pytest.mark.photographs
 def test_photographs_of_ordinary_size_are_decoded_in_full(sample, monkeypatch):
-    data = [sources.read(file).data for file in sample]
+    data = [file.read_bytes() for file in sample]
     assert len(data) > 50
     as_it_is, full = (decoded(data, monkeypatch, margin) for margin in (decoding.DRAFT_MARGIN, 10**6))
     assert (as_it_is == full).all()
