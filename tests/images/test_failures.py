@@ -10,10 +10,10 @@ import pytest
 from image_samples import encoded, picture, samples
 from PIL import Image
 
-from embed import images
 from embed.backbones import Network
 from embed.cache import open_features
 from embed.extract import FeatureOptions, RunOptions, embed_files, extract_features
+from embed.sources import file
 
 REASONS = {
     "cut.jpg": "truncated JPEG",
@@ -69,17 +69,17 @@ def tried(monkeypatch) -> list[str]:
         def run(self, batch):
             return batch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
 
-    for module in ("sync", "outside"):
+    for module in ("here", "outside"):
         monkeypatch.setattr(f"embed.extract.{module}.open_runtime", lambda *_, **__: MeanColour())
-    paths: list[str] = []
-    work = images.Decoder._work
+    names: list[str] = []
+    read = file.read
 
-    def recording(self, root, found, skip):
-        paths.append(found.path)
-        return work(self, root, found, skip)
+    def recording(path, item=None):
+        names.append(path.name)
+        return read(path, item)
 
-    monkeypatch.setattr(images.Decoder, "_work", recording)
-    return paths
+    monkeypatch.setattr(file, "read", recording)
+    return names
 
 
 def extract(data, **run):
@@ -100,12 +100,14 @@ def test_the_command_lists_every_failure_and_goes_on(folder, run_embed):
         3,
         len(REASONS),
     )
-    (file,) = folder.parent.glob("cache/*/failures.csv")
-    with open(file, newline="", encoding="utf-8") as stream:
+    (table,) = folder.parent.glob("cache/*/failures.csv")
+    with open(table, newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert {row["path"].removeprefix("\\'"): row["reason"] for row in rows} == REASONS
     assert all(not row["path"].startswith("=") for row in rows)  # a spreadsheet would evaluate it
-    said = f"{len(REASONS)} of {len(REASONS) + 3} images could not be used: {file.relative_to(folder.parent)}"
+    said = (
+        f"{len(REASONS)} of {len(REASONS) + 3} images could not be used: {table.relative_to(folder.parent)}"
+    )
     assert said in result.stderr.splitlines()
     assert "Traceback" not in result.stderr
 
@@ -175,18 +177,18 @@ def test_a_file_that_changes_after_the_scan_is_picked_up_by_the_next_run(
     target = folder / "photo.png"
     whole = encoded(picture(50, 40), "PNG")
     target.write_bytes(whole)
-    work = images.Decoder._work
+    read = file.read
 
-    def interfering(self, root, found, skip):
-        if found.path == "photo.png":
+    def interfering(path, item=None):
+        if path == target:
             if change == "remove":
                 target.unlink()
             else:
                 target.write_bytes(whole[:500] if change == "shrink" else whole * 2)
-        return work(self, root, found, skip)
+        return read(path, item)
 
     with monkeypatch.context() as context:
-        context.setattr(images.Decoder, "_work", interfering)
+        context.setattr(file, "read", interfering)
         status = target.stat()
         extract(folder)
     assert failures(folder)["photo.png"] == reason
