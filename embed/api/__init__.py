@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
     from embed.api.overview import describe
     from embed.api.photographs import Photographs
-    from embed.api.review import Review, Scores, review
+    from embed.api.scores import Review, Scores, review
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
@@ -23,7 +23,7 @@ _HOMES = {
     "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
     "embed.api.overview": ("describe",),
     "embed.api.photographs": ("Photographs",),
-    "embed.api.review": ("Review", "Scores", "review"),
+    "embed.api.scores": ("Review", "Scores", "review"),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (

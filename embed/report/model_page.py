@@ -100,7 +100,7 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
         return
     document = review.scores.document
     yield "classifier", document["classifier"] + (", balanced" if document["balanced"] else "")
-    chosen = {**document["options"], **document["chosen"]}
+    chosen = {**(document["options"] or {}), **document["chosen"]}
     if chosen:
         yield "strength", ", ".join(f"{key} = {_plain(value)}" for key, value in chosen.items())
     yield "split", document["split"]

@@ -35,27 +35,25 @@ def summary(scores: Scores) -> dict[str, Any]:
 
 
 def confusion(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return the confusion matrix, shaded by the share of the true class."""
-    counts, names = table.to_numpy(), list(table.columns)
+    """Return the confusion matrix, shaded by the share of the true class; classes that were not trained on are rows only."""
+    counts, names, columns = table.to_numpy(), list(table.index), list(table.columns)
     totals = np.maximum(counts.sum(axis=1), 1)
-    missed = counts - np.diag(np.diag(counts))
-    most = np.argsort(-(missed.sum(axis=0) + missed.sum(axis=1)), kind="stable")[:MOST_CLASSES]
-    shown = sorted(most.tolist())
+    wrong = np.where(np.eye(len(names), len(columns), dtype=bool), 0, counts)
+    confused = wrong.sum(axis=1)
+    confused[: len(columns)] += wrong.sum(axis=0)
+    shown = sorted(np.argsort(-confused, kind="stable")[:MOST_CLASSES].tolist())
     rows = []
     for i in shown:
-        shares = counts[i] / totals[i]
-        shades = np.where(np.arange(len(names)) == i, shares, LIGHTEST + (1 - LIGHTEST) * shares)
-        cells = [
-            {
-                "count": int(counts[i, j]),
-                "right": i == j,
-                "shade": round(float(shades[j]) * SHADES),
-                "title": f"{counts[i, j]} of {totals[i]} {names[i]}, predicted to be {names[j]} ({shares[j]:.0%})",
-            }
-            for j in shown
-        ]
+        cells = []
+        for j in (j for j in shown if j < len(columns)):
+            share = counts[i, j] / totals[i]
+            shade = share if i == j else LIGHTEST + (1 - LIGHTEST) * share
+            words = f"{counts[i, j]} of {totals[i]} {names[i]}, predicted to be {columns[j]} ({share:.0%})"
+            cells.append(
+                {"count": counts[i, j], "right": i == j, "shade": round(shade * SHADES), "title": words}
+            )
         rows.append((names[i], cells))
-    return {"classes": len(names), "names": [names[k] for k in shown], "rows": rows}
+    return {"classes": len(names), "columns": [columns[j] for j in shown if j < len(columns)], "rows": rows}
 
 
 def pairs(scores: Scores, root: Path, pictures: Pictures) -> list[dict[str, Any]]:

@@ -64,6 +64,7 @@ def test_figures_of_few_or_perfect_answers_can_be_drawn(n):
     assert finite(figures.score_histogram(table, ["a", "b"]))
     assert finite(figures.threshold_curve(thresholds(), 0.3))
     assert finite(figures.threshold_curve(thresholds(of_first=np.nan), None))
+    assert finite(figures.threshold_curve(thresholds() * np.nan, None))
     assert finite(figures.calibration_curve(calibration(n, 1.0)))
     assert finite(figures.calibration_curve(calibration(0, 0.0)))
     row = {"loss": 0.5, "accuracy": 1.0, "validation_loss": None, "validation_accuracy": None}

@@ -19,6 +19,17 @@ def test_a_large_confusion_matrix_is_cut_to_the_classes_that_are_confused():
     assert "40 classes of 60" in table and "c59" in table and table.count("<tr>") == 41
 
 
+def test_a_class_that_was_not_trained_on_is_a_row_without_a_column():
+    counts = pd.DataFrame([[3, 0], [1, 2], [0, 4]], index=["a", "b", "new"], columns=["a", "b"])
+    table = sections.confusion(counts)
+    assert table["columns"] == ["a", "b"] and [name for name, _ in table["rows"]] == ["a", "b", "new"]
+    (none, wrong) = table["rows"][2][1]
+    assert (
+        none["count"] == 0 and wrong["title"] == "4 of 4 new, predicted to be b (100%)" and not wrong["right"]
+    )
+    assert shown("confusion", table).count('scope="row"') == 3
+
+
 def test_a_rare_error_is_shaded_and_says_what_it_is():
     table = sections.confusion(pd.DataFrame([[99, 1], [0, 10]], index=["a", "b"], columns=["a", "b"]))
     (_, (right, wrong)), (_, (none, all_right)) = table["rows"]

@@ -47,6 +47,14 @@ def test_predictions_come_with_the_greatest_loss_first(features):
     np.testing.assert_array_equal(table["label_probability"], each)
 
 
+def test_of_equal_losses_the_wrong_answers_come_first(tmp_path):
+    features = make_features(tmp_path, with_splits())
+    fit(features, FitOptions(classifier="dummy"))
+    table = review(features, explained=0).scores.predictions
+    right = (table["predicted"] == table["label"]).tolist()
+    assert table["loss"].nunique() == 1 and right == [False] * 20 + [True] * 10
+
+
 def test_a_label_that_was_not_trained_on_has_no_probability(tmp_path):
     paths = [*with_splits(), "test/hornets/0.jpg"]
     features = make_features(tmp_path, paths)

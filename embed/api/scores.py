@@ -41,11 +41,12 @@ class Scores:
     classes : DataFrame
         One row per class: class, n, recall, recall_low, recall_high, precision, f1, predicted.
     confusion : DataFrame
-        Photographs by true class (index) and predicted class (columns).
+        Photographs by true class (index) and predicted class (columns); classes that were not trained on may be rows at
+        the end.
     confused : DataFrame
         The pairs of classes confused most often: true, predicted, count, share of the true class.
     predictions : DataFrame
-        One row per photograph, the greatest loss first: path, label, predicted, probability, label_probability (0 for
+        One row per photograph, the greatest loss first, of equal ones the wrong ones: path, label, predicted, probability, label_probability (0 for
         a label that was not trained on), loss, and ``p(CLASS)`` for every class.
     calibration : DataFrame
         One row per bin of confidence: low, high, n, confidence, accuracy, and its interval accuracy_low, accuracy_high.
@@ -175,7 +176,8 @@ def _predictions(evaluation: "Evaluation") -> "pd.DataFrame":
     known = evaluation.true >= 0
     of_label = evaluation.probabilities[np.arange(len(evaluation)), evaluation.true]
     table.insert(4, "label_probability", np.where(known, of_label, 0.0))
-    return table.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
+    right = (table["predicted"] == table["label"]).to_numpy()
+    return table.iloc[np.lexsort((right, -evaluation.losses))].reset_index(drop=True)
 
 
 def _calibration(evaluation: "Evaluation") -> "pd.DataFrame":
