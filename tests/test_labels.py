@@ -95,6 +95,7 @@ def test_a_pattern_that_would_run_for_ever_is_stopped_in_every_thread(monkeypatc
 def test_a_pattern_that_would_fill_the_memory_is_refused_in_one_sentence(pattern):
     code = (
         "import resource, sys; from embed import labels; from embed.errors import UsageError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try: labels.assign(['a' * 60], 'regex:' + sys.stdin.read())\n"
         "except UsageError as error: print(error)\n"
         "else: print('matched')\n"

@@ -189,7 +189,6 @@ def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], tit
                 columns[i],
                 justify="right" if numeric[i] else "left",
                 overflow="fold",
-                no_wrap=numeric[i],
                 min_width=least[i],
             )
         for row in zip(*(cells[i] for i in places), strict=True):
