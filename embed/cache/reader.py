@@ -18,7 +18,7 @@ from embed.cache.meta import META_NAME, Meta
 from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
-from embed.cache.sets import FeatureSet, find_features
+from embed.cache.sets import FeatureSet, find_features, read_set
 from embed.errors import CacheDamagedError
 
 BLOCK_ROWS = 4096
@@ -97,7 +97,10 @@ class FeatureCache:
     def lost_rows(self) -> str | None:
         """Return a sentence where ``meta.json`` remembers another number of rows; None where all is well."""
         lost = self.meta.lost_rows(len(self), len(self._parts))
-        return f"{self.folder / META_NAME}: {lost}" if lost else None
+        # A writer may have begun between the look at meta.json and the one at the parts.
+        if lost is None or read_set(self.folder) != self.meta:
+            return None
+        return f"{self.folder / META_NAME}: {lost}"
 
     @property
     def name(self) -> str:
