@@ -13,7 +13,7 @@ from embed.cache.checked import CheckedFile
 from embed.cache.columns import Column
 from embed.cache.manifest import NAME, Entry, part_sequence
 from embed.cache.meta import Meta
-from embed.errors import CacheDamagedError, CacheError, CacheFormatError
+from embed.errors import CacheError, CacheFormatError
 
 COLUMNS = ("path", "sha256", "size", "mtime_ns", "features")
 
