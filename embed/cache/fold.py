@@ -42,7 +42,7 @@ def plan(parts: Sequence[Part]) -> tuple[int, int] | None:
 
 def plan_garbage(parts: Sequence[Part]) -> tuple[int, int] | None:
     """Return a part, as a run of one, most of whose rows are superseded or removed by later ones, or None."""
-    live = np.bincount(Replay(parts).part_of, minlength=len(parts))
+    live = Replay(parts).live()
     for i, part in reversed(list(enumerate(parts))):
         dead = len(part) - live[i]
         if part.file.bytes_on_disk >= CLOSED_BYTES and dead > DEAD_SHARE * len(part):

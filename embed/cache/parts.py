@@ -13,7 +13,7 @@ from embed.cache.checked import CheckedFile
 from embed.cache.columns import Column
 from embed.cache.manifest import NAME, Entry, part_sequence
 from embed.cache.meta import Meta
-from embed.errors import CacheFormatError
+from embed.errors import CacheError, CacheFormatError
 
 COLUMNS = ("path", "sha256", "size", "mtime_ns", "features")
 
@@ -146,11 +146,14 @@ def check_contents(part: Part) -> None:
     file.check_sha256()
     file.check_blocks()
     # Only now: HDF5 can hang on bytes that it did not write.
-    with file.stream() as stream, h5py.File(stream, "r") as image:
-        for name, column in part.columns.items():
-            dataset = image[name]
-            for chunk in range(column.chunks):
-                first = chunk * column.chunk_rows
-                rows = np.asarray(dataset[first : first + column.chunk_rows], column.dtype)
-                if rows.tobytes() != column.read_chunk(chunk).tobytes():
-                    raise file.damaged(f"its index and HDF5 disagree about {name}")
+    try:
+        with file.stream() as stream, h5py.File(stream, "r") as image:
+            for name, column in part.columns.items():
+                dataset = image[name]
+                for chunk in range(column.chunks):
+                    first = chunk * column.chunk_rows
+                    rows = np.asarray(dataset[first : first + column.chunk_rows], column.dtype)
+                    if rows.tobytes() != column.read_chunk(chunk).tobytes():
+                        raise file.damaged(f"its index and HDF5 disagree about {name}")
+    except (OSError, KeyError) as error:  # a disk that fails here was read a moment ago
+        raise CacheError(f"HDF5 cannot read {file.path}: {error}") from error

@@ -18,7 +18,7 @@ from embed.cache.meta import META_NAME, Meta
 from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
-from embed.cache.sets import FeatureSet, find_features
+from embed.cache.sets import FeatureSet, find_features, read_set
 from embed.errors import CacheDamagedError
 
 BLOCK_ROWS = 4096
@@ -97,7 +97,10 @@ class FeatureCache:
     def lost_rows(self) -> str | None:
         """Return a sentence where ``meta.json`` remembers another number of rows; None where all is well."""
         lost = self.meta.lost_rows(len(self), len(self._parts))
-        return f"{self.folder / META_NAME}: {lost}" if lost else None
+        # A writer may have begun between the look at meta.json and the one at the parts.
+        if lost is None or read_set(self.folder) != self.meta:
+            return None
+        return f"{self.folder / META_NAME}: {lost}"
 
     @property
     def name(self) -> str:
@@ -143,7 +146,8 @@ class FeatureCache:
         mtimes_ns = self._replay.column("mtime_ns", EMPTY)
         if self._trust_after:
             sequences = np.array([part.sequence for part in self._parts], np.int64)
-            mtimes_ns[sequences[self._replay.part_of] <= self._trust_after] = UNKNOWN_MTIME
+            part_of, _ = self._replay.place(np.arange(len(self)))
+            mtimes_ns[sequences[part_of] <= self._trust_after] = UNKNOWN_MTIME
         return mtimes_ns
 
     @cached_property
@@ -235,7 +239,7 @@ class FeatureCache:
         if len(rows) and not (-len(self) <= rows.min() and rows.max() < len(self)):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of a feature set of {len(self)}")
         result = np.empty((len(rows), *shape), np.float32)
-        part_of, row_in_part = self._replay.part_of[rows], self._replay.row_in_part[rows]
+        part_of, row_in_part = self._replay.place(np.where(rows < 0, rows + len(self), rows))
         # Of parts that hold none of the rows nothing is read.
         touched = np.flatnonzero(np.bincount(part_of)).tolist()  # np.unique would import numpy.ma, 0.1 s
         columns = {part: self._parts[part].columns[name] for part in touched}

@@ -23,13 +23,6 @@ class Replay:
     ----------
     parts : sequence of Part
         In replay order.
-
-    Attributes
-    ----------
-    part_of : ndarray of shape (n,), int64
-        Number of the part that holds each row.
-    row_in_part : ndarray of shape (n,), int64
-        Its row there.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -37,12 +30,20 @@ class Replay:
         self._starts = np.cumsum([0, *map(len, self._parts)])
         end_to_end = in_order(self._parts)
         self._rows = None if end_to_end == len(self._parts) else self._merge(end_to_end)
-        rows = np.arange(self._starts[-1]) if self._rows is None else self._rows
-        self.part_of = np.searchsorted(self._starts, rows, side="right") - 1
-        self.row_in_part = rows - self._starts[self.part_of]
 
     def __len__(self) -> int:
-        return len(self.part_of)
+        return int(self._starts[-1]) if self._rows is None else len(self._rows)
+
+    def place(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the number of the part that holds each of some rows, and the row there."""
+        rows = rows if self._rows is None else self._rows[rows]
+        part_of = np.searchsorted(self._starts, rows, side="right") - 1
+        return part_of, rows - self._starts[part_of]
+
+    def live(self) -> NDArray[np.int64]:
+        """Return how many rows of each part are in the set."""
+        part_of, _ = self.place(np.arange(len(self)))
+        return np.bincount(part_of, minlength=len(self._parts))
 
     def keys(self) -> list[bytes]:
         """Return the paths as the file system spells them, in their order."""

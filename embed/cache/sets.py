@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +44,7 @@ def list_features(cache: Path) -> list[FeatureSet]:
     CacheError
         The folder cannot be read.
     """
-    sets = [found for found in _scan(Path(cache)) if isinstance(found, FeatureSet)]
-    return sorted(sets, key=lambda s: (-s.meta.extraction, s.name))
+    return _scan(Path(cache))[0]
 
 
 def sick_features(cache: Path) -> dict[str, CacheError]:
@@ -57,7 +55,7 @@ def sick_features(cache: Path) -> dict[str, CacheError]:
     CacheError
         The folder cannot be read.
     """
-    return {found[0]: found[1] for found in _scan(Path(cache)) if not isinstance(found, FeatureSet)}
+    return _scan(Path(cache))[1]
 
 
 def find_features(cache: Path, name: str | None = None) -> FeatureSet:
@@ -80,7 +78,7 @@ def find_features(cache: Path, name: str | None = None) -> FeatureSet:
         except FileNotFoundError:
             known = ", ".join(found.name for found in list_features(cache)) or "none"
             raise NoFeaturesError(f"{cache} holds no feature set {name!r}; it holds: {known}") from None
-    sets, sick = list_features(cache), sick_features(cache)
+    sets, sick = _scan(cache)
     if not sets:
         raise next(
             iter(sick.values()),
@@ -116,20 +114,24 @@ def read_set(folder: Path) -> Meta:
         raise CacheDamagedError(f"{error}; {hint}") from error
 
 
-def _scan(cache: Path) -> Iterator[FeatureSet | tuple[str, CacheError]]:
+def _scan(cache: Path) -> tuple[list[FeatureSet], dict[str, CacheError]]:
+    """Return the sets that can be used, the one extracted last first, and what is wrong with the others."""
+    sets: list[FeatureSet] = []
+    sick: dict[str, CacheError] = {}
     try:
         folders = sorted(path for path in cache.iterdir() if path.is_dir())
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return sets, sick
     except OSError as error:
         raise CacheError(f"cannot read {cache}: {error.strerror or error}") from error
     for folder in folders:
         try:
-            yield FeatureSet(folder, read_set(folder))
+            sets.append(FeatureSet(folder, read_set(folder)))
         except FileNotFoundError:
             continue
         except CacheError as error:
-            yield folder.name, error
+            sick[folder.name] = error
+    return sorted(sets, key=lambda s: (-s.meta.extraction, s.name)), sick
 
 
 def _say(sick: dict[str, CacheError]) -> None:
@@ -169,8 +171,9 @@ def lock_set(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Pat
 
 def next_extraction(cache: Path, name: str) -> int:
     """Return the number of the extraction into a set that begins, one above that of any set of the cache."""
-    _say({other: error for other, error in sick_features(cache).items() if other != name})
-    return 1 + max((found.meta.extraction for found in list_features(cache)), default=0)
+    sets, sick = _scan(cache)
+    _say({other: error for other, error in sick.items() if other != name})
+    return 1 + max((found.meta.extraction for found in sets), default=0)
 
 
 def _choose(cache: Path, dataset: str, root: Path, recipe: Recipe) -> tuple[Path, Meta | None]:

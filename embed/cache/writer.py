@@ -83,9 +83,10 @@ class FeatureWriter:
             self._parts, self._lost, damaged = recover(self.folder, self._meta, check=True)
             self.damaged = damaged | self.damaged
             self.known = self._open_known(feature_set)
-        if not self._lost and (lost := self.known.lost_rows()):
+        lost = self._meta.lost_rows(len(self.known), len(self._parts))
+        if lost and not self._lost:
             # Nobody knows which: what meta.json says stays, until an extraction has looked at every file.
-            self.damaged[META_NAME] = lost
+            self.damaged[META_NAME] = f"{self.folder / META_NAME}: {lost}"
             trust_after = max((part.sequence for part in self._parts), default=0)
             self.known = FeatureCache(feature_set, self._parts, trust_after)
         else:

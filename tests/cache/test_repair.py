@@ -9,7 +9,15 @@ import pytest
 from cache_helpers import fill, make_recipe, open_writer, row_of
 
 from embed import files
-from embed.cache import Failure, find_features, list_features, open_features, sick_features, verify
+from embed.cache import (
+    Failure,
+    FeatureCache,
+    find_features,
+    list_features,
+    open_features,
+    sick_features,
+    verify,
+)
 from embed.errors import CacheDamagedError
 
 VERSION_1 = Path(__file__).parents[1] / "data" / "cache_version_1"
@@ -142,6 +150,15 @@ def test_parts_that_are_gone_with_the_manifest_are_missed(tmp_path, extracted, l
         writer.write_failures([])
     assert open_features(tmp_path / "cache").paths.tolist() == NAMES
     assert verify(find_features(tmp_path / "cache")).damaged == {}
+
+
+def test_a_writer_that_has_begun_meanwhile_is_no_loss(tmp_path, extracted):
+    (found,) = list_features(tmp_path / "cache")
+    with open_writer(tmp_path) as writer:
+        fill(writer, ["new.jpg"])
+        writer.commit()
+        assert len(FeatureCache.open(found)) == 11
+        assert verify(found).damaged == {}
 
 
 def test_a_damaged_failures_csv_is_named_and_its_files_are_tried_again(tmp_path, extracted):

@@ -47,7 +47,9 @@ def test_any_changes_give_what_one_after_the_other_gives(changes):
     expected, replay = one_by_one(parts), Replay(parts)
     starts = np.cumsum([0, *map(len, parts)])
     assert replay.keys() == list(expected)
-    assert (starts[replay.part_of] + replay.row_in_part).tolist() == list(expected.values())
+    part_of, row_in_part = replay.place(np.arange(len(replay)))
+    assert (starts[part_of] + row_in_part).tolist() == list(expected.values())
+    assert replay.live().tolist() == np.bincount(part_of, minlength=len(parts)).tolist()
     assert len(replay) == len(expected)
 
 
