@@ -21,6 +21,7 @@ from embed.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     import keras
+    import openvino
 
 # EfficientNet's published weights were trained on pixels divided by the variance. Keras divides by the standard
 # deviation and puts this factor behind it, but only when it loads those weights itself.
@@ -67,16 +68,9 @@ def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     import tensorflow
 
     openvino = import_openvino()
-
     model = build(network)
-    pixels = tensorflow.TensorSpec((None, network.size, network.size, 3), tensorflow.uint8, name="pixels")
-    forward = tensorflow.function(lambda pixels: model(pixels, training=False), input_signature=[pixels])
-    # What model.export(format="openvino") writes, in less time (it traces the model several times), and without its spare
-    # outputs: TensorFlow's swish leaves one behind each time, a copy of the map that nobody reads.
-    traced = forward.get_concrete_function()
-    graph = openvino.convert_model(traced)
-    features = graph.output(traced.outputs[0].name).get_node()
-    graph = openvino.Model([features], graph.get_parameters(), network.backbone.name)
+    graph = _openvino_graph(model, folder)
+    graph.set_friendly_name(network.backbone.name)
     store.write_graph(graph, folder)
     return {
         "shape": list(model.output_shape[1:]),
@@ -86,6 +80,51 @@ def export(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
             "tensorflow": tensorflow.__version__,
         },
     }
+
+
+def _openvino_graph(model: "keras.Model", folder: Path) -> "openvino.Model":
+    """Convert a model for OpenVINO, through a file in a folder that is removed again."""
+    # The graph is traced with the weights as inputs and written without them, which is quick and small at any size. OpenVINO
+    # reads it by itself (its converter of Python objects fails on Python 3.13), and the weights become constants there.
+    import tensorflow
+
+    openvino = import_openvino()
+    from openvino import opset13 as opset
+    from openvino.passes import ConstantFolding, Manager
+
+    trainable = len(model.trainable_variables)
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    pixels = tensorflow.TensorSpec(model.input_shape, tensorflow.uint8, name="pixels")
+    values = {f"weight_{number}:0": variable for number, variable in enumerate(variables)}
+    specs = [
+        tensorflow.TensorSpec(variable.shape, variable.dtype, name=name.removesuffix(":0"))
+        for name, variable in values.items()
+    ]
+
+    @tensorflow.function(input_signature=[pixels, *specs])
+    def forward(pixels: Any, *weights: Any) -> Any:
+        return model.stateless_call(weights[:trainable], weights[trainable:], pixels, training=False)[0]
+
+    traced = forward.get_concrete_function()
+    file = folder / "traced.pb"
+    try:
+        file.write_bytes(traced.graph.as_graph_def().SerializeToString())
+        graph = openvino.Core().read_model(file)
+    finally:
+        file.unlink(missing_ok=True)
+    inputs = []
+    for parameter in graph.get_parameters():
+        variable = values.get(parameter.get_friendly_name())
+        if variable is None:
+            inputs.append(parameter)
+        else:
+            parameter.output(0).replace(opset.constant(variable.numpy(), shared_memory=True).output(0))
+    # Without the spare outputs: TensorFlow's swish leaves one behind each time, a copy of the map that nobody reads.
+    graph = openvino.Model([graph.output(traced.outputs[0].name).get_node()], inputs)
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(graph)
+    return graph
 
 
 @contextmanager
