@@ -25,12 +25,10 @@ SOCKET_SECONDS = 30  # a download that stalls for so long has failed
 
 def call(job: dict[str, Any], environment: dict[str, str] | None = None) -> dict[str, Any]:
     """Run one job in a fresh process and return its reply. Raises what the job raised, if it is an EmbedError."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    search_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-m", "embed.backbones.child"],
+        [sys.executable, "-P", "-m", "embed.backbones.child"],
         input=json.dumps(job),
-        env={**os.environ, **QUIET, "PYTHONPATH": search_path, **(environment or {})},
+        env={**os.environ, **QUIET, "PYTHONPATH": _search_path(), **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -45,6 +43,14 @@ def call(job: dict[str, Any], environment: dict[str, str] | None = None) -> dict
     if "error" in reply:
         raise getattr(errors, reply["error"])(reply["message"])
     return dict(reply)
+
+
+def _search_path() -> str:
+    """PYTHONPATH of the child: ours without the entries that mean the working folder, where files of strangers may lie."""
+    # Behind -P, which leaves the working folder out, this package has to be found wherever it was imported from.
+    package_parent = str(Path(__file__).resolve().parents[2])
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([*filter(os.path.isabs, entries), package_parent])
 
 
 def _download(job: dict[str, Any]) -> dict[str, Any]:

@@ -410,3 +410,25 @@ def test_errors_of_the_child_process_arrive_as_they_were_raised(models, tmp_path
 
     with pytest.raises(WeightsError, match=f"{MOBILENETV2.weights_file} do not fit mobilenetv2"):
         export(Network("mobilenetv2", size=32))
+
+
+@pytest.mark.parametrize("search_path", [None, f".{os.pathsep}"])
+def test_no_file_of_the_working_folder_is_run(search_path, models, tmp_path, monkeypatch):
+    working = tmp_path / "downloaded"
+    working.mkdir()
+    for name in ("tensorflow", "keras", "numpy", "random", "json", "subprocess", "sitecustomize"):
+        (working / f"{name}.py").write_text(
+            f"open({str(working / 'it-ran')!r}, 'w').close(); raise SystemExit(1)"
+        )
+    (models / MOBILENETV2.weights_file).write_bytes(b"no HDF5 at all")
+    network = Network("mobilenetv2", size=32).resolve()
+    monkeypatch.chdir(working)
+    if search_path is None:
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONPATH", search_path)
+
+    with pytest.raises(WeightsError, match="do not fit mobilenetv2"):  # as Keras itself found out
+        export(network)
+
+    assert not (working / "it-ran").exists()
