@@ -1,7 +1,9 @@
 """Run a backbone: batches of uint8 pixels in, float32 features out."""
 
+import ctypes
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -95,13 +97,19 @@ class OpenVINORuntime:
             "INFERENCE_PRECISION_HINT": OPENVINO_TYPES[precision],  # what was asked for, never less
         }
         picture = [1, self.size, self.size, 3]
-        self._compiled = blob.compiled_model(
-            core, network, picture, settings, lambda: core.read_model(model())
-        )
-        self._shape = tuple(self._compiled.output(0).shape)[1:]
-        self.dimension = self._shape[-1]
+
+        def compile_network() -> Any:
+            core = openvino.Core()
+            return blob.compiled_model(core, network, picture, settings, lambda: core.read_model(model()))
+
+        self._compile = compile_network
         self._new_queue = lambda: openvino.AsyncInferQueue(self._compiled, processors)
         self._queues: deque = deque()  # those that are idle
+        self._compiled: Any = self._compile()
+        self._shape = tuple(self._compiled.output(0).shape)[1:]
+        self.dimension = self._shape[-1]
+        self._reopening = threading.Lock()
+        _opened.add(self)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """See `Runtime.run`."""
@@ -110,6 +118,9 @@ class OpenVINORuntime:
         def store(request: Any, row: int) -> None:
             features[row] = request.get_output_tensor(0).data[0]
 
+        if self._compiled is None:
+            with self._reopening:
+                self._compiled = self._compiled or self._compile()
         try:
             queue = self._queues.pop()
         except IndexError:
@@ -120,6 +131,27 @@ class OpenVINORuntime:
         queue.wait_all()
         self._queues.append(queue)
         return features
+
+    def abandon(self) -> None:
+        """Forget what was compiled, as a forked child has to: `run` compiles anew."""
+        # The threads of OpenVINO stay in the parent: to wait for them would last for ever, and so to destroy what they
+        # belong to ends the process. It is therefore kept out of reach of Python for good.
+        for inherited in (self._compiled, *self._queues):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+        self._compiled = None
+        self._queues = deque()
+        self._reopening = threading.Lock()
+
+
+_opened: "weakref.WeakSet[OpenVINORuntime]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for runtime in list(_opened):
+        runtime.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class KerasRuntime:

@@ -93,6 +93,53 @@ def test_nothing_is_reported_over_the_network():
     assert done.stdout == "True False\n"
 
 
+FORKED = """
+import os, signal, sys, time
+import numpy as np
+from embed.backbones import Network
+from embed.backbones.runtime import open_runtime
+
+pixels = np.load(sys.argv[1])
+runtime = open_runtime(Network("tiny"), device="cpu")
+expected = runtime.run(pixels)
+
+
+def waited(child):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "still waiting"
+
+
+def child(run):
+    process = os.fork()
+    if process == 0:
+        sys.exit(0 if not run or np.array_equal(runtime.run(pixels), expected) else 3)
+    return waited(process)
+
+
+print(child(run=True), child(run=False), np.array_equal(runtime.run(pixels), expected))
+"""
+
+
+def test_a_forked_child_computes_and_ends_as_the_parent_does(pixels, tmp_path):
+    np.save(tmp_path / "pixels.npy", pixels[:3])
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, tmp_path / "pixels.npy"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("0 0 True\n", "")
+
+
 def test_result_is_the_callers_own(runtime, pixels):
     first = runtime.run(pixels[:4])
     kept = first.copy()
