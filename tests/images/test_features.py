@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from embed import images, sources
-from embed.backbones import Network
-from embed.backbones.runtime import open_runtime
+from embed.backbones import Network, open_runtime
 
 decoding = importlib.import_module("embed.images.decode")
 RESIZE = images.Resize(224)
