@@ -33,8 +33,7 @@ import numpy as np
 from PIL import Image
 
 from embed import images, sources
-from embed.backbones import Network
-from embed.backbones.runtime import open_runtime
+from embed.backbones import Network, open_runtime
 
 decoding = importlib.import_module("embed.images.decode")  # the module: its function has the same name
 

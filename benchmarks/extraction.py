@@ -54,8 +54,7 @@ def worker_keras(data: str, backbone: str) -> dict[str, float]:
 def worker_embed(data: str, backbone: str, weights: str, precision: str) -> dict[str, float]:
     """Our pipeline into an empty cache, the backbone exported before; then its two halves alone."""
     from embed import images, sources
-    from embed.backbones import Network
-    from embed.backbones.runtime import open_runtime
+    from embed.backbones import Network, open_runtime
     from embed.extract import FeatureOptions, RunOptions, extract_features
 
     network = Network(backbone, weights=Path(weights) if weights else None)

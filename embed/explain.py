@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embed import images, sources
-from embed.backbones import weights as weight_files
-from embed.backbones.network import NO_POOLING, grid_spans
+from embed.backbones import NO_POOLING, check_weights, grid_spans
 from embed.cache import FeatureCache
 from embed.errors import UsageError, WeightsError
 from embed.extract import RunOptions, embed_files, network_of
 
 if TYPE_CHECKING:
-    from embed.backbones.runtime import Runtime
+    from embed.backbones import Runtime
 
 BATCH = 16  # photographs whose maps are held at a time
 STEP = 0.1  # of a cell's share, to either side, over which the slope of a score is measured
@@ -207,7 +206,7 @@ class Explainer:
 
         Raises CacheError where the weights are not those of the feature set, WeightsError where they cannot be had.
         """
-        from embed.backbones.runtime import open_runtime
+        from embed.backbones import open_runtime
 
         network = replace(network_of(self.features), pooling=NO_POOLING)
         if self.weights is not None:
@@ -223,7 +222,7 @@ class Explainer:
             ) from error
 
     def _own_weights(self, file: Path) -> Path:
-        found, sha256 = weight_files.own(file)
+        found, sha256 = check_weights(file)
         if sha256 != self.features.recipe.weights_sha256:
             raise WeightsError(f"{file} does not hold the weights that computed {self.features.name}")
         return found

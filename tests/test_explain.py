@@ -9,8 +9,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from embed import demo
-from embed.backbones import Network
-from embed.backbones.network import grid_spans
+from embed.backbones import Network, grid_spans
 from embed.cache import open_features
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares

@@ -12,13 +12,15 @@ import argparse
 import csv
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from embed.backbones import tiny
+from embed.backbones import Network
+from embed.backbones.onnx_file import TINY, OnnxFile
 from embed.learn import heads as classifiers
 from training.data import SHARED, WORK
 from training.teacher import compile_teacher
@@ -63,8 +65,13 @@ def compiled(model, batch: int = BATCH, threads: int = 0):
     return openvino.Core().compile_model(model, "CPU", settings)
 
 
-def tiny_features(size: int, weights: Path = tiny.WEIGHTS) -> Callable:
-    network = compiled(tiny.openvino_model(size, weights))
+def tiny_graph(size: int, file: OnnxFile = TINY):
+    """The graph of `tiny`, without pooling."""
+    return file.graph(Network(TINY.name, size=size).resolve())
+
+
+def tiny_features(size: int, file: OnnxFile = TINY) -> Callable:
+    network = compiled(tiny_graph(size, file))
     return lambda pixels: batched(pixels, lambda batch: network(batch)[0].mean((1, 2)))
 
 
@@ -94,7 +101,7 @@ def untrained_weights() -> Path:
 
     from training.network import Network, save_weights
 
-    path = WORK / "untrained.h5"
+    path = WORK / "untrained.onnx"
     torch.manual_seed(0)
     network = Network()
     for norm in network.norms.values():
@@ -115,7 +122,7 @@ def score(features: Callable, name: str, size: int) -> tuple[float, float, float
 def speed(size: int) -> None:
     """Print images per second of both networks, timed in turn, and the time to load tiny."""
     started = time.perf_counter()
-    small = compiled(tiny.openvino_model(size))
+    small = compiled(tiny_graph(size))
     loading = time.perf_counter() - started
     import openvino
 
@@ -151,11 +158,11 @@ def contenders(sizes: list[int]) -> dict[str, list[tuple[str, Callable, int]]]:
         "untrained": [
             (
                 "tiny, untrained",
-                lambda: tiny_features(tiny.INPUT_SIZE, untrained_weights()),
-                tiny.INPUT_SIZE,
+                lambda: tiny_features(TINY.input_size, replace(TINY, file=untrained_weights())),
+                TINY.input_size,
             )
         ],
-        "histogram": [("colour histogram", lambda: colour_histogram, tiny.INPUT_SIZE)],
+        "histogram": [("colour histogram", lambda: colour_histogram, TINY.input_size)],
     }
 
 
@@ -178,7 +185,7 @@ def main() -> None:
     )
     kinds = ["tiny", "mobilenet", "untrained", "histogram", "speed"]
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[tiny.INPUT_SIZE], help="inputs for tiny")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[TINY.input_size], help="inputs for tiny")
     options = parser.parse_args()
     for kind, members in contenders(options.sizes).items():
         if kind not in options.only:
@@ -194,7 +201,7 @@ def main() -> None:
             record(row)
             print(row, flush=True)
     if "speed" in options.only:
-        speed(tiny.INPUT_SIZE)
+        speed(TINY.input_size)
 
 
 if __name__ == "__main__":

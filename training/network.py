@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import h5py
-import numpy as np
 import torch
 from torch import nn
 
-from embed.backbones import tiny
+from training import architecture, onnx_file
 
 
 class Network(nn.Module):
@@ -18,14 +16,14 @@ class Network(nn.Module):
         self.convolutions = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         self.eval()
-        tiny.trace(self, torch.zeros(1, 3, 32, 32))  # creates the layers
+        architecture.trace(self, torch.zeros(1, 3, 32, 32))  # creates the layers
         self.train()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return tiny.trace(self, pixels)
+        return architecture.trace(self, pixels)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - tiny.PIXEL_CENTRE) / tiny.PIXEL_RANGE
+        return (x - architecture.PIXEL_CENTRE) / architecture.PIXEL_RANGE
 
     def convolution(self, x: torch.Tensor, name: str, filters: int, kernel: int, stride: int) -> torch.Tensor:
         if name not in self.convolutions:
@@ -44,13 +42,12 @@ class Network(nn.Module):
 
 
 def save_weights(network: Network, path: Path) -> None:
-    """Fold the normalisations into the convolutions and write the weights file (kernels float16)."""
-    with h5py.File(path, "w", track_order=False) as file:
-        for name, convolution in network.convolutions.items():
-            norm = network.norms[name]
-            gain = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
-            kernel = convolution.weight.detach() * gain[:, None, None, None]
-            bias = norm.bias.detach() - norm.running_mean * gain
-            group = file.create_group(name)
-            group["kernel"] = kernel.permute(2, 3, 1, 0).numpy().astype(np.float16)
-            group["bias"] = bias.numpy().astype(np.float32)
+    """Fold the normalisations into the convolutions and write the ONNX file."""
+    weights: onnx_file.Weights = {}
+    for name, convolution in network.convolutions.items():
+        norm = network.norms[name]
+        gain = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
+        kernel = convolution.weight.detach() * gain[:, None, None, None]
+        bias = norm.bias.detach() - norm.running_mean * gain
+        weights[name] = kernel.permute(2, 3, 1, 0).numpy(), bias.numpy()
+    onnx_file.write(weights, path)

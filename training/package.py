@@ -5,6 +5,7 @@ Writes the weights file of the package, and the run's options, log and learning 
 
 import argparse
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
-from embed.backbones import tiny
+from embed.backbones.onnx_file import TINY
 from training.data import WORK
 from training.network import Network, save_weights
 from training.train import configure
@@ -56,12 +57,13 @@ def main() -> None:
     )
     parser.add_argument("name")
     name = parser.parse_args().name
-    save_weights(trained(name), tiny.WEIGHTS)
+    save_weights(trained(name), TINY.file)
     RESULTS.mkdir(exist_ok=True)
     for file in ("log.csv", "options.json"):
         shutil.copy(WORK / name / file, RESULTS / file)
     draw_curve(RESULTS / "log.csv", RESULTS / "curve.png")
-    print(f"{tiny.WEIGHTS.name}: {tiny.WEIGHTS.stat().st_size / 1e6:.2f} MB, sha256 {tiny.fingerprint()}")
+    content = TINY.file.read_bytes()
+    print(f"{TINY.file.name}: {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import torch
 from torch import distributed, nn
 from torch.nn import functional
 
-from embed.backbones import tiny
+from training import architecture
 from training.augment import load_targets, make_batch, teacher_maps
 from training.data import CLASSES, HELD_OUT, WORK, labels, pictures
 from training.network import Network
@@ -75,17 +75,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--mosaic-above", type=int, default=64, help="pixels above which that is done; enlarging blurs"
     )
-    parser.add_argument("--stem", type=int, default=tiny.STEM_WIDTH)
-    parser.add_argument("--stages", default=",".join(f"{width}x{blocks}" for width, blocks in tiny.STAGES))
-    parser.add_argument("--dimension", type=int, default=tiny.DIMENSION)
+    parser.add_argument("--stem", type=int, default=architecture.STEM_WIDTH)
+    parser.add_argument(
+        "--stages", default=",".join(f"{width}x{blocks}" for width, blocks in architecture.STAGES)
+    )
+    parser.add_argument("--dimension", type=int, default=architecture.DIMENSION)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
 def configure(options: argparse.Namespace) -> None:
     """Make the architecture the one asked for; variants differ from the package's in widths and depths."""
-    tiny.STEM_WIDTH, tiny.DIMENSION = options.stem, options.dimension
-    tiny.STAGES = tuple(tuple(map(int, stage.split("x"))) for stage in options.stages.split(","))
+    architecture.STEM_WIDTH, architecture.DIMENSION = options.stem, options.dimension
+    architecture.STAGES = tuple(tuple(map(int, stage.split("x"))) for stage in options.stages.split(","))
 
 
 class Learner(nn.Module):
@@ -94,8 +96,8 @@ class Learner(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.network = Network()
-        self.to_teacher = nn.Conv2d(tiny.DIMENSION, COMPONENTS, 1)
-        self.to_classes = nn.Linear(tiny.DIMENSION, CLASSES)
+        self.to_teacher = nn.Conv2d(architecture.DIMENSION, COMPONENTS, 1)
+        self.to_classes = nn.Linear(architecture.DIMENSION, CLASSES)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.network(pixels.contiguous(memory_format=torch.channels_last))
@@ -233,7 +235,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
             seconds = time.perf_counter() - clock
             scores_held = held_out_scores(average, data, 64)
             if samples >= options.samples:
-                scores_held += held_out_scores(average, data, tiny.INPUT_SIZE)
+                scores_held += held_out_scores(average, data, architecture.INPUT_SIZE)
             state = {
                 "learner": learner.state_dict(),
                 "average": average.state_dict(),

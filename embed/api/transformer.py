@@ -14,9 +14,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from embed import sources
-from embed.backbones import Network, ResolvedNetwork
-from embed.backbones.home import home
-from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones import Network, ResolvedNetwork, Runtime, home, open_runtime
 from embed.cache import FeatureCache, FeatureWriter, Recipe, list_features
 from embed.errors import CacheLockedError, ImageError, InputError
 from embed.extract import FeatureOptions, RunOptions, pipeline

@@ -1,17 +1,37 @@
-"""The ImageNet backbones: what there is, where the weights are, and how a network becomes a model to run."""
+"""What computes features: the backbones, their weights, and how one of them is made ready to run.
 
-from embed.backbones.export import export, with_weights
-from embed.backbones.network import POOLINGS, Network, ResolvedNetwork
-from embed.backbones.table import BACKBONES, DEFAULT, Backbone, get
+`Backbone` is the seam: keras.applications and ONNX files are behind it, and nothing else knows which one it has.
+"""
+
+from embed.backbones.backbone import (
+    NO_POOLING,
+    POOLINGS,
+    Backbone,
+    ResolvedNetwork,
+    grid_spans,
+)
+from embed.backbones.export import export
+from embed.backbones.home import home
+from embed.backbones.machine import PRECISIONS, processors
+from embed.backbones.network import BACKBONES, DEFAULT, Network, get
+from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones.weights import own as check_weights
 
 __all__ = [
     "BACKBONES",
     "DEFAULT",
+    "NO_POOLING",
     "POOLINGS",
+    "PRECISIONS",
     "Backbone",
     "Network",
     "ResolvedNetwork",
+    "Runtime",
+    "check_weights",
     "export",
     "get",
-    "with_weights",
+    "grid_spans",
+    "home",
+    "open_runtime",
+    "processors",
 ]

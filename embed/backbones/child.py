@@ -1,13 +1,14 @@
-"""Keras in a process of its own: TensorFlow's memory, threads and chatter end with it.
+"""A job in a process of its own: the memory, the threads and the chatter of TensorFlow end with it.
 
-`call` is the side of the caller; run as a module, this file is the other side. A job goes in as JSON on stdin, the
-reply comes out as JSON on stdout; errors that a user can mend cross as their class and sentence.
+A job goes in as JSON on stdin, the reply comes out as JSON on stdout; errors that a user can mend cross as their class and
+what they were made of.
 """
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,43 @@ from embed import errors
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    "CUDA_VISIBLE_DEVICES": "-1",  # the export needs no GPU, and must not hold one
-    "KERAS_BACKEND": "tensorflow",  # the one whose graphs OpenVINO reads best, whatever the user computes with
+    "CUDA_VISIBLE_DEVICES": "-1",  # an export needs no GPU, and must not hold one
+    "KERAS_BACKEND": "tensorflow",  # the one whose graphs OpenVINO reads, whatever the user computes with
     "PYTHONWARNINGS": "ignore",
 }
-SOCKET_SECONDS = 30  # a download that stalls for so long has failed
+# Run with -P: nothing in the folder of the user is ever imported. The package itself is found where the installation has it,
+# and only where it is not installed, behind everything else, where this process found it.
+BEGIN = "import importlib, sys; sys.path.append(sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
 
 
-def call(job: dict[str, Any], environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Run one job in a fresh process and return its reply. Raises what the job raised, if it is an EmbedError."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    search_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+def call(module: str, job: dict[str, Any], environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run ``main`` of a module in a fresh process.
+
+    Parameters
+    ----------
+    module : str
+        Its ``main`` calls `serve`.
+    job : dict
+        What JSON knows.
+    environment : dict, optional
+        Variables for the process, beside those of this one.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    EmbedError
+        What the job raised, or a WeightsError where the process ended without a reply.
+    """
+    search = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    # An entry that is empty or relative means a folder below the working folder.
+    path = {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, search))}
     done = subprocess.run(
-        [sys.executable, "-m", "embed.backbones.child"],
+        [sys.executable, "-P", "-c", BEGIN, str(Path(__file__).resolve().parents[2]), module],
         input=json.dumps(job),
-        env={**os.environ, **QUIET, "PYTHONPATH": search_path, **(environment or {})},
+        env={**os.environ, **QUIET, **path, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -43,45 +66,20 @@ def call(job: dict[str, Any], environment: dict[str, str] | None = None) -> dict
             f"Keras could not prepare the backbone: {last_words} (a lack of memory ends the process without a word)."
         ) from None
     if "error" in reply:
-        raise getattr(errors, reply["error"])(reply["message"])
+        raise getattr(errors, reply["error"])(*reply["arguments"])
     return dict(reply)
 
 
-def _download(job: dict[str, Any]) -> dict[str, Any]:
-    import socket
-
-    socket.setdefaulttimeout(SOCKET_SECONDS)
-    import keras
-
-    try:
-        getattr(keras.applications, job["backbone"])(weights="imagenet", include_top=job["classifier"])
-    except Exception as error:  # noqa: BLE001 - Keras raises a bare Exception for a failed download
-        return {"problem": str(error).splitlines()[0]}
-    return {}
-
-
-def _export(job: dict[str, Any]) -> dict[str, Any]:
-    from embed.backbones import build
-    from embed.backbones.network import ResolvedNetwork
-
-    return build.export(ResolvedNetwork.from_json(job["network"]), Path(job["folder"]))
-
-
-JOBS = {"download": _download, "export": _export}
-
-
-def main() -> None:
-    """Run the job that stdin describes."""
+def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Do the job that stdin describes."""
     reply_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever libraries print goes to stderr
     job = json.load(sys.stdin)
     try:
-        reply = JOBS[job["job"]](job)
+        reply = work(job)
+    except errors.UsageError as error:
+        reply = {"error": type(error).__name__, "arguments": [error.message, error.parameter]}
     except errors.EmbedError as error:
-        reply = {"error": type(error).__name__, "message": str(error)}
+        reply = {"error": type(error).__name__, "arguments": [str(error)]}
     json.dump(reply, reply_to)
     reply_to.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,154 +1,94 @@
-"""A network compiled by Keras's own backend, for a GPU: TensorFlow, JAX or PyTorch, whichever Keras is configured for."""
+"""A network compiled for this processor, kept beside its export: to read it takes a third of the time of compiling.
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+OpenVINO's own cache does not look at what it reads: one flipped bit in it gives wrong features. ``<openvino>-<key>.blob``
+therefore starts with 16 bytes, the xxh3-128 of the rest; then 32 bytes, the sha256 of all that the result of compiling
+depends on; then what OpenVINO writes. A damaged or foreign one is compiled anew.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
-from embed.backbones.build import build
-from embed.backbones.network import ResolvedNetwork
-from embed.errors import UsageError
+from embed import files
+from embed.backbones import store
+from embed.backbones.backbone import ResolvedNetwork
+from embed.backbones.graph import import_openvino
+from embed.errors import CacheWriteError
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA under WSL, AMD
+if TYPE_CHECKING:
+    import openvino
 
-
-class Compiled(NamedTuple):
-    """A network on a device. `submit` queues a batch of pixels and returns at once; `collect` waits for its features."""
-
-    submit: Callable[[np.ndarray], Any]
-    collect: Callable[[Any], np.ndarray]
-    shape: tuple[int, ...]  # of the features of one picture
+DEVICE = "CPU"
+CHECKSUM_BYTES, KEY_BYTES = 16, 32
 
 
-def driver_present() -> bool:
-    """Whether there may be a GPU at all; answered without importing anything that takes seconds."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
-    return not hidden and any(Path(file).exists() for file in DRIVER_FILES)
+def compiled_model(
+    core: "openvino.Core",
+    network: ResolvedNetwork,
+    settings: dict[str, Any],
+    read: Callable[[], "openvino.Model"],
+) -> "openvino.CompiledModel":
+    """Return a network compiled for the CPU and one picture at a time, from its file where there is one.
+
+    Parameters
+    ----------
+    core : openvino.Core
+    network : ResolvedNetwork
+    settings : dict
+        Of the compilation.
+    read : callable
+        Returns the graph, where it has to be compiled.
+    """
+    shape = [1, network.size, network.size, 3]
+    about = {
+        "openvino": import_openvino().get_version(),
+        "processor": core.get_property(DEVICE, "FULL_DEVICE_NAME"),
+        "capabilities": core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"),
+        "network": network.fingerprint,
+        "shape": shape,
+        "settings": settings,
+    }
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).digest()
+    release = hashlib.sha256(about["openvino"].encode()).hexdigest()[:8]
+    file = store.folder(network) / f"{release}-{key.hex()[:16]}.blob"
+    blob = _read(file, key)
+    if blob is not None:
+        return core.import_model(import_openvino().Tensor(blob), DEVICE, settings)
+    graph = read()
+    graph.reshape(shape)
+    compiled = core.compile_model(graph, DEVICE, settings)
+    _keep(file, key, compiled.export_model().getbuffer())
+    return compiled
 
 
-def gpu_problem() -> str | None:
-    """Why Keras's backend cannot use a GPU, or None where it can. Imports the backend."""
-    if not driver_present():
-        return "no GPU is visible"
-    name = _backend()
-    if name == "tensorflow":
-        import tensorflow
-
-        found = bool(tensorflow.config.list_physical_devices("GPU"))
-    elif name == "jax":
-        import jax
-
-        found = jax.default_backend() not in ("cpu", "tpu")
-    elif name == "torch":
-        import torch
-
-        found = torch.cuda.is_available()
-    else:
-        return f"Keras is configured for {name}, which runs on no GPU"
-    return None if found else f"{name}, which Keras is configured for, finds no GPU"
-
-
-def compile_network(network: ResolvedNetwork, precision: str, *, gpu: bool) -> Compiled:
-    """Build and compile a network with Keras's backend. Raises WeightsError, UsageError."""
-    compilers = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
-    name = _backend()
-    if name not in compilers:
-        raise UsageError(
-            f"Keras is configured for {name}; set KERAS_BACKEND to one of {', '.join(compilers)} to run on a GPU."
-        )
-    if name == "tensorflow":
-        _share_gpu_memory()
-    model = build(network, POLICIES[precision])
-    return compilers[name](model, precision, gpu)
-
-
-def _backend() -> str:
-    with _silence():
-        import keras
-    return str(keras.backend.backend())
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what TensorFlow's C++ writes while it is imported off the user's terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _read(file: Path, key: bytes) -> np.ndarray | None:
+    """Return what OpenVINO wrote, uint8 (bytes,), where it lies on disk."""
     try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)
+        data = np.memmap(file, np.uint8, "r")
+    except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
+        return None
+    checksum, rest = data[:CHECKSUM_BYTES], data[CHECKSUM_BYTES:]
+    if xxhash.xxh3_128_digest(rest.data) != checksum.tobytes() or rest[:KEY_BYTES].tobytes() != key:
+        return None
+    return rest[KEY_BYTES:]
 
 
-def _share_gpu_memory() -> None:
-    import tensorflow
-
-    for device in tensorflow.config.list_physical_devices("GPU"):
-        if not tensorflow.config.list_logical_devices("GPU"):
-            tensorflow.config.experimental.set_memory_growth(device, True)
-
-
-def _tensorflow(model: Any, precision: str, gpu: bool) -> Compiled:
-    import tensorflow
-
-    if gpu and precision == "float32":
-        tensorflow.config.experimental.enable_tensor_float_32_execution(False)
-
-    # XLA pays on a GPU only; on a CPU it is ten times slower than the plain graph.
-    @tensorflow.function(jit_compile=gpu)
-    def forward(pixels: Any) -> Any:
-        return model(pixels, training=False)
-
-    return Compiled(
-        lambda pixels: forward(tensorflow.constant(pixels)),
-        lambda features: np.asarray(features.numpy(), dtype=np.float32),
-        tuple(model.output_shape[1:]),
-    )
-
-
-def _jax(model: Any, precision: str, gpu: bool) -> Compiled:
-    import jax
-
-    matmul = "float32" if precision == "float32" else "default"
-    trainable = [variable.value for variable in model.trainable_variables]
-    fixed = [variable.value for variable in model.non_trainable_variables]
-
-    @jax.jit
-    def forward(trainable: Any, fixed: Any, pixels: Any) -> Any:
-        with jax.default_matmul_precision(matmul):
-            return model.stateless_call(trainable, fixed, pixels, training=False)[0]
-
-    return Compiled(
-        lambda pixels: forward(trainable, fixed, jax.device_put(pixels)),
-        lambda features: np.asarray(features, dtype=np.float32),
-        tuple(model.output_shape[1:]),
-    )
-
-
-def _torch(model: Any, precision: str, gpu: bool) -> Compiled:
-    import torch
-
-    if precision == "float32":
-        torch.backends.cudnn.allow_tf32 = False
-    model.eval()
-    forward = torch.compile(model) if gpu else model
-    device = "cuda" if gpu else "cpu"
-
-    def submit(pixels: np.ndarray) -> Any:
-        with torch.inference_mode():
-            batch = torch.from_numpy(pixels)
-            batch = batch.pin_memory().to(device, non_blocking=True) if gpu else batch
-            return forward(batch, training=False)
-
-    return Compiled(
-        submit,
-        lambda features: features.to(torch.float32).cpu().numpy(),
-        tuple(model.output_shape[1:]),
-    )
+def _keep(file: Path, key: bytes, blob: memoryview) -> None:
+    """Put a file in place, and take those of other releases away; where that cannot be, the next run compiles again."""
+    checksum = xxhash.xxh3_128(key)
+    checksum.update(blob)
+    try:
+        with files.Draft(file.parent, durable=False) as draft:
+            for piece in (checksum.digest(), key, blob):
+                draft.write(piece)
+            draft.replace(file.name)
+        for other in file.parent.glob("*.blob"):
+            if other.name.partition("-")[0] != file.name.partition("-")[0]:
+                other.unlink(missing_ok=True)
+    except (OSError, CacheWriteError):
+        return

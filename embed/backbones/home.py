@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """`EMBED_HOME`, or the cache folder that the operating system gives to programs. It need not exist yet."""
+    """Return ``EMBED_HOME``, or the cache folder that the operating system gives to programs; it need not exist yet."""
     override = os.environ.get("EMBED_HOME")
     if override:
         return Path(override).expanduser().absolute()

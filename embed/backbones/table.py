@@ -1,37 +1,52 @@
-"""The backbones: every ImageNet model of keras.applications, and `tiny`, which comes with the package.
+"""The ImageNet models of keras.applications, as data.
 
 Input size, parameters, size of the published weights (both with the classifier; MB as Keras counts them, 2**20 bytes)
 and top-1 on ImageNet are as Keras documents them at keras.io/api/applications; for MobileNetV3, which is missing there,
 top-1 is from the documentation of its module and the size follows from its parameters.
 """
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from embed.backbones import tiny
-from embed.errors import UsageError
-
-DEFAULT = "mobilenetv2"
-NEAREST_SHOWN = 3
-
 
 @dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """A network that turns a picture into features."""
+class Application:
+    """One model of keras.applications.
 
-    name: str  # as users write it
-    keras_name: str  # in keras.applications; "" for `tiny`
-    module: str  # of keras.applications, where its preprocess_input lives; "" for `tiny`
-    input_size: int  # pixels a side, as trained
-    min_size: int  # pixels a side, the least that it takes
-    dimension: int  # channels of its last map, hence features of a photograph
+    Parameters
+    ----------
+    name : str
+        As users write it.
+    keras_name, module : str
+        In keras.applications: the function that makes it, and where its ``preprocess_input`` lives.
+    input_size, min_size : int
+        Pixels a side: as trained, and the least that it takes.
+    dimension : int
+        Channels of its last map, hence features of a picture.
+    parameters : int
+    weights_mb : float
+    top1 : float or None
+        Accuracy on the validation set of ImageNet, 0..1.
+    layer : str
+        The layer that is read by default.
+    classifier_layers : tuple of str
+        Those that exist only with the classifier on top.
+    weights_file, weights_file_with_classifier : str
+        As Keras names them.
+    """
+
+    name: str
+    keras_name: str
+    module: str
+    input_size: int
+    min_size: int
+    dimension: int
     parameters: int
     weights_mb: float
-    top1: float | None  # accuracy on the validation set of ImageNet, 0..1
-    layer: str  # the one that is read by default
-    classifier_layers: tuple[str, ...]  # those that exist only with the classifier on top
-    weights_file: str  # without the classifier, as Keras names it
+    top1: float | None
+    layer: str
+    classifier_layers: tuple[str, ...]
+    weights_file: str
     weights_file_with_classifier: str
 
 
@@ -41,17 +56,17 @@ Row = tuple[str, int, int, int, float, float | None]
 
 def _family(
     module: str,
-    files: str,  # {file} is the model's part of the name, {top} where "no top" is said
+    files: str,  # {file} is the model's part of the name, {top} is "no top" or nothing
     no_top: str,
     layer: str,
     *rows: Row,
     min_size: int = 32,
     classifier_layers: tuple[str, ...] = ("predictions",),
     file_parts: dict[str, str] | None = None,
-) -> Iterator[Backbone]:
+) -> Iterator[Application]:
     for keras_name, input_size, dimension, parameters, weights_mb, top1 in rows:
         part = (file_parts or {}).get(keras_name, keras_name.lower())
-        yield Backbone(
+        yield Application(
             name=keras_name.lower(),
             keras_name=keras_name,
             module=module,
@@ -71,7 +86,8 @@ def _family(
 TF_KERNELS = "{file}_weights_tf_dim_ordering_tf_kernels{top}.h5"
 
 
-def _backbones() -> Iterator[Backbone]:
+def applications() -> Iterator[Application]:
+    """Yield every model."""
     yield from _family(
         "mobilenet_v2",
         "{file}_weights_tf_dim_ordering_tf_kernels_1.0_224{top}.h5",
@@ -232,33 +248,3 @@ def _backbones() -> Iterator[Backbone]:
             (keras_name, 224, 512, parameters, weights_mb, top1),
             classifier_layers=("fc1", "fc2", "predictions"),
         )
-
-
-TINY = Backbone(
-    name="tiny",
-    keras_name="",
-    module="",
-    input_size=tiny.INPUT_SIZE,
-    min_size=64,
-    dimension=tiny.DIMENSION,
-    parameters=1_351_232,
-    weights_mb=2.6,
-    top1=None,
-    layer="features",
-    classifier_layers=(),
-    weights_file=tiny.WEIGHTS.name,
-    weights_file_with_classifier=tiny.WEIGHTS.name,
-)
-BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*_backbones(), TINY)}
-
-
-def get(name: str) -> Backbone:
-    """The backbone of that name, upper or lower case. Raises UsageError naming the nearest ones."""
-    backbone = BACKBONES.get(name.lower())
-    if backbone is None:
-        nearest = difflib.get_close_matches(name.lower(), BACKBONES, NEAREST_SHOWN, 0.3) or [DEFAULT]
-        raise UsageError(
-            f"Unknown backbone {name!r}; did you mean {' or '.join(nearest)}? "
-            f"`embed backbones` lists all {len(BACKBONES)}."
-        )
-    return backbone

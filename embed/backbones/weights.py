@@ -1,25 +1,23 @@
 """Weights files: where Keras keeps them, what they hash to, and how they are had when they are missing."""
 
+import hashlib
 import json
 import os
 import tempfile
-import threading
-from hashlib import sha256
 from pathlib import Path
 
-from embed.backbones import child, store
+from embed import files
+from embed.backbones import child
 from embed.backbones.home import home
-from embed.backbones.table import Backbone
-from embed.errors import WeightsError
+from embed.backbones.table import Application
+from embed.errors import CacheWriteError, WeightsError
 
-KERAS_SERVER = "https://storage.googleapis.com"  # where keras.applications downloads every weights file from
-REACHABLE_SECONDS = 10  # a network that does not answer by then is taken for none
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 
 
 def keras_folders() -> list[Path]:
-    """The folders in which Keras looks for published weights; the last is where it would download to."""
+    """Return the folders in which Keras looks for published weights; the last is where it would download to."""
     if "KERAS_HOME" in os.environ:
         base = Path(os.environ["KERAS_HOME"]).expanduser()
     else:
@@ -33,37 +31,65 @@ def keras_folders() -> list[Path]:
 
 
 def find(file_name: str) -> Path | None:
-    """The published weights file on this machine, or None."""
+    """Return the published weights file on this machine, or None."""
     return next((path for folder in keras_folders() if (path := folder / file_name).is_file()), None)
 
 
-def hash_file(file: Path) -> str:
-    """Hexadecimal sha256 of a weights file, computed again only when the file has changed."""
+def file_sha256(file: Path) -> str:
+    """Return the hexadecimal sha256 of a file's content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_file(file: Path, *, published: bool = False) -> str:
+    """Return the sha256 of a weights file, computed again only when the file has changed.
+
+    Parameters
+    ----------
+    file : Path
+    published : bool
+        Whether it is to stay what it was when it was first seen.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+
+    Raises
+    ------
+    WeightsError
+        A published file is another one than before.
+    """
     record = _record(file)
-    stat = file.stat()
-    state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    status = file.stat()
+    state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     known = _read_record(record)
     if known is not None and known.get("state") == state:
         return str(known["sha256"])
-    digest = store.file_sha256(file)
+    digest = file_sha256(file)
+    if published and known is not None and known["sha256"] != digest:
+        raise WeightsError(
+            f"{file} is no longer the file of published weights that it was (its sha256 was {known['sha256'][:16]}…, now "
+            f"it is {digest[:16]}…): it was damaged or replaced. Delete it, so that Keras downloads it again; or give it as "
+            f"weights of your own with --weights FILE. Where the former file was the wrong one, delete {record} instead."
+        )
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
-        store.write_atomically(
-            record, json.dumps({"path": os.fsdecode(file.absolute()), "state": state, "sha256": digest})
-        )
-    except OSError:
+        content = {"path": os.fsdecode(file.absolute()), "state": state, "sha256": digest}
+        files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False)
+    except (OSError, CacheWriteError):
         return digest  # a folder that cannot be written costs the next run a second, no more
     return digest
 
 
 def remembered(file: Path) -> str | None:
-    """sha256 that a weights file had when it was last seen, or None."""
+    """Return the sha256 that a weights file had when it was last seen, or None."""
     known = _read_record(_record(file))
     return None if known is None else str(known["sha256"])
 
 
 def locate(digest: str) -> Path | None:
-    """A weights file seen before that still has this sha256, wherever it lies, or None."""
+    """Return a weights file seen before that still has this sha256, wherever it lies, or None."""
     for record in sorted((home() / "weights").glob("*.json")):
         known = _read_record(record)
         if known is not None and known["sha256"] == digest:
@@ -74,7 +100,7 @@ def locate(digest: str) -> Path | None:
 
 
 def _record(file: Path) -> Path:
-    return home() / "weights" / f"{sha256(os.fsencode(file.absolute())).hexdigest()[:32]}.json"
+    return home() / "weights" / f"{hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:32]}.json"
 
 
 def _read_record(record: Path) -> dict | None:
@@ -86,7 +112,18 @@ def _read_record(record: Path) -> dict | None:
 
 
 def own(file: Path) -> tuple[Path, str]:
-    """Check a weights file of the user's own; return its path and sha256. Raises WeightsError."""
+    """Check a weights file of the user's own.
+
+    Returns
+    -------
+    tuple of Path and str
+        The absolute path and the hexadecimal sha256.
+
+    Raises
+    ------
+    WeightsError
+        It is no such file, or cannot be read.
+    """
     if not file.name.endswith(SUFFIXES):
         raise WeightsError(
             f"{file} is no Keras weights file by its name; save one with model.save_weights('name.weights.h5')."
@@ -103,53 +140,38 @@ def own(file: Path) -> tuple[Path, str]:
         raise WeightsError(f"The weights file {file} cannot be read: {error.strerror}.") from error
 
 
-def download(backbone: Backbone, *, classifier: bool) -> Path:
-    """Let Keras download published weights to where it keeps them. Raises WeightsError, within seconds if offline."""
-    file_name = backbone.weights_file_with_classifier if classifier else backbone.weights_file
+def download(application: Application, file_name: str) -> Path:
+    """Let Keras download published weights to where it keeps them.
+
+    Parameters
+    ----------
+    application : Application
+    file_name : str
+        One of its two weights files.
+
+    Raises
+    ------
+    WeightsError
+        They cannot be had.
+    """
     folder = keras_folders()[-1]
-    problem = _unreachable()
-    if problem is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as temporary:
-                reply = child.call(
-                    {"job": "download", "backbone": backbone.keras_name, "classifier": classifier},
-                    environment={"KERAS_HOME": temporary},
-                )
-                if "problem" not in reply:
-                    path = folder / file_name
-                    (Path(temporary) / "models" / file_name).replace(path)
-                    return path
-                problem = reply["problem"]
-        except OSError as error:
-            problem = f"{folder}: {error.strerror}"
+    classifier = file_name == application.weights_file_with_classifier
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.temporary_folder(folder) as temporary:  # a download that is killed leaves half a file
+            reply = child.call(
+                "embed.backbones.download",
+                {"backbone": application.keras_name, "classifier": classifier},
+                environment={"KERAS_HOME": str(temporary)},
+            )
+            if "problem" not in reply:
+                path = folder / file_name
+                (temporary / "models" / file_name).replace(path)
+                return path
+            problem = reply["problem"]
+    except OSError as error:
+        problem = f"{folder}: {error.strerror}"
     raise WeightsError(
-        f"The ImageNet weights of {backbone.name} are not on this machine and could not be downloaded ({problem}): "
+        f"The ImageNet weights of {application.name} are not on this machine and could not be downloaded ({problem}): "
         f"put {file_name} into {folder}, or use --weights FILE, or --backbone tiny, which needs no download."
     )
-
-
-def _unreachable() -> str | None:
-    """Why Keras's server cannot be reached, or None where it can."""
-    import urllib.error
-    import urllib.request
-
-    problem: list[str | None] = [f"no answer within {REACHABLE_SECONDS} s"]
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(KERAS_SERVER, method="HEAD")
-            with urllib.request.build_opener().open(request, timeout=REACHABLE_SECONDS):
-                problem[0] = None
-        except urllib.error.HTTPError:
-            problem[0] = None  # it answered
-        except urllib.error.URLError as error:
-            problem[0] = str(getattr(error.reason, "strerror", None) or error.reason)
-        except OSError as error:
-            problem[0] = error.strerror or str(error)
-
-    # In a thread, since looking a name up knows no timeout.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(REACHABLE_SECONDS)
-    return problem[0]

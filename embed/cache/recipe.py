@@ -7,7 +7,6 @@ from functools import cached_property
 
 from embed.errors import CacheFormatError
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 DTYPES = ("float32", "float16")
 
 

@@ -4,8 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Protocol
 
-from embed.backbones import ResolvedNetwork
-from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones import ResolvedNetwork, Runtime, open_runtime
 from embed.cache import Recipe
 from embed.extract import pipeline
 from embed.extract.commit import Sink

@@ -1,21 +1,13 @@
 """What to compute, and how to go about it."""
 
-import os
 from dataclasses import dataclass, field
 from numbers import Integral
 
 from embed import images
-from embed.backbones import POOLINGS, Network, ResolvedNetwork
+from embed.backbones import POOLINGS, PRECISIONS, Network, ResolvedNetwork, processors
 from embed.cache import Recipe
 from embed.errors import UsageError
 
-PRECISIONS = {
-    "float32": "float32",
-    "bf16": "bfloat16",
-    "bfloat16": "bfloat16",
-    "fp16": "float16",
-    "float16": "float16",
-}
 DTYPES = ("float32", "float16")
 
 
@@ -120,7 +112,7 @@ class RunOptions:
     @property
     def decoding_threads(self) -> int:
         """Photographs decoded at once."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or processors()
 
 
 def _check_known(parameter: str, value: str, known: "dict[str, str] | tuple[str, ...]") -> None:

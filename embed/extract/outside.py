@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from embed import backbones, images, sources
-from embed.backbones import Network, ResolvedNetwork
-from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones import Network, ResolvedNetwork, Runtime, open_runtime
 from embed.cache import FeatureCache
 from embed.errors import CacheError
 from embed.extract import pipeline

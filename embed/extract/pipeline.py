@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embed import images
-from embed.backbones.runtime import Runtime
+from embed.backbones import Runtime
 from embed.cache import Recipe
 from embed.extract.options import RunOptions
 from embed.sources import Item, Read, Source

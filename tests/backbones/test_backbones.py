@@ -1,9 +1,11 @@
 """The table of backbones, finding their weights, and keeping their exports; all without Keras."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embed.backbones import BACKBONES, DEFAULT, Network, child, export, get, store, tiny, weights
+from embed.backbones import (
+    BACKBONES,
+    DEFAULT,
+    Network,
+    build,
+    child,
+    export,
+    get,
+    open_runtime,
+    processors,
+    store,
+    weights,
+)
 from embed.errors import CacheWriteError, UsageError, WeightsError
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
@@ -67,13 +81,6 @@ def test_names_are_found_in_either_case():
 def test_unknown_backbone_names_the_nearest():
     with pytest.raises(UsageError, match=r"'resnet5'.*did you mean resnet50"):
         get("resnet5")
-
-
-def test_table_of_tiny_agrees_with_its_file():
-    values = tiny.load_weights().values()
-
-    assert get("tiny").parameters == sum(kernel.size + bias.size for kernel, bias in values)
-    assert get("tiny").dimension == tiny.DIMENSION
 
 
 def test_backbones_command_prints_the_table(run_embed):
@@ -132,14 +139,20 @@ def test_everything_that_defines_the_graph_is_in_the_fingerprint(models, tmp_pat
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Network("mobilenetv2", size=31), "at least 32 pixels a side; --size is 31"),
+        (Network("mobilenetv2", size=31), "size 31 is too small.*at least 32 pixels a side"),
         (Network("inceptionv3", size=64), "at least 75 pixels"),
         (
             Network("mobilenetv2", pooling="mean"),
-            "Unknown pooling 'mean'; choose one of avg, max, grid, flatten",
+            "pooling 'mean' is not known; it is one of avg, max, grid, flatten",
         ),
-        (Network("vgg16", layer="fc1", size=256), "belongs to its classifier.*leave --size away"),
-        (Network("tiny", weights=Path("my.h5")), "tiny brings its own weights"),
+        (
+            Network("vgg16", layer="fc1", size=256),
+            "size 256 cannot be used.*belongs to its classifier.*leave it away",
+        ),
+        (
+            Network("tiny", weights=Path("my.h5")),
+            "weights 'my.h5' cannot be used: tiny brings its own weights",
+        ),
         (Network("mobilenetv5"), "did you mean mobilenetv2"),
     ],
 )
@@ -159,48 +172,84 @@ def test_missing_weights_offline_are_one_sentence_with_the_ways_out(models, offl
     assert "\n" not in sentence
     for part in (MOBILENETV2.weights_file, str(models), "--weights FILE", "--backbone tiny", "refused"):
         assert part in sentence
-
-
-def test_a_download_that_keras_gives_up_leaves_nothing_behind(models, offline, monkeypatch):
-    monkeypatch.setattr(weights, "_unreachable", lambda: None)
-
-    with pytest.raises(
-        WeightsError, match=r"could not be downloaded \(URL fetch failure on https://.*refused"
-    ):
-        Network("mobilenetv2").resolve()
-
     assert list(models.iterdir()) == []
 
 
 def test_a_download_appears_whole_where_keras_looks_for_it(models, monkeypatch):
-    def keras_downloads(job, environment):
-        assert job == {"job": "download", "backbone": "MobileNetV2", "classifier": False}
+    def keras_downloads(module, job, environment):
+        assert module == "embed.backbones.download"
+        assert job == {"backbone": "MobileNetV2", "classifier": False}
         folder = Path(environment["KERAS_HOME"]) / "models"
         folder.mkdir()
         (folder / MOBILENETV2.weights_file).write_bytes(b"downloaded")
         return {}
 
-    monkeypatch.setattr(weights, "_unreachable", lambda: None)
     monkeypatch.setattr(child, "call", keras_downloads)
 
     assert Network("mobilenetv2").resolve().weights_file == models / MOBILENETV2.weights_file
     assert [file.name for file in models.iterdir()] == [MOBILENETV2.weights_file]
 
 
-def test_a_server_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(weights, "REACHABLE_SECONDS", 0.2)
+def test_a_server_that_never_answers_is_given_up(models, monkeypatch):
+    code = """
+import io, json, sys
+from embed.backbones import download
+download.SOCKET_SECONDS = 0.2
+sys.stdin = io.StringIO(json.dumps({"backbone": "MobileNetV2", "classifier": False}))
+download.main()
+"""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        told = python(code, https_proxy=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
-        assert weights._unreachable() in ("timed out", "no answer within 0.2 s")
+    assert "timed out" in json.loads(told)["problem"]
+
+
+def test_published_weights_that_change_are_told_and_not_used(models):
+    file = models / MOBILENETV2.weights_file
+    file.write_bytes(b"as published")
+    first = Network("mobilenetv2").resolve()
+    file.write_bytes(b"as damaged..")
+    os.utime(file, ns=(0, 0))
+
+    for _ in range(2):
+        with pytest.raises(WeightsError, match="is no longer the file of published weights") as caught:
+            Network("mobilenetv2").resolve()
+    file.write_bytes(b"as published")
+
+    assert Network("mobilenetv2").resolve() == first
+    record = str(caught.value).split()[-2]
+    file.write_bytes(b"as damaged..")
+    Path(record).unlink()
+    assert Network("mobilenetv2").resolve().weights_sha256 == sha256(b"as damaged..")
+
+
+def test_weights_that_keras_did_not_publish_are_not_imagenets(models, monkeypatch):
+    keras_knows = {
+        name
+        for name, application in BACKBONES.items()
+        if name != "tiny" and application.module not in ("mobilenet", "mobilenet_v2")
+    }
+    for name in BACKBONES:
+        if name == "tiny":
+            continue
+        file = models / BACKBONES[name].weights_file
+        file.write_bytes(weights.HDF5_MAGIC)
+        network = Network(name).resolve()
+        if name in keras_knows:
+            with pytest.raises(
+                WeightsError, match=f"is not the file of weights that Keras publishes for {name}"
+            ):
+                network.backbone.keras_model(network, "float32")
+        else:
+            build.check_published(network.backbone, network)
 
 
 def test_weights_are_hashed_again_only_when_they_change(models, monkeypatch):
     file = models / "weights.h5"
     file.write_bytes(b"first")
     reads = []
-    hash_content = store.file_sha256
-    monkeypatch.setattr(store, "file_sha256", lambda path: reads.append(path) or hash_content(path))
+    hash_content = weights.file_sha256
+    monkeypatch.setattr(weights, "file_sha256", lambda path: reads.append(path) or hash_content(path))
 
     first = weights.hash_file(file), weights.hash_file(file)
     file.write_bytes(b"other")
@@ -259,7 +308,9 @@ def test_deleted_weights_are_remembered_while_their_export_is_there(models, offl
         export(again)
 
 
-def fake_export(job):
+def fake_export(module, job, environment=None):
+    if module == "embed.backbones.download":
+        return {"problem": "offline"}
     for name in (store.MODEL, store.WEIGHTS):
         (Path(job["folder"]) / name).write_text(json.dumps(job["network"]))
     return {"shape": [1280]}
@@ -269,7 +320,7 @@ def test_own_weights_are_found_again_by_their_hash(tmp_path, monkeypatch):
     file = tmp_path / "own.weights.h5"
     file.write_bytes(weights.HDF5_MAGIC)
     seen = Network("mobilenetv2", weights=file).resolve()
-    forgotten = type(seen).from_json({**seen.to_json(), "weights_file": None})
+    forgotten = dataclasses.replace(seen, weights_file=None)
     monkeypatch.setattr(child, "call", fake_export)
 
     assert json.loads(export(forgotten).read_text())["weights_file"] == str(file)
@@ -346,22 +397,22 @@ def test_a_damaged_export_is_made_again(file, harm):
         victim.write_bytes(whole[:middle])
     else:
         victim.unlink()
-    assert not store.intact(model.parent, resolved.fingerprint)
+    assert not store.intact(resolved)
 
     assert export(resolved) == model
 
-    assert store.intact(model.parent, resolved.fingerprint)
+    assert store.intact(resolved)
     assert np.array_equal(run(model, pixels), before)
     assert [path.name for path in model.parent.parent.iterdir()] == [model.parent.name]
 
 
 def test_an_export_that_fails_leaves_nothing_behind(embed_home):
-    def fail(folder):
+    def fail(network, folder):
         (folder / store.MODEL).write_text("half")
         raise WeightsError("no")
 
     with pytest.raises(WeightsError):
-        store.publish(store.folder("x", "f" * 64), "f" * 64, fail)
+        store.publish(Network("tiny").resolve(), fail)
 
     assert list((embed_home / "exports").iterdir()) == []
 
@@ -380,12 +431,50 @@ def test_processes_that_export_at_once_agree(embed_home):
 
 
 def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    file = tmp_path / "file"
-    file.write_text("")
-    monkeypatch.setenv("EMBED_HOME", str(file))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "exports").write_text("")
+    monkeypatch.setenv("EMBED_HOME", str(home))
 
-    with pytest.raises(CacheWriteError, match=f"Cannot write exported backbones to {file}.*EMBED_HOME"):
+    with pytest.raises(CacheWriteError, match=f"Cannot write exported backbones to {home}.*EMBED_HOME"):
         export(Network("tiny"))
+
+
+def test_a_cache_folder_that_is_read_only_serves_this_run(embed_home, monkeypatch):
+    pixels = np.full((1, 112, 112, 3), 77, np.uint8)
+    expected = open_runtime(Network("tiny"), device="cpu").run(pixels)
+    monkeypatch.setenv("EMBED_HOME", str(embed_home.parent / "other"))
+    monkeypatch.setattr(store, "writable", lambda: False)  # a superuser writes into any folder
+    told = []
+
+    features = open_runtime(Network("tiny"), device="cpu", notify=told.append).run(pixels)
+
+    assert np.array_equal(features, expected)
+    assert len(told) == 1 and "for this run only" in told[0] and str(embed_home.parent / "other") in told[0]
+    assert not (embed_home.parent / "other").exists()
+
+
+def test_what_is_kept_can_be_read_by_everyone_whom_the_umask_allows(models, embed_home):
+    before = os.umask(0o002)
+    try:
+        open_runtime(Network("tiny"), device="cpu")
+        (models / MOBILENETV2.weights_file).write_bytes(b"weights")
+        Network("mobilenetv2").resolve()
+    finally:
+        os.umask(before)
+
+    kept = list(embed_home.rglob("*"))
+    assert {path.suffix for path in kept if path.is_file()} >= {".xml", ".bin", ".blob", ".json"}
+    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in kept}
+    assert modes == {True: 0o775, False: 0o664}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o775, 0o664}
+
+
+def test_processors_are_those_that_this_process_may_use(monkeypatch):
+    assert processors() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "process_cpu_count", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert processors() == os.cpu_count()
 
 
 def test_a_disk_that_refuses_an_export_is_named(embed_home):
@@ -410,3 +499,25 @@ def test_errors_of_the_child_process_arrive_as_they_were_raised(models, tmp_path
 
     with pytest.raises(WeightsError, match=f"{MOBILENETV2.weights_file} do not fit mobilenetv2"):
         export(Network("mobilenetv2", size=32))
+
+
+@pytest.mark.parametrize("search_path", [None, f".{os.pathsep}"])
+def test_no_file_of_the_working_folder_is_run(search_path, models, tmp_path, monkeypatch):
+    working = tmp_path / "downloaded"
+    working.mkdir()
+    for name in ("tensorflow", "keras", "numpy", "random", "json", "subprocess", "sitecustomize"):
+        (working / f"{name}.py").write_text(
+            f"open({str(working / 'it-ran')!r}, 'w').close(); raise SystemExit(1)"
+        )
+    (models / MOBILENETV2.weights_file).write_bytes(b"no HDF5 at all")
+    network = Network("mobilenetv2", size=32).resolve()
+    monkeypatch.chdir(working)
+    if search_path is None:
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONPATH", search_path)
+
+    with pytest.raises(WeightsError, match="do not fit mobilenetv2"):  # as Keras itself found out
+        export(network)
+
+    assert not (working / "it-ran").exists()

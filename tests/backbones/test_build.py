@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from embed.backbones import BACKBONES, Network, ResolvedNetwork, build, tiny
-from embed.backbones.runtime import OpenVINORuntime
+from embed.backbones import BACKBONES, Network, ResolvedNetwork, build
+from embed.backbones.cpu import OpenVINORuntime
+from embed.backbones.write import write
 from embed.errors import UsageError, WeightsError
 
 # One of every family for the ordinary run.
@@ -44,6 +45,11 @@ def fresh_session():
     keras.utils.set_random_seed(20)
     yield
     keras.utils.clear_session()
+
+
+@pytest.fixture(autouse=True)
+def random_weights_are_as_good_as_published(monkeypatch):
+    monkeypatch.setattr(build, "check_published", lambda *_: None)
 
 
 @pytest.fixture
@@ -85,7 +91,7 @@ def network(name, weights_file, label="imagenet", **changes):
 
 
 def features(resolved, folder, pixels):
-    build.export(resolved, folder)
+    write(resolved, folder)
     return OpenVINORuntime(resolved, lambda: folder / "model.xml").run(pixels)
 
 
@@ -176,8 +182,12 @@ def random_weights(folder, name="random.weights.h5", *, classifier=False, size=3
     return file, headless
 
 
+def built(resolved):
+    return build.complete(build.build(resolved.backbone, resolved), resolved)
+
+
 def run_built(resolved, pixels):
-    return np.asarray(build.build(resolved)(pixels, training=False))
+    return np.asarray(built(resolved)(pixels, training=False))
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
@@ -198,7 +208,7 @@ def test_weights_of_another_backbone_do_not_fit(tmp_path):
     file, _ = random_weights(tmp_path, keras_name="MobileNet")
 
     with pytest.raises(WeightsError, match=r"random\.weights\.h5 do not fit mobilenetv2: [^\n]*$"):
-        build.build(network("mobilenetv2", file, label=file.name, size=32))
+        built(network("mobilenetv2", file, label=file.name, size=32))
 
 
 def test_weights_file_that_lacks_a_layer_is_refused(tmp_path):
@@ -207,7 +217,7 @@ def test_weights_file_that_lacks_a_layer_is_refused(tmp_path):
         del saved["layers"]["conv2d"]
 
     with pytest.raises(WeightsError, match=r"do not fit mobilenetv2"):
-        build.build(network("mobilenetv2", file, label=file.name, size=32))
+        built(network("mobilenetv2", file, label=file.name, size=32))
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
@@ -227,17 +237,18 @@ def test_own_efficientnet_weights_keep_the_rescaling_they_were_trained_with(
     assert_close(actual, np.asarray(own(pixels.astype(np.float32))))
 
 
-def test_reads_a_layer_in_the_middle_and_pools_its_map():
+def test_reads_a_layer_in_the_middle_and_pools_its_map(tmp_path):
     pixels = photographs(64)
-    whole = tiny.build(64)
-    maps = np.asarray(keras.Model(whole.input, whole.get_layer("stage2_block1").output)(pixels))
+    file, whole = random_weights(tmp_path, size=64)
+    layer = "block_3_expand_relu"
+    maps = np.asarray(keras.Model(whole.input, whole.get_layer(layer).output)(pixels / np.float32(127.5) - 1))
 
     def features(pooling):
         return run_built(
-            network("tiny", tiny.WEIGHTS, "tiny", size=64, layer="stage2_block1", pooling=pooling), pixels
+            network("mobilenetv2", file, file.name, size=64, layer=layer, pooling=pooling), pixels
         )
 
-    assert maps.shape == (3, 8, 8, 96)
+    assert maps.shape == (3, 16, 16, 144)
     assert_close(features("none"), maps)
     assert_close(features("avg"), maps.mean(axis=(1, 2)))
     assert_close(features("max"), maps.max(axis=(1, 2)))
@@ -254,9 +265,13 @@ def test_layer_of_the_classifier_is_taken_as_it_is(tmp_path):
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_unknown_layer_names_the_nearest():
-    with pytest.raises(UsageError, match=r"no layer 'stage2_bloc1'; the nearest names are stage2_block1"):
-        build.build(network("tiny", tiny.WEIGHTS, "tiny", size=64, layer="stage2_bloc1"))
+def test_unknown_layer_names_the_nearest(tmp_path):
+    file, _ = random_weights(tmp_path)
+
+    with pytest.raises(
+        UsageError, match=r"layer 'block_6_ad' is not in mobilenetv2; the nearest names are block_\d+_add"
+    ):
+        built(network("mobilenetv2", file, file.name, size=32, layer="block_6_ad"))
 
 
 def test_numbered_layers_keep_their_names_whatever_was_built_before():
@@ -270,9 +285,10 @@ def test_numbered_layers_keep_their_names_whatever_was_built_before():
     assert shapes() == first
 
 
-def test_settings_of_the_callers_program_do_not_reach_the_network():
-    pixels = photographs(64)
-    resolved = network("tiny", tiny.WEIGHTS, "tiny", size=64)
+def test_settings_of_the_callers_program_do_not_reach_the_network(tmp_path):
+    file, _ = random_weights(tmp_path)
+    pixels = photographs(32)
+    resolved = network("mobilenetv2", file, file.name, size=32)
     expected = run_built(resolved, pixels)
     keras.config.set_image_data_format("channels_first")
     keras.config.set_floatx("float16")
@@ -293,5 +309,5 @@ def test_other_sizes_keep_the_weights_of_the_usual_one(keras_home, monkeypatch):
 
     assert small.weights_file == usual.weights_file
     assert small.fingerprint != usual.fingerprint
-    kernels = [build.build(resolved).get_weights() for resolved in (usual, small)]
+    kernels = [built(resolved).get_weights() for resolved in (usual, small)]
     assert all(np.array_equal(*pair) for pair in zip(*kernels, strict=True))

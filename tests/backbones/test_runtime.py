@@ -10,8 +10,8 @@ import threading
 import numpy as np
 import pytest
 
-from embed.backbones import Network, compiled
-from embed.backbones.runtime import OPENVINO_CAPABILITIES, open_runtime
+from embed.backbones import Network, gpu, open_runtime
+from embed.backbones.cpu import OPENVINO_CAPABILITIES
 from embed.errors import UsageError
 
 SIZE = 112
@@ -83,7 +83,7 @@ def test_features_do_not_depend_on_the_number_of_threads(threads, runtime, pixel
 
 def test_nothing_is_reported_over_the_network():
     code = (
-        "import sys; from embed.backbones import Network; from embed.backbones.runtime import open_runtime\n"
+        "import sys; from embed.backbones import Network, open_runtime\n"
         "open_runtime(Network('tiny'), device='cpu')\n"
         "print('openvino' in sys.modules, 'openvino_telemetry.main' in sys.modules)"
     )
@@ -91,6 +91,52 @@ def test_nothing_is_reported_over_the_network():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "True False\n"
+
+
+FORKED = """
+import os, signal, sys, time
+import numpy as np
+from embed.backbones import Network, open_runtime
+
+pixels = np.load(sys.argv[1])
+runtime = open_runtime(Network("tiny"), device="cpu")
+expected = runtime.run(pixels)
+
+
+def waited(child):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "still waiting"
+
+
+def child(run):
+    process = os.fork()
+    if process == 0:
+        sys.exit(0 if not run or np.array_equal(runtime.run(pixels), expected) else 3)
+    return waited(process)
+
+
+print(child(run=True), child(run=False), np.array_equal(runtime.run(pixels), expected))
+"""
+
+
+def test_a_forked_child_computes_and_ends_as_the_parent_does(pixels, tmp_path):
+    np.save(tmp_path / "pixels.npy", pixels[:3])
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, tmp_path / "pixels.npy"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("0 0 True\n", "")
 
 
 def test_result_is_the_callers_own(runtime, pixels):
@@ -166,7 +212,7 @@ def test_precision_that_the_cpu_has_not_is_refused():
         name for name, capability in OPENVINO_CAPABILITIES.items() if capability not in capabilities
     )
 
-    with pytest.raises(UsageError, match=f"does not compute in {precision}.*--precision float32"):
+    with pytest.raises(UsageError, match=f"precision {precision!r} would gain nothing.*use 'float32'"):
         open_runtime(Network("tiny"), device="cpu", precision=precision)
 
 
@@ -182,16 +228,15 @@ def test_bfloat16_stays_close_to_float32(runtime, pixels):
 
 @pytest.mark.parametrize(("option", "value"), [("device", "tpu"), ("precision", "int8")])
 def test_unknown_values_are_refused_with_those_there_are(option, value):
-    with pytest.raises(UsageError, match=f"Unknown {option} '{value}'; choose one of"):
+    with pytest.raises(UsageError, match=f"^{option} '{value}' is not known; it is one of"):
         open_runtime(Network("tiny"), **{option: value})
 
 
 def test_a_gpu_that_is_not_there_is_told_without_importing_keras(monkeypatch):
     code = (
         "import sys\n"
-        "from embed.backbones import Network\n"
+        "from embed.backbones import Network, open_runtime\n"
         "from embed.errors import UsageError\n"
-        "from embed.backbones.runtime import open_runtime\n"
         "assert open_runtime(Network('tiny'), device='auto').device == 'cpu'\n"
         "try: open_runtime(Network('tiny'), device='gpu')\n"
         "except UsageError as error: print(error)\n"
@@ -206,21 +251,21 @@ def test_a_gpu_that_is_not_there_is_told_without_importing_keras(monkeypatch):
         check=True,
     )
 
-    assert told.stdout == "Cannot run on a GPU: no GPU is visible. Use --device cpu.\n"
+    assert told.stdout == "device 'gpu' cannot be used: no GPU is visible; use 'cpu'\n"
 
 
 def test_a_driver_alone_makes_no_gpu(monkeypatch, tmp_path):
     driver = tmp_path / "nvidiactl"
     driver.write_text("")
-    monkeypatch.setattr(compiled, "DRIVER_FILES", (str(driver),))
+    monkeypatch.setattr(gpu, "DRIVER_FILES", (str(driver),))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    assert compiled.driver_present()
-    if compiled.gpu_problem() is None:
+    assert gpu.driver_present()
+    if gpu.gpu_problem() is None:
         pytest.skip("this machine has a GPU that Keras can use")
     assert open_runtime(Network("tiny"), device="auto").device == "cpu"
     with pytest.raises(
-        UsageError, match=r"Cannot run on a GPU: \w+, which Keras is configured for, finds no GPU"
+        UsageError, match=r"device 'gpu' cannot be used: \w+, which Keras is configured for, finds no GPU"
     ):
         open_runtime(Network("tiny"), device="gpu")
 
@@ -228,34 +273,55 @@ def test_a_driver_alone_makes_no_gpu(monkeypatch, tmp_path):
 KERAS_RUN = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 import numpy as np
 from embed.backbones import Network
-from embed.backbones.runtime import KerasRuntime
+from embed.backbones.gpu import KerasRuntime
 
-pixels = np.load(sys.argv[1])
+pixels, weights = np.load(sys.argv[1]), Path(sys.argv[2])
 runs = {}
 for precision in ("float32", "bfloat16"):
-    runtime = KerasRuntime(Network("tiny").resolve(), precision, gpu=False, batch_size=4)
+    network = Network("mobilenetv2", weights, size=64, pooling="grid", mirror=precision == "bfloat16").resolve()
+    runtime = KerasRuntime(network, precision, gpu=False, batch_size=4)
     runs[precision] = runtime.run(pixels)
     with ThreadPoolExecutor(3) as threads:
         pieces = list(threads.map(runtime.run, [pixels[:3], pixels[3:4], pixels[4:8]]))
     assert [len(features) for features in pieces] == [3, 1, 4]
     assert np.array_equal(np.concatenate(pieces), runs[precision][:8])
     assert runtime.run(pixels[:0]).shape == (0, runtime.dimension)
-np.savez(sys.argv[2], **runs)
+np.savez(sys.argv[3], **runs)
 import keras
 print(json.dumps([runtime.device, runtime.dimension, keras.backend.backend()]))
 """
 
 
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    import keras
+
+    keras.utils.set_random_seed(20)
+    model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(64, 64, 3))
+    file = tmp_path_factory.mktemp("weights") / "random.weights.h5"
+    model.save_weights(file)
+    return file
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_keras_gives_the_same_features_on_each_of_its_backends(backend, runtime, pixels, tmp_path):
+def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_weights, pixels, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    np.save(tmp_path / "pixels.npy", pixels)
+    small = np.ascontiguousarray(pixels[:, :64, :64])
+    np.save(tmp_path / "pixels.npy", small)
 
     done = subprocess.run(
-        [sys.executable, "-c", KERAS_RUN, tmp_path / "pixels.npy", tmp_path / "features.npz"],
+        [
+            sys.executable,
+            "-c",
+            KERAS_RUN,
+            tmp_path / "pixels.npy",
+            random_weights,
+            tmp_path / "features.npz",
+        ],
         env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
@@ -263,12 +329,23 @@ def test_keras_gives_the_same_features_on_each_of_its_backends(backend, runtime,
     )
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["cpu", 512, backend]
-    expected = runtime.run(pixels)
+    assert json.loads(done.stdout) == ["cpu", 9 * 1280, backend]
     features = np.load(tmp_path / "features.npz")
-    assert features["float32"].dtype == np.float32
-    assert cosine(features["float32"], expected).min() >= 0.9999
-    assert cosine(features["bfloat16"], expected).min() >= 0.999
+    for precision, closest in (("float32", 0.9999), ("bfloat16", 0.999)):
+        network = Network(
+            "mobilenetv2", random_weights, size=64, pooling="grid", mirror=precision == "bfloat16"
+        )
+        expected = open_runtime(network, device="cpu").run(small)
+        assert features[precision].dtype == np.float32
+        assert cosine(features[precision], expected).min() >= closest
+
+
+def test_what_openvino_alone_can_run_is_refused_for_a_gpu(monkeypatch):
+    monkeypatch.setattr(gpu, "gpu_problem", lambda: None)
+
+    assert open_runtime(Network("tiny"), device="auto").device == "cpu"
+    with pytest.raises(UsageError, match="device 'gpu' cannot run tiny, which OpenVINO runs on the CPU"):
+        open_runtime(Network("tiny"), device="gpu")
 
 
 @pytest.mark.imagenet

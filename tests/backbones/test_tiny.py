@@ -1,83 +1,85 @@
-"""The backbone that comes with the package: two builders, one architecture, features that mean something."""
+"""The backbone that comes with the package: an ONNX file, and features that mean something."""
 
-import subprocess
-import sys
+import dataclasses
 
-import keras
 import numpy as np
-import openvino
+import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import normalize
 
-from embed.backbones import tiny
+from embed.backbones import Network, open_runtime
+from embed.backbones.onnx_file import TINY
+from embed.errors import UsageError
+
+STRIDE = 16  # a map of features has 1/16 of the picture's side, rounded up
 
 
-def run_openvino(model: openvino.Model, pixels: np.ndarray) -> np.ndarray:
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    return openvino.Core().compile_model(model, "CPU", settings)(pixels)[0]
+@pytest.fixture(autouse=True)
+def embed_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMBED_HOME", str(tmp_path))
 
 
-def random_pixels(count: int, size: int) -> np.ndarray:
+def value_of(name, pixels):
+    """A value of the file as ONNX defines it, with channels last."""
+    model = onnx.load(TINY.file)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    scaled = ((pixels.astype(np.float32) - 127.5) / 64).transpose(0, 3, 1, 2)
+    (value,) = ReferenceEvaluator(model).run([name], {"pixels": scaled})
+    return value.transpose(0, 2, 3, 1)
+
+
+def random_pixels(count, size):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("size", [tiny.INPUT_SIZE, 101])
-def test_keras_and_openvino_agree(size):
-    pixels = random_pixels(3, size)
-    expected = tiny.build(size).predict_on_batch(pixels)
-    features = run_openvino(tiny.openvino_model(size), pixels)
-    assert (
-        features.shape
-        == expected.shape
-        == (3, -(-size // tiny.STRIDE), -(-size // tiny.STRIDE), tiny.DIMENSION)
-    )
-    assert np.abs(features - expected).max() <= 1e-4 * np.abs(expected).max()
+@pytest.mark.parametrize(("layer", "stride"), [(None, STRIDE), ("stage2_block1", 8)])
+@pytest.mark.parametrize("size", [64, 101])
+def test_features_are_what_the_file_defines(size, layer, stride):
+    pixels = random_pixels(2, size)
+    expected = value_of(layer or TINY.layer, pixels)
+
+    def features(pooling):
+        return open_runtime(Network("tiny", layer=layer, size=size, pooling=pooling), device="cpu").run(
+            pixels
+        )
+
+    side = -(-size // stride)
+    assert expected.shape[:3] == (2, side, side)
+    for pooling, pooled in (
+        ("none", expected),
+        ("avg", expected.mean(axis=(1, 2))),
+        ("max", expected.max(axis=(1, 2))),
+        ("flatten", expected.reshape(2, -1)),
+    ):
+        assert np.abs(features(pooling) - pooled).max() <= 1e-4 * np.abs(pooled).max()
 
 
-def test_open_size_gives_what_the_fixed_size_gives():
-    pixels = random_pixels(2, 128)
-    fixed = run_openvino(tiny.openvino_model(128), pixels)
-    assert np.allclose(
-        run_openvino(tiny.openvino_model(None), pixels), fixed, rtol=1e-4, atol=1e-4 * fixed.max()
-    )
-    assert tiny.build(None).output_shape == (None, None, None, tiny.DIMENSION)
+def test_table_agrees_with_the_file():
+    model = onnx.load(TINY.file)
+
+    assert TINY.parameters == sum(np.prod(values.dims) for values in model.graph.initializer)
+    assert TINY.dimension == model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    assert TINY.file.stat().st_size <= 3_000_000
 
 
-def test_features_of_a_picture_do_not_depend_on_its_batch():
-    pixels = random_pixels(5, tiny.INPUT_SIZE)
-    model = openvino.Core().compile_model(tiny.openvino_model(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    together = model(pixels)[0].copy()
-    assert np.allclose(model(pixels[3:4])[0][0], together[3], rtol=1e-4, atol=1e-4 * together.max())
+def test_features_of_earlier_releases_stay_valid(tmp_path):
+    first_published = "2f1c17b0f80196902e892c6dd15d730e3ee7ffc4c7fd5556c72ef3a6086c9312"
+    request = Network("tiny").resolve()
+    other = tmp_path / "other.onnx"
+    other.write_bytes(TINY.file.read_bytes() + b" ")
+
+    assert request.weights_sha256 == first_published
+    assert dataclasses.replace(TINY, file=other).weights(request, None).sha256 != first_published
 
 
-def test_openvino_path_imports_neither_tensorflow_nor_keras():
-    code = (
-        "import sys; from embed.backbones import tiny; tiny.openvino_model();"
-        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
-
-
-def test_weights_are_small_finite_and_fingerprinted():
-    assert tiny.WEIGHTS.stat().st_size <= 3_000_000
-    assert len(tiny.fingerprint()) == 64
-    weights = tiny.load_weights()
-    assert all(np.isfinite(kernel).all() and np.isfinite(bias).all() for kernel, bias in weights.values())
-
-
-def test_every_convolution_of_the_architecture_has_weights_and_no_weight_is_left_over():
-    model = tiny.build(weights=None)
-    convolutions = {layer.name for layer in model.layers if layer.name.endswith("_conv")}
-    assert convolutions == set(tiny.load_weights())
-
-
-def test_layers_can_be_named():
-    names = [layer.name for layer in tiny.build().layers]
-    assert {"stem", "stage1_block1", "stage2_down", "stage3_block1", "features"} <= set(names)
-    assert len(set(names)) == len(names)
+def test_an_unknown_layer_names_the_nearest():
+    with pytest.raises(
+        UsageError, match=r"layer 'stage2_bloc1' is not in tiny; the nearest names are stage2_block1"
+    ):
+        open_runtime(Network("tiny", layer="stage2_bloc1"), device="cpu")
 
 
 def drawn(kind: str, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -97,18 +99,16 @@ def drawn(kind: str, rng: np.random.Generator, size: int) -> np.ndarray:
     return np.clip(share * foreground + (1 - share) * background + noise, 0, 255).astype(np.uint8)
 
 
-def test_features_tell_more_than_those_of_an_untrained_network():
+def test_features_tell_more_than_colours():
     rng = np.random.default_rng(0)
     kinds = ["stripes", "rings", "grid", "spots"] * 30
-    pixels = np.stack([drawn(kind, rng, tiny.INPUT_SIZE) for kind in kinds])
-    maps = run_openvino(tiny.openvino_model(), pixels)
-    keras.utils.set_random_seed(0)
-    untrained = tiny.build(weights=None).predict(pixels, verbose=0)
-    trained_score, untrained_score = (
-        cross_val_score(
-            LogisticRegression(C=100, max_iter=2000), normalize(features.mean((1, 2))), kinds, cv=4
-        ).mean()
-        for features in (maps, untrained)
+    pixels = np.stack([drawn(kind, rng, TINY.input_size) for kind in kinds])
+    features = open_runtime(Network("tiny"), device="cpu").run(pixels)
+    colours = pixels.reshape(len(pixels), -1, 3).astype(np.float32)
+    simple = np.concatenate([colours.mean(axis=1), colours.std(axis=1)], axis=1)
+    score, simple_score = (
+        cross_val_score(LogisticRegression(C=100, max_iter=2000), normalize(X), kinds, cv=4).mean()
+        for X in (features, simple)
     )
-    assert trained_score >= 0.75
-    assert trained_score >= untrained_score + 0.25
+    assert score >= 0.75
+    assert score >= simple_score + 0.25

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embed.backbones import Network
-from embed.backbones.runtime import open_runtime
+from embed.backbones import Network, open_runtime
 from embed.images import Resize
 from embed.images import decode as decoding
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from embed.backbones import Network, blob, store
-from embed.backbones.runtime import open_runtime
+from embed import files
+from embed.backbones import Network, open_runtime, store
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def features(network, pixels, precision="float32"):
 
 
 def blobs(network):
-    return sorted(network.export_folder.glob("*.blob"))
+    return sorted(store.folder(network).glob("*.blob"))
 
 
 def test_what_was_kept_gives_the_same_bits_and_reads_no_export(network, pixels, monkeypatch):
     compiled = features(network, pixels)
     assert len(blobs(network)) == 1
-    (network.export_folder / store.MODEL).unlink()
+    (store.folder(network) / store.MODEL).unlink()
     monkeypatch.setattr("embed.backbones.runtime.export", None)
     assert np.array_equal(features(network, pixels), compiled)
 
@@ -72,6 +72,6 @@ def test_a_folder_that_cannot_be_written_costs_time_only(network, pixels, monkey
 
     compiled = features(network, pixels)
     blobs(network)[0].unlink()
-    monkeypatch.setattr(blob.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(files, "Draft", refuse)
     assert np.array_equal(features(network, pixels), compiled)
     assert blobs(network) == []

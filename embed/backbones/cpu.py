@@ -1,0 +1,117 @@
+"""A network on a CPU, through OpenVINO."""
+
+import ctypes
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embed.backbones.backbone import ResolvedNetwork
+from embed.backbones.compiled import DEVICE, compiled_model
+from embed.backbones.graph import import_openvino
+from embed.backbones.machine import processors
+from embed.errors import UsageError
+
+OPENVINO_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+OPENVINO_CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16"}
+
+
+class OpenVINORuntime:
+    """A network on a CPU. See `Runtime`.
+
+    Parameters
+    ----------
+    network : ResolvedNetwork
+    model : callable
+        Returns the file of the graph; called where the network has not been compiled for this processor before.
+    precision : {"float32", "bfloat16", "float16"}
+
+    Raises
+    ------
+    UsageError
+        This CPU does not compute in the precision.
+    """
+
+    device = "cpu"
+    batch_size = 32
+
+    def __init__(
+        self, network: ResolvedNetwork, model: Callable[[], Path], precision: str = "float32"
+    ) -> None:
+        self.size = network.size
+        self.precision = precision
+        self._network = network
+        self._model = model
+        self._opening = threading.Lock()
+        self._queues: deque = deque()  # those that are idle
+        self._compiled: Any = self._compile()
+        self._shape = tuple(self._compiled.output(0).shape)[1:]
+        self.dimension = self._shape[-1]
+        _opened.add(self)
+
+    def _compile(self) -> Any:
+        core = import_openvino().Core()
+        capability = OPENVINO_CAPABILITIES.get(self.precision)
+        if capability and capability not in core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"):
+            raise UsageError(
+                f"{self.precision!r} would gain nothing: this CPU does not compute in it; use 'float32'",
+                "precision",
+            )
+        # One picture at a time on each processor: the maps of one stay in its cache, no layer waits for the slowest
+        # thread, and no feature depends on how many pictures came along or how many processors there are.
+        settings = {
+            "NUM_STREAMS": processors(),
+            "INFERENCE_NUM_THREADS": processors(),
+            "INFERENCE_PRECISION_HINT": OPENVINO_TYPES[self.precision],  # what was asked for, never less
+        }
+        return compiled_model(core, self._network, settings, lambda: core.read_model(self._model()))
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """Return features. See `Runtime.run`."""
+        features = np.empty((len(batch), *self._shape), np.float32)
+
+        def store(request: Any, row: int) -> None:
+            features[row] = request.get_output_tensor(0).data[0]
+
+        queue = self._idle_queue()
+        queue.set_callback(store)
+        for row, picture in enumerate(np.ascontiguousarray(batch)):
+            queue.start_async({0: picture[None]}, userdata=row, share_inputs=True)
+        queue.wait_all()
+        self._queues.append(queue)
+        return features
+
+    def _idle_queue(self) -> Any:
+        with self._opening:
+            if self._compiled is None:
+                self._compiled = self._compile()
+        try:
+            return self._queues.pop()
+        except IndexError:
+            return import_openvino().AsyncInferQueue(self._compiled, processors())
+
+    def abandon(self) -> None:
+        """Forget what was compiled, as a forked child has to: `run` compiles anew."""
+        # The threads of OpenVINO stay in the parent: to wait for them would last for ever, and to destroy what they belong
+        # to would end the process. It is therefore kept out of the reach of Python for good.
+        for inherited in (self._compiled, *self._queues):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+        self._compiled = None
+        self._queues = deque()
+        self._opening = threading.Lock()
+
+
+_opened: "weakref.WeakSet[OpenVINORuntime]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for runtime in list(_opened):
+        runtime.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
