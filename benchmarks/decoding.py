@@ -21,7 +21,6 @@ One standard error is 0.011 and 0.012. Shrinking 400 × 533 pixels takes 1.8 ms 
 Needs the photographs and the ImageNet weights of MobileNetV2 in ../shared.
 """
 
-import importlib
 import io
 import sys
 import time
@@ -32,10 +31,9 @@ import common
 import numpy as np
 from PIL import Image
 
-from embed import images, sources
 from embed.backbones import Network, open_runtime
-
-decoding = importlib.import_module("embed.images.decode")  # the module: its function has the same name
+from embed.images import Resize
+from embed.images import decode as decoding
 
 SIZE = 224
 COLUMNS = {
@@ -55,11 +53,11 @@ def features(
 ) -> tuple[list[str], np.ndarray]:
     """Return the paths and the features of the photographs below a folder, decoded by the function given."""
     runtime = open_runtime(Network("mobilenetv2", size=size))
-    paths = [found.path for found in sources.find(root) if found.path.endswith("jpg")][::every]
+    paths = [str(file.relative_to(root)) for file in sorted(root.rglob("*.jpg"))][::every]
 
     def batches() -> Iterator[np.ndarray]:
         for i in range(0, len(paths), BATCH):
-            yield np.stack([pixels(sources.read(root / path).data) for path in paths[i : i + BATCH]])
+            yield np.stack([pixels((root / path).read_bytes()) for path in paths[i : i + BATCH]])
 
     return paths, np.concatenate([runtime.run(batch) for batch in batches()])
 
@@ -72,7 +70,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def mosaics(columns: int, count: int) -> Iterator[bytes]:
     """Yield large JPEGs, each of columns × columns photographs of clothes."""
     root = common.clothing()
-    paths = [root / found.path for found in sources.find(root)][::9]
+    paths = sorted(root.rglob("*.jpg"))[::9]
     for i in range(count):
         mosaic = Image.new("RGB", (400 * columns, 400 * columns))
         for j in range(columns**2):
@@ -102,11 +100,16 @@ def draft(count: int = 6) -> None:
     common.save("decoding-draft", results)
 
 
+def pixels_of(data: bytes, resize: Resize) -> np.ndarray:
+    """Return the pixels of a JPEG, decoded in this process, where the choices of the decoder can be changed."""
+    return np.asarray(decoding.decode(data, "JPEG", resize))
+
+
 def decoded(data: list[bytes], margin: int) -> tuple[np.ndarray, float]:
     """Return the pixels of photographs and the seconds of processor time that they took."""
     decoding.DRAFT_MARGIN = margin
     start = time.thread_time()
-    pixels = np.stack([images.decode(one, images.Resize(SIZE)) for one in data])
+    pixels = np.stack([pixels_of(one, Resize(SIZE)) for one in data])
     return pixels, time.thread_time() - start
 
 
@@ -127,8 +130,8 @@ def resize() -> None:
             ("bilinear", "pad"),
         ]:
             decoding._FILTER = FILTERS[filter_name]
-            way = images.Resize(SIZE, fit)
-            paths, X = features(root, lambda data, way=way: images.decode(data, way), SIZE, every)
+            way = Resize(SIZE, fit)
+            paths, X = features(root, lambda data, way=way: pixels_of(data, way), SIZE, every)
             folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=3, random_state=0)
             head = LogisticRegression(C=100, max_iter=300)
             y = [path.split("/")[0] for path in paths]

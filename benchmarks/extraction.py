@@ -67,13 +67,14 @@ def worker_embed(data: str, backbone: str, weights: str, precision: str) -> dict
             FeatureOptions(network=network, precision=precision),
             RunOptions(device="cpu"),
         )
-    sample = list(sources.find(Path(data)))[:512]
+    source = sources.open(data)
+    sample = [told for told in source.find() if isinstance(told, sources.Item)][:512]
     resize = images.Resize(resolved.size, "stretch")
 
     def decode() -> tuple[float, np.ndarray]:
         start = time.perf_counter()
         with images.Decoder(resize, workers=RunOptions().decoding_threads) as decoder:
-            decoded = [item.pixels for item in decoder.map(Path(data), sample)]
+            decoded = [item.pixels for item in decoder.map(source.read(sample))]
         return len(decoded) / (time.perf_counter() - start), np.concatenate(
             [d for d in decoded if d is not None]
         )

@@ -69,6 +69,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.room = Room(MEMORY)
+        self._kept = os.cpu_count() or 1
         self._idle: deque[Child] = deque()
         self._children: set[Child] = set()
         # A process ends with the thread that started it, so that thread ends last.
@@ -83,7 +84,7 @@ class Pool:
 
     def give(self, child: Child) -> None:
         """Take back a process that has nothing to do."""
-        if len(self._idle) >= (os.cpu_count() or 1):
+        if len(self._idle) >= self._kept:
             self.drop(child)
             child.end()
             return
