@@ -133,8 +133,8 @@ def extract(
         return exits.INTERRUPTED
     if summary.kept:
         common.say(
-            f"embed: {summary.kept} of the photographs of {summary.features} are no longer in {data}, too many to "
-            "remove their rows unasked: they stay. If the photographs are gone for good, add --allow-removals."
+            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {data}, or cannot be "
+            "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
         return exits.ERROR
     return exits.SOME_FAILED if strict and (summary.failed or summary.unreachable) else 0

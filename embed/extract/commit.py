@@ -49,31 +49,39 @@ class Sink:
                     mtime_ns=_stamp(item),
                     features=result.features[0],
                     views=result.features[1:] if len(result.features) > 1 else None,
+                    decoder=result.decoder,
                 )
                 self._outcome.progress.extracted += 1
             except FeatureError as error:
                 self._fail(result, str(error), row)
         self._outcome.tick()
 
-    def remove_gone(self, *, allowed: bool) -> tuple[int, int]:
-        """Let the rows go whose photographs are gone; return how many went, and how many were kept from it.
+    def remove(self, *, allowed: bool) -> tuple[int, int]:
+        """Let the rows go whose photographs are gone, or give no features any more.
 
         Rows of contents that lie elsewhere now go in any case. The others stay where they are so many that the
         source may not be what it was, unless their removal is allowed.
+
+        Returns
+        -------
+        removed : int
+            Rows of photographs that are gone.
+        kept : int
+            Rows that should have gone and stay.
         """
-        known = self._writer.known
+        known, gone = self._writer.known, self._plan.gone
+        leave = gone | self._plan.spoilt
         most = max(LEAST_REMOVALS, MOST_REMOVALS * len(known))
-        gone = self._plan.gone
-        rows = np.flatnonzero(gone)
         kept = 0
-        if not allowed and len(rows) > most:
-            stay = {digest.tobytes() for digest in known.sha256[~gone | self._moved]}
-            lost = np.array([digest.tobytes() not in stay for digest in known.sha256[rows]], bool)
+        if not allowed and leave.sum() > most:
+            stay = {digest.tobytes() for digest in known.sha256[~leave | self._moved]}
+            lost = leave.copy()
+            lost[leave] = [digest.tobytes() not in stay for digest in known.sha256[leave]]
             if lost.sum() > most:
-                kept, rows = int(lost.sum()), rows[~lost]
-        for row in rows:
+                kept, leave = int(lost.sum()), leave & ~lost
+        for row in np.flatnonzero(leave):
             self._writer.remove(os.fsdecode(known.keys[row]))
-        return len(rows), kept
+        return int((leave & gone).sum()), kept
 
     def _fail(self, result: Result, problem: str, row: int | None) -> None:
         item, known = result.item, self._writer.known
@@ -83,17 +91,19 @@ class Sink:
         same = known.sha256[row].tobytes() == result.sha256
         if not result.sha256 or (same and not result.lasting):
             self._outcome.keep(item.name, problem)
-            return
-        self._outcome.fail(item.name, problem, item if result.lasting else None)
-        self._writer.remove(item.name)  # the row was of what was there before
+        else:
+            self._outcome.fail(item.name, problem, item if result.lasting else None)
+            self._plan.spoil(row)
 
     def _copy(self, item: Item, sha256: bytes, row: int | None) -> None:
+        known = self._writer.known
+        self._outcome.progress.reused += 1
+        if row is not None and self._plan.unchanged(row, item) and known.sha256[row].tobytes() == sha256:
+            return
         from_row = self._plan.row_of_content(sha256)
         assert from_row is not None, "the plan knows this content, or it would have been computed"
-        if row != from_row or not self._plan.unchanged(row, item):
-            self._writer.copy(item.name, item.size, _stamp(item), from_row)
-            self._moved[from_row] = True
-        self._outcome.progress.reused += 1
+        self._writer.copy(item.name, item.size, _stamp(item), from_row)
+        self._moved[from_row] = True
 
 
 def _stamp(item: Item) -> int:

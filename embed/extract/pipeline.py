@@ -42,6 +42,8 @@ class Result:
         Why it has no features.
     lasting : bool
         Whether the same content has the same problem in every run.
+    decoder : str
+        What decoded it.
     """
 
     item: Item
@@ -49,6 +51,7 @@ class Result:
     features: np.ndarray | None
     problem: str | None = None
     lasting: bool = True
+    decoder: str = ""
 
 
 @dataclass(slots=True)
@@ -147,7 +150,7 @@ def _forward(
                 values = np.stack([next(rows) for _ in range(len(one.pixels))])
                 if not np.isfinite(values).all():
                     values, problem = None, NOT_FINITE
-            yield Result(one.item, one.sha256 or b"", values, problem, one.lasting)
+            yield Result(one.item, one.sha256 or b"", values, problem, one.lasting, one.decoder)
 
     def batches() -> Iterator[list[images.Decoded]]:
         batch: list[images.Decoded] = []

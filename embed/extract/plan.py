@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from embed import images
 from embed.cache import Failure, FeatureCache, Recipe
 from embed.extract.options import RunOptions
 from embed.extract.scan import Scan
@@ -19,7 +20,7 @@ GROUP_BYTES = 16 << 20
 
 TICK = 1000  # known photographs between two reports
 
-_MET, _OUT_OF_REACH, _GONE = 1, 2, 3  # what is known of a row; 0 is nothing so far
+_MET, _OUT_OF_REACH, _GONE, _SPOILT = 1, 2, 3, 4  # what is known of a row; 0 is nothing so far
 
 
 class Plan:
@@ -58,6 +59,7 @@ class Plan:
         self._state = np.zeros(len(known), np.int8)  # of every row
         self._next = 0  # the row after the one that was met last: names come in the order of the rows
         self._contents: _Contents | None = None
+        self._current = _are_current(known.decoders)
 
     def groups(self) -> Iterator[list[Item]]:
         """Yield the photographs that have to be read, in order, those together that are to be read one after the other.
@@ -99,7 +101,7 @@ class Plan:
     def row_of_content(self, sha256: bytes) -> int | None:
         """Return a known row of a content that need not be computed again, or None; any thread may ask."""
         if self._contents is None:
-            self._contents = _Contents(self._known.sha256)
+            self._contents = _Contents(self._known.sha256, np.flatnonzero(self._current))
         return self._contents.row(sha256)
 
     def knows(self, sha256: bytes) -> bool:
@@ -107,13 +109,26 @@ class Plan:
         return self.row_of_content(sha256) is not None
 
     def unchanged(self, row: int, item: Item) -> bool:
-        """Return whether a row is of the photograph as it is now, by its size and its stamp."""
-        return bool(self._known.sizes[row] == item.size and self._known.mtimes_ns[row] == item.stamp)
+        """Return whether a row is what would be computed of a photograph, going by its size and its stamp."""
+        return bool(
+            self._known.sizes[row] == item.size
+            and self._known.mtimes_ns[row] == item.stamp
+            and self._current[row]
+        )
+
+    def spoil(self, row: int) -> None:
+        """Note that what is there now gives no features: the row is of what was there before."""
+        self._state[row] = _SPOILT
 
     @property
     def gone(self) -> NDArray[np.bool_]:
         """Rows whose place was looked at to its end without meeting them; ndarray of shape (n,)."""
         return self._state == _GONE
+
+    @property
+    def spoilt(self) -> NDArray[np.bool_]:
+        """Rows in whose place there is something now that gives no features; ndarray of shape (n,)."""
+        return self._state == _SPOILT
 
     def _started(self, group: list[Item]) -> list[Item]:
         self._outcome.progress.total = self._scan.total
@@ -132,6 +147,8 @@ class Plan:
             outcome.progress.reused += 1
         elif before is not None and not self._run.retry_failed and _is_of(before, item):
             outcome.fail(item.name, before.reason, item)
+            if row is not None:
+                self.spoil(row)
         else:
             return False
         if outcome.progress.done % TICK == 0:
@@ -173,17 +190,24 @@ class Plan:
 class _Contents:
     """Rows by the sha256 of their content: two numbers for each instead of the entry of a dictionary."""
 
-    def __init__(self, sha256: NDArray[np.uint8]) -> None:
-        starts = np.ascontiguousarray(sha256[:, :8]).view(np.uint64)[:, 0]
+    def __init__(self, sha256: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        starts = np.ascontiguousarray(sha256[:, :8]).view(np.uint64)[rows, 0]
+        order = np.argsort(starts, kind="stable")
         self._sha256 = sha256
-        self._rows = np.argsort(starts, kind="stable")
-        self._starts = starts[self._rows]
+        self._rows = rows[order]
+        self._starts = starts[order]
 
     def row(self, sha256: bytes) -> int | None:
         """Return the first row of a content, or None."""
         start = np.frombuffer(sha256, np.uint64, 1)[0]
         alike = slice(*(int(np.searchsorted(self._starts, start, side)) for side in ("left", "right")))
         return next((int(row) for row in self._rows[alike] if self._sha256[row].tobytes() == sha256), None)
+
+
+def _are_current(decoders: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Return of each row whether its pixels would be the same today; ndarray of shape (n,)."""
+    names, of = np.unique(decoders, return_inverse=True)
+    return np.array([images.is_current(name.decode()) for name in names], bool)[of]
 
 
 def _is_of(failure: Failure, item: Item) -> bool:

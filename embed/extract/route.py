@@ -80,7 +80,7 @@ def extract_features(
             bottleneck, removed, kept, interrupted = None, 0, 0, False
             try:
                 bottleneck = executor.run(plan, network, sink)
-                removed, kept = sink.remove_gone(allowed=run.allow_removals)
+                removed, kept = sink.remove(allowed=run.allow_removals)
             except KeyboardInterrupt:
                 interrupted = True
             outcome.progress.stage = "finishing"

@@ -100,7 +100,8 @@ class Summary:
     removed : int
         Rows that left because their photographs are gone.
     kept : int
-        Rows that stay although their photographs are gone: so many are removed only on request.
+        Rows that stay although their photographs are gone, or cannot be decoded any more: so many are removed only on
+        request.
     seconds : float
     bottleneck : {"decode", "forward", "disk"} or None
         What the rest waited for; None where nothing was computed.

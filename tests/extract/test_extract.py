@@ -263,7 +263,7 @@ def test_the_refusal_to_remove_most_of_a_set_is_told(many, backbone, capfd):
         file.unlink()
     capfd.readouterr()
     assert main(arguments) == 1
-    assert "26 of the photographs" in (told := capfd.readouterr().err) and "--allow-removals" in told
+    assert "photographs of 26 rows" in (told := capfd.readouterr().err) and "--allow-removals" in told
     assert main([*arguments, "--allow-removals"]) == 0
     assert ", 26 removed" in capfd.readouterr().out
 
@@ -283,6 +283,18 @@ def test_a_small_set_may_lose_most_of_its_rows(many, backbone):
     for file in sorted(many.rglob("*.png"))[:20]:
         file.unlink()
     assert extract(many).removed == 20
+
+
+def test_most_of_a_set_does_not_leave_because_its_files_became_something_else(many, backbone):
+    extract(many)
+    for file in sorted(many.rglob("*.png"))[:26]:
+        file.write_text("version https://git-lfs.github.com/spec/v1")
+    for _ in range(2):
+        summary = extract(many)
+        assert (summary.failed, summary.reused, summary.removed, summary.kept) == (26, 24, 0, 26)
+        assert len(rows(many)) == 50
+    assert extract(many, allow_removals=True).kept == 0
+    assert len(rows(many)) == 24
 
 
 def test_rows_of_photographs_that_moved_are_no_loss(many, backbone):
@@ -367,6 +379,30 @@ def test_a_date_that_no_int64_holds_is_one_as_any_other(photographs, backbone):
     assert extract(photographs).reused == 4
     assert extract(photographs, rehash=True).reused == 4
     assert backbone.seen == 0
+
+
+def test_what_a_decoder_of_before_made_is_computed_again_and_nothing_else(photographs, backbone, monkeypatch):
+    Image.new("RGB", (9, 9), COLOURS["red"]).save(photographs / "warm" / "red.bmp")
+    extract(photographs)
+    features = open_features(photographs.parent / "cache")
+    assert dict(zip(features.paths, features.decoders, strict=True))["warm/red.bmp"] == b"BMP 1"
+    os.utime(photographs / "warm" / "green.png", ns=(1, 1))
+    extract(photographs)  # one that was copied keeps its decoder
+    monkeypatch.setattr("embed.images.is_current", lambda decoder: decoder != "PNG 1")
+    backbone.seen = 0
+    summary = extract(photographs)
+    assert (backbone.seen, summary.extracted, summary.reused) == (4, 4, 1)
+    monkeypatch.setattr("embed.images.is_current", lambda decoder: decoder != "BMP 1")
+    assert extract(photographs).extracted == 1
+
+
+def test_contents_that_are_there_twice_are_not_written_again(photographs, backbone):
+    for name in ("a.png", "z.png"):
+        (photographs / name).write_bytes((photographs / "warm" / "red.png").read_bytes())
+    extract(photographs)
+    before = open_features(photographs.parent / "cache").fingerprint
+    assert extract(photographs, rehash=True).reused == 6
+    assert open_features(photographs.parent / "cache").fingerprint == before
 
 
 def test_known_photographs_are_told_from_new_ones_between_them(photographs, backbone):
