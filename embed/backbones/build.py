@@ -166,15 +166,16 @@ def check_published(application: Application, network: ResolvedNetwork) -> None:
     # ResNet's module downloads for both versions.
     maker = "ResNet50" if application.module == "resnet_v2" else application.keras_name
     module = inspect.getmodule(getattr(keras.applications, maker))
-    known = set(re.findall(r"\b[0-9a-f]{32}\b", inspect.getsource(module))) if module else set()
+    source = inspect.getsource(module) if module else ""
+    known = set(re.findall(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32})\b", source))  # sha256 or md5
     if not known or network.weights_file is None:
         return
     with network.weights_file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "md5").hexdigest()
-    if digest not in known:
+        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    if not known & {md5, network.weights_sha256}:
         raise WeightsError(
             f"{network.weights_file} is not the file of weights that Keras publishes for {application.name} (its md5 is "
-            f"{digest}): it is damaged or another one. Delete it, so that Keras downloads it again; or give it as weights "
+            f"{md5}): it is damaged or another one. Delete it, so that Keras downloads it again; or give it as weights "
             "of your own with --weights FILE."
         )
 

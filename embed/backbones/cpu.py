@@ -74,15 +74,22 @@ class OpenVINORuntime:
     def run(self, batch: np.ndarray) -> np.ndarray:
         """Return features. See `Runtime.run`."""
         features = np.empty((len(batch), *self._shape), np.float32)
-
-        def store(request: Any, row: int) -> None:
-            features[row] = request.get_output_tensor(0).data[0]
-
         queue = self._idle_queue()
-        queue.set_callback(store)
+        rows: dict[int, int] = {}  # what each request computes
+
+        # No callback of ours runs in OpenVINO's threads: to destroy a queue whose thread waits for Python lasts for ever.
+        def collect(request: int) -> None:
+            if request in rows:
+                features[rows.pop(request)] = queue[request].get_output_tensor(0).data[0]
+
         for row, picture in enumerate(np.ascontiguousarray(batch)):
-            queue.start_async({0: picture[None]}, userdata=row, share_inputs=True)
+            request = queue.get_idle_request_id()
+            collect(request)
+            rows[request] = row
+            queue.start_async({0: picture[None]}, share_inputs=True)
         queue.wait_all()
+        for request in list(rows):
+            collect(request)
         self._queues.append(queue)
         return features
 

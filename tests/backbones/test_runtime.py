@@ -173,6 +173,14 @@ def test_threads_share_it(runtime, pixels):
     assert all(np.array_equal(result, expected) for result in results)
 
 
+def test_one_can_be_thrown_away_as_soon_as_it_has_run(pixels):
+    features = set()
+    for _ in range(60):
+        features.add(open_runtime(Network("tiny"), device="cpu").run(pixels[:5]).tobytes())
+
+    assert len(features) == 1
+
+
 def test_hands_out_maps_where_nothing_is_pooled(pixels):
     maps = open_runtime(Network("tiny", pooling="none"), device="cpu")
 
