@@ -27,7 +27,7 @@ def test_the_numbers_are_those_of_the_model(features):
     fitted = fit(features, FitOptions())
     scores = review(features, explained=0).scores
     assert scores.model == "logistic" and scores.document == fitted.model.document
-    assert scores.summary == fitted.evaluation.summary() and scores.changed == ""
+    assert scores.summary == fitted.model.evaluation().summary() and scores.changed == ""
     assert scores.classes["class"].tolist() == ["ants", "bees", "wasps"]
     assert scores.confusion.to_numpy().sum() == len(scores.predictions) == 31
     assert (
@@ -83,7 +83,7 @@ def test_nothing_of_today_stands_beside_numbers_of_earlier_photographs(tmp_path,
     assert review(features, explained=0).scores.changed == ""
     more = make_features(tmp_path, [*paths, "ants/new.jpg", "bees/new.jpg"])
     scores = review(more).scores
-    assert "Run embed fit" in scores.changed and scores.summary == fitted.evaluation.summary()
+    assert "Run embed fit" in scores.changed and scores.summary == fitted.model.evaluation().summary()
     assert scores.near_duplicates.empty and scores.compared == 0 and not scores.maps and not scores.no_maps
     fit(more, FitOptions(cv=cv))
     assert review(more, explained=0).scores.changed == ""
