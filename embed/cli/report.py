@@ -64,7 +64,7 @@ def explain(
     images: common.ImagesArgument,
     label: Annotated[
         str | None,
-        typer.Option("--class", help="Class to explain; by default the one said.", show_default=False),
+        typer.Option("--class", help="Class to explain; by default the predicted one.", show_default=False),
     ] = None,
     model: common.ModelOption = None,
     out: Annotated[
@@ -97,7 +97,7 @@ def explain(
     from embed.sources import expand
 
     feature_set = common.open_features(cache, features)
-    fitted = learn.load(feature_set, model)
+    fitted = learn.load(feature_set, model, notify=common.say)
     explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
     explained = explainer.explain((file, [label]) for file in expand(images))
     done, failed = [], 0

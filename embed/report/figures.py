@@ -25,7 +25,7 @@ def score_histogram(evaluation: Evaluation) -> str:
     else:
         known = evaluation.true >= 0
         of_true = evaluation.probabilities[np.arange(len(evaluation)), evaluation.true]
-        right = evaluation.said == evaluation.true
+        right = evaluation.predicted == evaluation.true
         groups = [("classified right", of_true[known & right]), ("wrong", of_true[known & ~right])]
         x_name = "probability of the true class"
     counts = [np.histogram(values, edges)[0] for _, values in groups]

@@ -85,7 +85,7 @@ def _maps(features: FeatureCache, model: Model, evaluation: Evaluation) -> dict[
     for i in top_loss_positions(evaluation):
         if evaluation.true[i] >= 0:
             paths.append(str(evaluation.paths[i]))
-            said = evaluation.classes[evaluation.said[i]]
+            said = evaluation.classes[evaluation.predicted[i]]
             wanted.append((features.root / paths[-1], [said, str(evaluation.y[i])]))
     explained = Explainer(features, model.head).explain(wanted)
     return {path: one.maps for path, one in zip(paths, explained, strict=True) if one.maps}

@@ -50,7 +50,7 @@ def _summary(material: Material) -> str:
         return f"{words}. No classifier has been fitted yet: run embed fit."
     document = material.model.document
     return (
-        f"{words} ({recipe.size} px). Classifier {material.model.name}, fitted on {document['n_train']:,} and scored on"
+        f"{words} ({recipe.size} px). Classifier {material.model.name}, fitted on {document['n_fitted']:,} and scored on"
         f" {len(material.evaluation):,} photographs ({document['evaluated_on']})."
     )
 
@@ -109,7 +109,7 @@ def _judgement(
 
 
 def _wrong_in_all(evaluation: Evaluation) -> str:
-    wrong = int((evaluation.said != evaluation.true).sum())
+    wrong = int((evaluation.predicted != evaluation.true).sum())
     if wrong > sections.TOP_LOSSES:
         return f"{wrong:,} of {len(evaluation):,} are misclassified."
     return f"All {wrong} that are misclassified are among them." if wrong else "None is misclassified."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from embed.learn import Doubt
+from embed.learn import LabelIssue
 from embed.report.gallery import Card, Group, gallery
 from embed.report.page import counted, json_block, render
 from embed.report.search_figures import FADED, OTHER, colours
@@ -75,7 +75,7 @@ def outliers(root: Path, found: Sequence[Outlier], shown: int) -> str:
     )
 
 
-def mislabelled(root: Path, found: Sequence[Doubt], shown: int) -> str:
+def mislabelled(root: Path, found: Sequence[LabelIssue], shown: int) -> str:
     """Return a page with the photographs whose label is in doubt."""
     cards = [
         Card(

@@ -66,10 +66,10 @@ def top_loss_positions(evaluation: Evaluation) -> np.ndarray:
 def misclassified(evaluation: Evaluation, photographs: Photographs) -> str:
     """All other photographs of which the wrong class was said, the surest first; empty where there are none."""
     shown = set(top_loss_positions(evaluation).tolist())
-    wrong = [i for i in np.flatnonzero(evaluation.said != evaluation.true) if i not in shown]
+    wrong = [i for i in np.flatnonzero(evaluation.predicted != evaluation.true) if i not in shown]
     if not wrong:
         return ""
-    sure = evaluation.probabilities[wrong, evaluation.said[wrong]]
+    sure = evaluation.probabilities[wrong, evaluation.predicted[wrong]]
     order = [wrong[i] for i in np.argsort(-sure, kind="stable")[:MISCLASSIFIED]]
     photographs.fetch(evaluation.paths[order])
     cards = [_judged(evaluation, i, photographs.image(evaluation.paths[i])) for i in order]
@@ -82,7 +82,7 @@ def confused_pairs(evaluation: Evaluation, photographs: Photographs) -> str:
     column = {label: k for k, label in enumerate(evaluation.classes)}
     for pair in evaluation.most_confused(PAIRS).to_dict("records"):
         true, said = column[pair["true"]], column[pair["predicted"]]
-        members = np.flatnonzero((evaluation.true == true) & (evaluation.said == said))
+        members = np.flatnonzero((evaluation.true == true) & (evaluation.predicted == said))
         order = members[np.argsort(-evaluation.probabilities[members, said], kind="stable")]
         order = order[:PHOTOGRAPHS_OF_PAIR]
         photographs.fetch(evaluation.paths[order])
@@ -139,9 +139,9 @@ def _judged(evaluation: Evaluation, i: int, image: str) -> str:
     return card(
         image,
         evaluation.paths[i],
-        name=evaluation.classes[evaluation.said[i]],
-        figure=f"{evaluation.probabilities[i, evaluation.said[i]]:.1%}",
-        tone="good" if evaluation.said[i] == evaluation.true[i] else "bad",
+        name=evaluation.classes[evaluation.predicted[i]],
+        figure=f"{evaluation.probabilities[i, evaluation.predicted[i]]:.1%}",
+        tone="good" if evaluation.predicted[i] == evaluation.true[i] else "bad",
         note=f"is {evaluation.y[i]} ({of_true:.1%}), loss {evaluation.losses[i]:.2f}",
     )
 
