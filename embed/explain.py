@@ -20,6 +20,7 @@ from embed.backbones import NO_POOLING, check_weights, grid_spans
 from embed.cache import FeatureCache
 from embed.errors import UsageError, WeightsError
 from embed.extract import RunOptions, embed_files, network_of
+from embed.learn import linear_terms
 
 if TYPE_CHECKING:
     from embed.backbones import Runtime
@@ -138,7 +139,7 @@ def class_map(
     same = np.linalg.norm(given - pooled) <= SAME_FEATURES * np.linalg.norm(given)
     probabilities = head.predict_proba(given[None])[0]
     column = int(probabilities.argmax()) if label is None else _column(head, label)
-    linear = _linear_terms(head, pooled, column) if same else None
+    linear = linear_terms(head, pooled.astype(np.float64), column) if same else None
     if linear is None:
         cells, bias = _slopes(head, given, parts, column), 0.0
     else:
@@ -161,17 +162,13 @@ def _column(head: Any, label: str) -> int:
     return classes.index(label)
 
 
-def _linear_terms(head: Any, x: np.ndarray, column: int) -> tuple[np.ndarray, float] | None:
-    """Return (coefficients of shape (d,), constant) with score = x @ coefficients + constant; None for a curved head."""
-    from embed.learn.heads.linear import LinearHead
-
-    return head.terms(x.astype(np.float64), column) if isinstance(head, LinearHead) else None
-
-
 def _slopes(head: Any, x: np.ndarray, parts: np.ndarray, column: int) -> np.ndarray:
     """Return the slope of the log-odds of a class along every part, shape (len(parts),), by central differences."""
     step = np.float32(STEP) * parts
-    probabilities = head.predict_proba(np.concatenate([x + step, x - step]))
+    less = np.where(
+        x < 0, x - step, np.maximum(x - step, 0)
+    )  # what has no negative values has none here: it may see a root
+    probabilities = head.predict_proba(np.concatenate([x + step, less]))
     others = np.delete(probabilities, column, axis=1).sum(axis=1)
     log_odds = np.log(np.maximum(probabilities[:, column], SMALLEST)) - np.log(np.maximum(others, SMALLEST))
     above, below = np.split(log_odds, 2)

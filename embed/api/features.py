@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,7 +48,7 @@ class Features(Photographs):
 
     def fit(
         self,
-        classifier: str = "logistic",
+        classifier: "str | Any" = "logistic",
         *,
         cv: int | None = None,
         group: str | None = None,
@@ -56,13 +56,16 @@ class Features(Photographs):
         threshold: float | Literal["auto"] | None = None,
         random_state: int = 0,
         name: str | None = None,
+        trust: Sequence[str] = (),
         **head: Any,
     ) -> "Fitted":
         """Fit a classifier, score it on photographs that it has not seen, and keep it in the cache.
 
         Parameters
         ----------
-        classifier : {"logistic", "dense", "svm", "linear-svm", "knn", "dummy"}
+        classifier : str or classifier
+            "logistic", "dense", "svm", "linear-svm", "knn" or "dummy"; the place of a class of an installed package, such as
+            ``"sklearn.ensemble.RandomForestClassifier"``; or an unfitted scikit-learn classifier.
         cv : int, optional
             Cross-validate in so many folds.
         group : str, optional
@@ -75,6 +78,8 @@ class Features(Photographs):
             Seed of everything that is drawn.
         name : str, optional
             Of the model; by default the classifier's.
+        trust : sequence of str
+            Types that the file of the model may hold beside the known ones.
         **head
             Parameters of the classifier's own, such as ``hidden=(256,)`` and ``dropout=0.5`` of "dense".
 
@@ -108,11 +113,20 @@ class Features(Photographs):
             seed=random_state,
             name=name,
             head=head,
+            trust=tuple(trust),
         )
         return fit(self._cache, options)
 
-    def model(self, name: str | None = None) -> "Model":
+    def model(self, name: str | None = None, *, trust: Sequence[str] = ()) -> "Model":
         """Return the model of that name, or the one fitted last.
+
+        One that was fitted by another release of scikit-learn is fitted again, with a warning.
+
+        Parameters
+        ----------
+        name : str, optional
+        trust : sequence of str
+            Types that its file may hold beside the known ones.
 
         Raises
         ------
@@ -127,7 +141,7 @@ class Features(Photographs):
         """
         from embed.learn import load
 
-        return load(self._cache, name)
+        return load(self._cache, name, trust=trust)
 
     def evaluate(self, model: str | None = None) -> "Evaluation":
         """Return how a fitted model did on the photographs that it had not seen.

@@ -40,15 +40,16 @@ def compare(
     """
     from embed import learn
     from embed.cache import FeatureCache, list_features
-    from embed.learn.heads import HEADS
 
+    for name in clf or ():
+        learn.check_classifier(name, {})
     options = learn.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
     chosen = common.open_features(cache, features)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:
         others = [FeatureCache.open(other) for other in list_features(cache)] if features is None else []
-        rows = learn.compare(learn.same_photographs(chosen, others), clf or list(HEADS), options)
+        rows = learn.compare(learn.same_photographs(chosen, others), clf or list(learn.HEADS), options)
     table = []
     for row in rows:
         if not quiet:

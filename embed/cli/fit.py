@@ -7,6 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
+from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.learn import Fitted
@@ -17,11 +18,31 @@ GROUP_HELP = "'regex:PATTERN': photographs with one match stay on one side."
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="NAME=VALUE: a parameter of the classifier's own, repeatable.", show_default=False
+    ),
+]
+TrustOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        help="A type that the model's file may hold beside the known ones, repeatable.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
 def fit(
-    clf: Annotated[str, typer.Option(help="logistic, dense, svm, linear-svm, knn or dummy.")] = "logistic",
+    clf: Annotated[
+        str,
+        typer.Option(
+            help="logistic, dense, svm, linear-svm, knn or dummy; or a class, as sklearn.ensemble.RandomForestClassifier."
+        ),
+    ] = "logistic",
+    settings: SetOption = None,
     labels: LabelsOption = "folder",
     cv: Annotated[
         int | None, typer.Option(help="Cross-validate in so many folds.", min=2, show_default=False)
@@ -31,7 +52,8 @@ def fit(
     threshold: Annotated[
         str | None,
         typer.Option(
-            help="For two classes: say the second from this probability; auto tunes it.", show_default=False
+            help="For two classes: predict the second from this probability; auto tunes it.",
+            show_default=False,
         ),
     ] = None,
     hidden: Annotated[
@@ -52,6 +74,7 @@ def fit(
         str | None, typer.Option(help="Of the model; by default the classifier's.", show_default=False)
     ] = None,
     seed: SeedOption = 0,
+    trust: TrustOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -64,10 +87,13 @@ def fit(
     embed fit --clf svm --cv 5
     embed fit --labels 'regex:([^/]+)_\\d+\\.jpg$'
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
+    embed fit --clf sklearn.ensemble.RandomForestClassifier --set n_estimators=300
     """
-    from embed.learn import FitOptions
+    from embed.learn import FitOptions, check_classifier, parse_settings
     from embed.learn import fit as fit_features
 
+    own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
+    check_classifier(clf, own)
     options = FitOptions(
         classifier=clf,
         labels=labels,
@@ -77,7 +103,8 @@ def fit(
         threshold=threshold,
         seed=seed,
         name=name,
-        head=_head_options(clf, hidden, dropout, l2, batch_norm, epochs),
+        head=own,
+        trust=tuple(trust or ()),
     )
     fitted = fit_features(common.open_features(cache, features), options)
     for note in fitted.notes:
@@ -108,7 +135,7 @@ def _head_options(
     options = {key: value for key, value in given.items() if value is not None}
     if options and clf != "dense":
         names = ", ".join("--" + key.replace("_", "-") for key in options)
-        raise typer.BadParameter(f"{names} is for --clf dense, not for {clf}")
+        raise UsageError(f"{names} is for --clf dense, not for {clf}")
     return options
 
 
@@ -116,7 +143,7 @@ def _layers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(units) for units in text.split(",") if units.strip())
     except ValueError:
-        raise typer.BadParameter(f"--hidden takes numbers such as 256 or 1024,1024, not {text!r}") from None
+        raise UsageError(f"takes numbers such as 256 or 1024,1024, not {text!r}", "hidden") from None
 
 
 def _print_result(fitted: "Fitted") -> None:
@@ -162,28 +189,50 @@ def _print_thresholds(evaluation: "Evaluation") -> None:
     curve = evaluation.threshold_curve()
     wanted = sorted({*SHOWN_THRESHOLDS, round(evaluation.threshold or 0.5, 2)})
     shown = curve[curve["threshold"].round(2).isin(wanted)]
-    common.print_table(list(shown.columns), shown.values.tolist(), title="Thresholds")
+    common.print_table(
+        list(shown.columns),
+        shown.values.tolist(),
+        title=f"Thresholds, {evaluation.n_known} photographs of known classes",
+    )
 
 
 def _lines(fitted: "Fitted", metrics: dict[str, Any]) -> list[str]:
     document = fitted.model.document
     low, high = metrics["accuracy_interval"]
     roles = f"{document['n_train']} train, {document['n_validation']} validation, {document['n_test']} test"
-    chosen = ", ".join(f"{key} {value:.3g}" for key, value in document["chosen"].items() if value is not None)
+    chosen = ", ".join(
+        f"{key} {value}" if isinstance(value, str) else f"{key} {value:.3g}"
+        for key, value in document["chosen"].items()
+        if value is not None
+    )
+    of_known = [
+        f"{word} {metrics[key]:.3f}"
+        for word, key in (
+            ("calibration error", "calibration_error"),
+            ("Brier", "brier"),
+            ("log loss", "log_loss"),
+        )
+        if metrics[key] is not None
+    ]
+    if metrics["roc_auc"] is not None:
+        of_known.insert(0, f"ROC AUC {metrics['roc_auc']:.4f}")
     lines = [
         f"accuracy   {metrics['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f}; {metrics['n']} photographs,"
         f" {document['evaluated_on']})",
         f"baseline   {metrics['baseline_accuracy']:.4f}  (always the most frequent class)",
-        f"balanced   {metrics['balanced_accuracy']:.4f}  macro F1 {metrics['macro_f1']:.4f}"
-        + (f"  ROC AUC {metrics['roc_auc']:.4f}" if metrics["roc_auc"] is not None else ""),
-        f"calibration error {metrics['calibration_error']:.3f}  Brier {metrics['brier']:.3f}"
-        f"  log loss {metrics['log_loss']:.3f}",
+        f"balanced   {metrics['balanced_accuracy']:.4f}  macro F1 {metrics['macro_f1']:.4f}",
+        f"probabilities ({metrics['n_known']} photographs of known classes): "
+        + (", ".join(of_known) or "none"),
         f"split      {document['split']}: {roles}",
     ]
     if chosen:
         lines.append(f"chosen     {chosen}")
     if document["threshold"] is not None:
         lines.append(f"threshold  {document['threshold']:.2f} on {document['classes'][1]}")
+    if document["n_fitted"] != document["n_train"]:
+        lines.append(
+            f"fitted on  {document['n_fitted']} photographs, train and validation, before test was looked at"
+        )
     lines.append(f"model      {_short(fitted.model.folder)}  ({fitted.seconds:.1f} s)")
     return lines
 

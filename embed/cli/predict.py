@@ -6,6 +6,7 @@ import typer
 
 from embed.cli import common, exits
 from embed.cli.app import app
+from embed.cli.fit import TrustOption
 
 
 @app.command()
@@ -15,6 +16,7 @@ def predict(
     views: Annotated[
         bool, typer.Option("--views", help="Average over all views that were extracted with.")
     ] = False,
+    trust: TrustOption = None,
     device: common.DeviceOption = "auto",
     strict: common.StrictOption = False,
     features: common.FeaturesOption = None,
@@ -22,7 +24,7 @@ def predict(
     as_json: common.JsonOption = False,
     as_csv: common.CsvOption = False,
 ) -> int:
-    """Say the class and its probability for each photograph.
+    """Predict the class and its probability for each photograph.
 
     A photograph that cannot be read is named on stderr and the others go on; the exit code is 1 where none could.
 
@@ -34,7 +36,7 @@ def predict(
     from embed.learn import load, predict_files
 
     feature_set = common.open_features(cache, features)
-    fitted = load(feature_set, model)
+    fitted = load(feature_set, model, trust=tuple(trust or ()), notify=common.say)
     answers = []
     failed = 0
     for answer in predict_files(images, feature_set, fitted, RunOptions(device=device), views=views):

@@ -98,7 +98,7 @@ def explain(
     from embed.sources import expand
 
     feature_set = common.open_features(cache, features)
-    fitted = learn.load(feature_set, model)
+    fitted = learn.load(feature_set, model, notify=common.say)
     explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
     explained = explainer.explain((file, [label]) for file in expand(images))
     done, failed = [], 0

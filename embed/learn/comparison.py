@@ -9,12 +9,13 @@ import numpy as np
 
 from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import LabelError, UsageError
+from embed.errors import LabelError
 from embed.learn import splits
-from embed.learn.bench import Bench, FitOptions
 from embed.learn.evaluation import wilson_interval
 from embed.learn.heads import HEADS
+from embed.learn.protocol import check_classifier
 from embed.learn.splits import Split
+from embed.learn.trainer import FitOptions, Trainer
 
 PER_CLASS = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # photographs of each class on a learning curve
 DRAWS = 3  # sets of so few photographs that are drawn; the accuracy is their mean
@@ -24,15 +25,24 @@ DRAWS = 3  # sets of so few photographs that are drawn; the accuracy is their me
 class Compared:
     """One row of a comparison.
 
-    Attributes:
-        features, backbone: the feature set.
-        classifier: the head.
-        per_class: photographs of each class that it was fitted on, at most; None: all.
-        n: photographs scored.
-        accuracy, low, high: the share that was right, with Wilson's 95 % interval.
-        baseline: the accuracy of always saying the most frequent class.
-        balanced_accuracy, log_loss: as in `embed.learn.evaluation`.
-        seconds: that one fit took, with the choice of its strength.
+    Attributes
+    ----------
+    features, backbone : str
+        The feature set.
+    classifier : str
+        The head.
+    per_class : int, optional
+        Photographs of each class that it was fitted on, at most; None: all.
+    n : int
+        Photographs scored.
+    accuracy, low, high : float
+        The share that was right, with Wilson's 95 % interval.
+    baseline : float
+        The accuracy of always predicting the most frequent class.
+    balanced_accuracy, log_loss : float
+        As in `embed.learn.evaluation`.
+    seconds : float
+        That one fit took, with the choice of its strength.
     """
 
     features: str
@@ -45,7 +55,7 @@ class Compared:
     high: float
     baseline: float
     balanced_accuracy: float
-    log_loss: float
+    log_loss: float | None
     seconds: float
 
     def row(self) -> dict[str, Any]:
@@ -70,12 +80,15 @@ def compare(
     Photographs in a test folder, or in a validation folder where there is no other, take no part: `fit` gives its number
     on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default.
 
-    Raises:
-        LabelError: there are no labels, or too few.
-        UsageError: a head is not known.
+    Raises
+    ------
+    LabelError
+        There are no labels, or too few.
+    UsageError
+        A head is not known.
     """
     options = replace(options or FitOptions(), cv=(options.cv if options else None) or 5)
-    _check_heads(heads)
+    classifiers = {head: check_classifier(head, {}) for head in heads}
     for features in feature_sets:
         labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
         if not np.any(labelled.splits == "test"):
@@ -83,9 +96,9 @@ def compare(
         groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         for head in heads:
-            bench = Bench(features, labelled, replace(options, classifier=head))
+            trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
             started = time.perf_counter()
-            answers = bench.cross_validate(split)
+            answers = trainer.cross_validate(split.train, split.fold)
             summary = answers.summary()
             yield Compared(
                 features=features.name,
@@ -111,26 +124,30 @@ def learning_curve(
     The photographs are drawn `DRAWS` times and the scores averaged. Scored is the validation folder, or a held-out
     share; test is not looked at.
 
-    Raises:
-        LabelError: there are no labels, or too few.
-        UsageError: a head is not known.
+    Raises
+    ------
+    LabelError
+        There are no labels, or too few.
+    UsageError
+        A head is not known.
     """
     options = options or FitOptions()
-    _check_heads(heads)
+    classifiers = {head: check_classifier(head, {}) for head in heads}
     split, labelled = _without_test(features, options)
     of_train = labelled.labels[split.train]
     most = max(int(np.sum(of_train == label)) for label in set(of_train))
     numbers = [number for number in PER_CLASS if number < most]
     for head in heads:
-        bench = Bench(features, labelled, replace(options, classifier=head))
+        trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
         for number in (*numbers, None):
             started = time.perf_counter()
             draws = DRAWS if number else 1
             summaries = []
             for draw in range(draws):
                 chosen = _draw(split.train, of_train, features.sha256, number, options.seed + draw)
-                fitted = bench.fit(chosen)
-                summaries.append(bench.score(fitted, chosen, split.validation).summary())
+                fitted = trainer.fit(chosen)
+                summaries.append(trainer.score(fitted, chosen, split.validation).summary())
+            losses = [summary["log_loss"] for summary in summaries]
             n = len(split.validation)
             accuracy = float(np.mean([summary["accuracy"] for summary in summaries]))
             low, high = wilson_interval(round(accuracy * n), n)
@@ -145,7 +162,7 @@ def learning_curve(
                 high=high,
                 baseline=float(np.mean([summary["baseline_accuracy"] for summary in summaries])),
                 balanced_accuracy=float(np.mean([summary["balanced_accuracy"] for summary in summaries])),
-                log_loss=float(np.mean([summary["log_loss"] for summary in summaries])),
+                log_loss=None if None in losses else float(np.mean(losses)),
                 seconds=(time.perf_counter() - started) / draws,
             )
 
@@ -188,9 +205,3 @@ def _draw(
 
 def _contents(features: FeatureCache) -> set[bytes]:
     return {row.tobytes() for row in features.sha256}
-
-
-def _check_heads(heads: Sequence[str]) -> None:
-    for head in heads:
-        if head not in HEADS:
-            raise UsageError(f"there is no classifier {head!r}; use {', '.join(HEADS)}")

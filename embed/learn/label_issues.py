@@ -7,8 +7,7 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
-from embed.learn import heads
-from embed.learn.heads.sampling import deal
+from embed.learn import selection, splits
 
 FOLDS = 5
 STRENGTH = 3.0  # C of the logistic regression: weak enough not to learn wrong labels by heart
@@ -16,17 +15,27 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A photograph whose label is not the one that the others suggest."""
+class LabelIssue:
+    """A photograph whose label is not the one that the others suggest.
+
+    Attributes
+    ----------
+    path, label : str
+    suggested : str
+        The likeliest other label.
+    probability : float
+        Of the given label, as predicted by a classifier that did not see this photograph.
+    suggested_probability : float
+    """
 
     path: str
     label: str
     suggested: str
-    probability: float  # of the given label, as predicted by a classifier that did not see this photograph
+    probability: float
     suggested_probability: float
 
 
-def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[Doubt]:
+def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[LabelIssue]:
     """Return the photographs whose label disagrees with what the others suggest, the most doubtful first.
 
     Every photograph is classified by a logistic regression on the others, in five folds; copies of one content stay in
@@ -34,7 +43,10 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[D
     https://arxiv.org/abs/1911.00068): the probability of the given label less that of the likeliest other. A label of
     fewer than five photographs is not judged.
 
-    Raises LabelError where fewer than two labels have five photographs each.
+    Raises
+    ------
+    LabelError
+        Fewer than two labels have five photographs each.
     """
     labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
     counts = labelled.counts
@@ -47,8 +59,7 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[D
     number = {label: i for i, label in enumerate(classes)}
     rows = np.array([row for row, label in enumerate(labelled.labels) if label in number])
     y = np.array([number[labelled.labels[row]] for row in rows])
-    _, groups = np.unique(features.sha256[rows], axis=0, return_inverse=True)
-    probabilities = out_of_fold(features.rows(rows), y, groups.reshape(-1))
+    probabilities = out_of_fold(features.rows(rows), y, splits.keys_of(features.sha256[rows], None))
     each = np.arange(len(y))
     given = probabilities[each, y]
     others = probabilities.copy()
@@ -56,7 +67,7 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[D
     suggested = others.argmax(axis=1)
     margin = given - others[each, suggested]
     return [
-        Doubt(
+        LabelIssue(
             path=features.paths[rows[i]],
             label=classes[y[i]],
             suggested=classes[suggested[i]],
@@ -68,20 +79,26 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[D
     ]
 
 
-def out_of_fold(X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Return the probability of each class for each row, float64 (n, classes), by a classifier that did not see it.
 
-    Args:
-        X: features, float32 (n, d).
-        y: classes as numbers from 0, (n,).
-        groups: rows with one number, from 0 on, stay in one fold, (n,).
+    Parameters
+    ----------
+    X : float32 ndarray of shape (n, d)
+        Features.
+    y : int ndarray of shape (n,)
+        Classes as numbers from 0.
+    keys : object ndarray of shape (n,)
+        Rows with one key stay in one fold.
     """
-    draws = np.random.default_rng(SEED).random(int(groups.max()) + 1)
-    fold = deal(y, groups, draws, FOLDS)
+    fold = splits.inner_folds(y, keys, FOLDS, SEED)
     probabilities = np.zeros((len(y), int(y.max()) + 1))
-    probabilities[np.arange(len(y)), y] = 1.0  # what is in no fold, for want of copies, is not doubted
-    for k in range(FOLDS):
+    probabilities[np.arange(len(y)), y] = (
+        1.0  # what is in no fold, for want of other photographs, is not doubted
+    )
+    for k in range(fold.max() + 1):
         held_out = fold == k
-        head = heads.make("logistic", C=STRENGTH).fit(X[~held_out], y[~held_out])
+        nothing = selection.Folds([], whole=True, honest=False)
+        head = selection.fit_head("logistic", X[~held_out], y[~held_out], nothing, options={"C": STRENGTH})
         probabilities[np.ix_(held_out, head.classes_)] = head.predict_proba(X[held_out])
     return probabilities

@@ -1,4 +1,4 @@
-"""What a model says of photographs, in the cache or not."""
+"""What a model predicts for photographs, in the cache or not."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,14 +18,20 @@ CHUNK = 256  # photographs judged at a time
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one photograph, or why it says nothing.
+    """What a model predicts for one photograph, or why it predicts nothing.
 
-    Attributes:
-        file: the photograph.
-        label: the class said, or None where there is a problem.
-        probability: of that class.
-        probabilities: of every class, in the order of the model's classes.
-        problem: why the photograph cannot be read, or None.
+    Attributes
+    ----------
+    file : Path
+        The photograph.
+    label : str, optional
+        The class predicted; None where there is a problem.
+    probability : float, optional
+        Of that class.
+    probabilities : tuple of float
+        Of every class, in the order of the model's classes.
+    problem : str, optional
+        Why the photograph cannot be read.
     """
 
     file: Path
@@ -43,21 +49,30 @@ def predict_files(
     *,
     views: bool = False,
 ) -> Iterator[Prediction]:
-    """Yield what the model says of each photograph, in order; a folder stands for the photographs below it.
+    """Yield what the model predicts for each photograph, in order; a folder stands for the photographs below it.
 
     A photograph whose content is in the feature set costs no forward pass.
 
-    Args:
-        files: photographs and folders.
-        features: the feature set that the model was fitted on, which says how features are computed.
-        model: of `embed.learn.load`.
-        run: device and threads.
-        views: average the probabilities over all views of the recipe.
+    Parameters
+    ----------
+    files : iterable of Path
+        Photographs and folders.
+    features : FeatureCache
+        The feature set that the model was fitted on, which says how features are computed.
+    model : Model
+    run : RunOptions, optional
+        Device and threads.
+    views : bool
+        Average the probabilities over all views of the recipe.
 
-    Raises:
-        UsageError: views are asked for and the recipe has a single one.
-        InputError: a folder holds no image.
-        WeightsError: the backbone's weights cannot be had.
+    Raises
+    ------
+    UsageError
+        Views are asked for and the recipe has a single one.
+    InputError
+        A folder holds no image.
+    WeightsError
+        The backbone's weights cannot be had.
     """
     if views and features.recipe.views == 1:
         raise UsageError(
@@ -84,7 +99,10 @@ def _judge(waiting: list[Embedded], model: Model) -> Iterator[Prediction]:
             yield Prediction(embedded.file, problem=embedded.problem)
             continue
         probabilities = next(answers)
-        said = int(decide(probabilities[None], model.threshold)[0])
+        predicted = int(decide(probabilities[None], model.threshold)[0])
         yield Prediction(
-            embedded.file, model.classes[said], float(probabilities[said]), tuple(probabilities.tolist())
+            embedded.file,
+            model.classes[predicted],
+            float(probabilities[predicted]),
+            tuple(probabilities.tolist()),
         )

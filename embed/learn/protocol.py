@@ -1,49 +1,58 @@
 """Fitting a classifier on a feature set, and the honest number.
 
-- The strength of a head is chosen by cross-validation within the training part (a dense head stops by the
-  validation part
+- The strength of a head is chosen by cross-validation within the training part (a dense head stops by the validation part
   where there is one, otherwise by a share of the training part).
 - With validation and test: the threshold is tuned on validation; then the head is fitted on both with its strength as
   chosen, and looks at test once, for the number that is printed.
-- With one of them: it is what the number is about, and nothing is chosen on it; a threshold is tuned on
-  photographs held out
-  of training.
-- With cross-validation: every fold is scored by a head that chose its strength without it; the model that is
-  kept is fitted
+- With one of them: it is what the number is about, and nothing is chosen on it; a threshold is tuned on photographs held
+  out of training.
+- With cross-validation: every fold is scored by a head that chose its strength without it; the model that is kept is fitted
   on all folds.
 """
 
 import time
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from embed import __version__, labels
 from embed.cache import FeatureCache
-from embed.errors import UsageError
+from embed.errors import ModelError, UsageError
 from embed.labels import Labels
-from embed.learn import models, splits
-from embed.learn.bench import Bench, FitOptions
+from embed.learn import heads, installed, models, splits
 from embed.learn.evaluation import Evaluation, best_threshold
+from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
+from embed.learn.trainer import FitOptions, Trainer
 
 AUTO = "auto"  # a threshold to be tuned
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model, and what is to be said about it.
+    """A fitted model, and what is to be told about it.
 
-    Attributes:
-        model: as it was saved.
-        evaluation: the answers that the printed accuracy is about.
-        validation: the answers on validation where there is a test part as well; None otherwise.
-        labels: label and split of every photograph of the feature set.
-        split: the roles.
-        near_duplicates: photographs scored that are nearly one trained on.
-        notes: sentences that a user should read before believing the number.
-        seconds: that fitting took.
+    Attributes
+    ----------
+    model : Model
+        As it was saved.
+    evaluation : Evaluation
+        The answers that the printed accuracy is about.
+    validation : Evaluation, optional
+        The answers on validation where there is a test part as well.
+    labels : Labels
+        Label and split of every photograph of the feature set.
+    split : Split
+        The roles.
+    near_duplicates : NearDuplicates
+        Photographs scored that are nearly one trained on.
+    notes : list of str
+        Sentences that a user should read before believing the number.
+    seconds : float
+        That fitting took.
     """
 
     model: models.Model
@@ -64,6 +73,7 @@ class Fitted:
             "classifier": document["classifier"],
             "classes": document["classes"],
             "n_train": document["n_train"],
+            "n_fitted": document["n_fitted"],
             "n_validation": document["n_validation"],
             "n_test": document["n_test"],
             "n_unlabelled": document["n_unlabelled"],
@@ -80,29 +90,33 @@ class Fitted:
 def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     """Fit a classifier on a feature set, score it on photographs that it has not seen, and save it.
 
-    Raises:
-        LabelError: there are no labels, or too few.
-        UsageError: an option cannot work.
-        CacheDamagedError, CacheWriteError: the features cannot be read or the model not written.
+    Raises
+    ------
+    LabelError
+        There are no labels, or too few.
+    UsageError
+        An option cannot work.
+    CacheDamagedError, CacheWriteError
+        The features cannot be read or the model not written.
     """
     options = options or FitOptions()
     started = time.perf_counter()
-    name = models.check_name(options.name or options.classifier)
+    used, described = _resolved(options)
+    name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
     labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
     groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
-    bench = Bench(features, labelled, options)
+    trainer = Trainer(features, labelled, used)
     if split.fold is not None:
-        head, scored, tuned = _cross_validate(bench, split, threshold)
+        head, scored, tuned, n_fitted = _cross_validate(trainer, split, threshold)
     else:
-        head, scored, tuned = _hold_out(bench, split, threshold)
+        head, scored, tuned, n_fitted = _hold_out(trainer, split, threshold)
     evaluation = scored[split.evaluated_on]
     near = splits.near_duplicates_across(features.rows, split)
     notes = _notes(labelled, split, groups, near, evaluation, features)
-    seconds = time.perf_counter() - started
     document = {
-        "classifier": options.classifier,
+        **described,
         "classes": list(evaluation.classes),
         "labels": labelled.rule,
         "threshold": tuned,
@@ -111,15 +125,15 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         "seed": options.seed,
         "group": options.group,
         "cv": options.cv,
-        "options": {key: _plain(value) for key, value in options.head.items()},
-        "chosen": {key: _plain(value) for key, value in head.chosen_.items()},
-        "search": [{k: _plain(v) for k, v in row.items()} for row in head.search_],
-        "learning_curve": learning_curve(head),
+        "chosen": head.chosen,
+        "search": head.search,
+        "learning_curve": head.curve,
         "features": features.name,
         "recipe_hash": features.recipe.hash,
         "fingerprint": features.fingerprint,
         "dimension": features.dimension,
         "n_train": len(split.train),
+        "n_fitted": n_fitted,
         "n_validation": len(split.validation),
         "n_test": len(split.test),
         "n_unlabelled": len(labelled.unlabelled),
@@ -129,60 +143,138 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         "metrics": evaluation.summary(),
         "near_duplicates": len(near.pairs),
         "notes": notes,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - started,
         "versions": _versions(),
     }
-    model = models.save(features, name, head, document, scored)
+    model = models.save(features, name, head, document, scored, options.trust)
     validation = scored.get("validation") if len(split.test) and split.fold is None else None
     return Fitted(model, evaluation, validation, labelled, split, near, notes, time.perf_counter() - started)
 
 
+def load(
+    features: FeatureCache,
+    name: str | None = None,
+    *,
+    trust: Sequence[str] = (),
+    notify: Callable[[str], None] = warnings.warn,
+) -> models.Model:
+    """Return the model of that name, or the one fitted last, fitted again where another release had fitted it.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    name : str, optional
+    trust : sequence of str
+        Types that its file may hold beside the known ones.
+    notify : callable
+        Takes the sentence that tells that it was fitted again.
+
+    Raises
+    ------
+    ModelError
+        There is none, it is damaged, or it was fitted on features of another recipe.
+    """
+    model = models.stored(features, name, trust)
+    if not model.outdated:
+        return model
+    asked = model.document
+    if asked["options"] is None:
+        raise ModelError(
+            f"the model {model.name} {model.outdated} and has to be fitted again: run `embed fit`"
+        )
+    options = FitOptions(
+        classifier=asked["classifier"],
+        labels=asked["labels"],
+        cv=asked.get("cv"),
+        group=asked.get("group"),
+        balanced=bool(asked.get("balanced")),
+        threshold=asked.get("threshold_asked"),
+        seed=asked.get("seed", 0),
+        name=model.name,
+        head={key: tuple(value) if key == "hidden" else value for key, value in asked["options"].items()},
+        trust=tuple(trust),
+    )
+    notify(
+        f"The model {model.name} {model.outdated}: it is fitted again, with the options that it was fitted with."
+    )
+    return fit(features, options).model
+
+
+def check_classifier(classifier: Any, parameters: dict[str, Any]) -> Any:
+    """Return a name of `heads.HEADS`, or the classifier that is meant.
+
+    Raises
+    ------
+    UsageError
+        There is no such classifier, or it has no such parameter.
+    """
+    if isinstance(classifier, str) and "." in classifier:
+        return installed.classifier(classifier, parameters)
+    if isinstance(classifier, str):
+        heads.check(classifier, parameters)
+        return classifier
+    if parameters:
+        raise UsageError(
+            f"a classifier that is given as an object has its parameters: {', '.join(parameters)}"
+        )
+    return installed.check(classifier)
+
+
+def _resolved(options: FitOptions) -> tuple[FitOptions, dict[str, Any]]:
+    """Return the options with the classifier that is meant, and what `model.json` says of it."""
+    classifier = check_classifier(options.classifier, options.head)
+    if isinstance(classifier, str):
+        own = {key: list(value) if isinstance(value, tuple) else value for key, value in options.head.items()}
+        return options, {"classifier": classifier, "options": own}
+    place = options.classifier
+    if not isinstance(place, str):
+        place = f"{type(classifier).__module__}.{type(classifier).__qualname__}"
+    parameters = classifier.get_params(deep=False)
+    plain = all(isinstance(value, (str, int, float, bool, type(None))) for value in parameters.values())
+    used = replace(options, classifier=classifier, head={})
+    return used, {"classifier": place, "options": parameters if plain else None}
+
+
 Scored = dict[str, Evaluation]
+Outcome = tuple[FittedHead, Scored, float | None, int]  # the last: photographs that the head was fitted on
 
 
-def _hold_out(bench: Bench, split: Split, threshold: float | str | None) -> tuple[Any, Scored, float | None]:
-    head = bench.fit(split.train, split.validation if len(split.test) else None)
+def _hold_out(trainer: Trainer, split: Split, threshold: float | str | None) -> Outcome:
+    head = trainer.fit(split.train, split.validation if len(split.test) else None)
     scored: Scored = {}
     trained = split.train
     if len(split.validation):
-        scored["validation"] = bench.score(head, trained, split.validation)
-    tuned = _tuned(threshold, head, scored["validation"] if len(split.test) and scored else None)
+        scored["validation"] = trainer.score(head, trained, split.validation)
+    tuned = _tuned(
+        threshold, trainer, split.train, scored["validation"] if len(split.test) and scored else None
+    )
     if len(split.test):
         if len(split.validation):
             both = np.sort(np.concatenate([split.train, split.validation]))
-            known = np.isin(bench.labels[both], scored["validation"].classes)
-            trained = both[known]
-            head = bench.refit(head, trained)
-        scored["test"] = bench.score(head, trained, split.test)
-    return head, {role: _with_threshold(answers, tuned) for role, answers in scored.items()}, tuned
+            trained = both[np.isin(trainer.labels[both], scored["validation"].classes)]
+            search, curve = head.search, head.curve
+            head = trainer.fit(trained, chosen=head.chosen)
+            head = replace(head, search=search, curve=curve)
+        scored["test"] = trainer.score(head, trained, split.test)
+    answers = {role: replace(found, threshold=tuned) for role, found in scored.items()}
+    return head, answers, tuned, len(trained)
 
 
-def _cross_validate(
-    bench: Bench, split: Split, threshold: float | str | None
-) -> tuple[Any, Scored, float | None]:
-    answers = bench.cross_validate(split)
-    head = bench.fit(split.train)
-    tuned = _tuned(threshold, head, None)
-    return head, {split.evaluated_on: _with_threshold(answers, tuned)}, tuned
+def _cross_validate(trainer: Trainer, split: Split, threshold: float | str | None) -> Outcome:
+    answers = trainer.cross_validate(split.train, split.fold)
+    head = trainer.fit(split.train)
+    tuned = _tuned(threshold, trainer, split.train, None)
+    return head, {split.evaluated_on: replace(answers, threshold=tuned)}, tuned, len(split.train)
 
 
-def _with_threshold(answers: Evaluation, threshold: float | None) -> Evaluation:
-    return Evaluation(
-        answers.classes, answers.y, answers.probabilities, answers.paths, answers.frequencies, threshold
-    )
-
-
-def _tuned(threshold: float | str | None, head: Any, validation: Evaluation | None) -> float | None:
+def _tuned(
+    threshold: float | str | None, trainer: Trainer, train: np.ndarray, validation: Evaluation | None
+) -> float | None:
     """Return the threshold to use; one to be tuned is tuned on validation, or on photographs held out of training."""
     if threshold != AUTO:
         return None if threshold is None else float(threshold)
-    if validation is not None:
-        return best_threshold(validation.true, validation.probabilities, validation.classes)
-    held_out = head.held_out_
-    if held_out is None:
-        return None
-    target, probabilities = held_out
-    return best_threshold(target, probabilities, [str(label) for label in head.classes_])
+    answers = validation if validation is not None else trainer.out_of_fold(train)
+    return None if answers is None else best_threshold(answers)
 
 
 def _checked_threshold(threshold: float | str | None, labelled: Labels, split: Split) -> float | str | None:
@@ -190,15 +282,17 @@ def _checked_threshold(threshold: float | str | None, labelled: Labels, split: S
         return None
     classes = sorted(set(labelled.labels[split.train]))
     if len(classes) != 2:
-        raise UsageError(f"--threshold is for two classes; there are {len(classes)}")
+        raise UsageError(f"is for two classes; there are {len(classes)}", "threshold")
     if threshold == AUTO:
         return threshold
     try:
         value = float(threshold)
-    except ValueError:
-        raise UsageError(f"--threshold must be auto or a number between 0 and 1, not {threshold!r}") from None
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"must be auto or a number between 0 and 1, not {threshold!r}", "threshold"
+        ) from None
     if not 0 < value < 1:
-        raise UsageError(f"--threshold must lie between 0 and 1, not at {value:g}")
+        raise UsageError(f"must lie between 0 and 1, not at {value:g}", "threshold")
     return value
 
 
@@ -240,9 +334,12 @@ def _notes(
             notes.append(
                 f"{len(both)} groups lie in the folders of both sides of the split, such as {both[0]}"
             )
-    unknown = sorted(set(evaluation.y[evaluation.true < 0]))
+    unknown = evaluation.unknown_classes
     if unknown:
-        notes.append(f"scored but never trained on, so always wrong: {', '.join(unknown)}")
+        notes.append(
+            f"scored but never trained on, so always wrong: {', '.join(unknown)}; figures of probabilities are about the"
+            f" other {evaluation.n_known} photographs"
+        )
     if evaluation.is_vague:
         low, high = evaluation.interval
         notes.append(
@@ -253,31 +350,15 @@ def _notes(
     return notes
 
 
-def learning_curve(head: Any) -> list[dict[str, float | int | None]] | None:
-    """Return loss and accuracy of every epoch of a dense head, or None for another one."""
-    history = getattr(head, "history_", None)
-    if history is None:
-        return None
-    names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
-    return [
-        {"epoch": epoch + 1, **{name: _plain(value) for name, value in zip(names, row, strict=True)}}
-        for epoch, row in enumerate(history)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _versions() -> dict[str, str]:
     import scipy
+    import sklearn
+    import skops
 
     return {
         "embed": __version__,
         "numpy": np.__version__,
         "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "skops": skops.__version__,
     }

@@ -80,14 +80,14 @@ def divide(
     """
     labelled = np.flatnonzero([label is not None for label in labels.labels])
     _need_two_classes(labels, labelled)
-    keys = _keys(sha256, groups)
+    keys = keys_of(sha256, groups)
     role = labels.splits
     in_test = np.array([role[i] == "test" for i in labelled], dtype=bool)
     in_validation = np.array([role[i] == "validation" for i in labelled], dtype=bool)
     none = labelled[:0]
     if cv is not None:
         if cv < 2:
-            raise UsageError(f"cross-validation needs at least 2 folds, got {cv}")
+            raise UsageError(f"needs at least 2 folds, not {cv}", "cv")
         train = labelled[~in_test]
         _need_two_classes(labels, train)
         fold = folds(labels.labels[train], keys[train], cv, seed)
@@ -138,13 +138,42 @@ def folds(labels: np.ndarray, keys: np.ndarray, k: int, seed: int) -> np.ndarray
     return fold_of_group[group_of]
 
 
+def inner_folds(target: np.ndarray, keys: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Return the fold of every photograph for choices within a training part, int ndarray of shape (n,).
+
+    Every class is among the photographs outside of a fold. There are fewer than `k` folds where a class has fewer contents
+    or groups; a class of a single one is in no fold (-1): it always trains. Where nothing can be held out, all are -1.
+
+    Parameters
+    ----------
+    target : str ndarray of shape (n,)
+        The class of each photograph.
+    keys : object ndarray of shape (n,)
+        As `keys_of` gives them.
+    k : int
+        Folds, at most.
+    seed : int
+    """
+    sizes = {label: len(set(keys[target == label])) for label in np.unique(target)}
+    several = np.isin(target, [label for label, size in sizes.items() if size > 1])
+    fold = np.full(len(target), -1)
+    if len(np.unique(target[several])) < 2:
+        return fold
+    k = min(k, *(size for size in sizes.values() if size > 1))
+    fold[several] = folds(target[several], keys[several], k, seed)
+    if any(len(np.unique(target[fold != i])) < len(sizes) for i in range(k)):
+        fold[:] = -1  # a content or a group of several classes took one of them along
+    return fold
+
+
 def draw_of(key: str, seed: int) -> float:
     """Return the number in [0, 1) that a content or group draws; the same one wherever and whenever it is drawn."""
     digest = hashlib.sha256(f"{seed}/{key}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _keys(sha256: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+def keys_of(sha256: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return what keeps photographs on one side of a split, object ndarray of shape (n,): their content, or their group."""
     contents = [row.tobytes().hex() for row in np.ascontiguousarray(sha256)]
     if groups is None:
         return np.array(contents, dtype=object)
@@ -214,15 +243,17 @@ def near_duplicates(
     """
     if not len(train) or not len(scored):
         return NearDuplicates([], 0, len(scored))
+    from sklearn.preprocessing import normalize
+
     at_most = max(1, MOST_COMPARISONS // len(train))
     checked = (
         scored if len(scored) <= at_most else scored[np.linspace(0, len(scored) - 1, at_most).astype(int)]
     )
-    trained = unit_rows(rows(train))
+    trained = normalize(rows(train))
     pairs = []
     for start in range(0, len(checked), BLOCK):
         block = checked[start : start + BLOCK]
-        similarity = unit_rows(rows(block)) @ trained.T
+        similarity = normalize(rows(block)) @ trained.T
         nearest = similarity.argmax(axis=1)
         best = similarity[np.arange(len(block)), nearest]
         pairs += [
@@ -249,13 +280,6 @@ def near_duplicates_across(rows: Callable[[np.ndarray], np.ndarray], split: Spli
         sum(one.checked for one in found),
         sum(one.scored for one in found),
     )
-
-
-def unit_rows(X: np.ndarray) -> np.ndarray:
-    """Return the rows of X scaled to length 1, float32; a row of zeros stays."""
-    X = np.asarray(X, dtype=np.float32)
-    length = np.sqrt(np.einsum("ij,ij->i", X, X))[:, None]
-    return X / np.where(length > 0, length, 1)
 
 
 def straddling(groups: np.ndarray, train: Sequence[int], scored: Sequence[int]) -> list[str]:

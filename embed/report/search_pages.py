@@ -9,7 +9,7 @@ from embed.report.pictures import Card, Pictures, thumbnails
 from embed.report.plots import FADED, OTHER, colours
 
 if TYPE_CHECKING:
-    from embed.learn import Doubt
+    from embed.learn import LabelIssue
     from embed.search import Answers, DuplicateGroup, Layout, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
@@ -100,7 +100,7 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "Sequence[Doubt]", shown: int) -> str:
+def label_issues_page(root: Path, found: "Sequence[LabelIssue]", shown: int) -> str:
     """Return a page with the photographs whose label the others contradict."""
     gallery = Gallery(root, [one.path for one in found[:shown]])
     cards = [

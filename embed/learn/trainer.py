@@ -1,0 +1,217 @@
+"""Heads fitted on some photographs of a feature set and asked about others."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from embed import labels
+from embed.cache import FeatureCache
+from embed.errors import CacheDamagedError, LabelError
+from embed.labels import Labels
+from embed.learn import selection, splits
+from embed.learn.evaluation import Evaluation
+from embed.learn.selection import FittedHead, Folds
+
+FOLDS = 3  # that a strength is chosen and probabilities are calibrated on
+STOPPING_PARTS = 10  # one of them stops a dense head where there is no validation part
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How to fit.
+
+    Attributes
+    ----------
+    classifier : str or classifier
+        A name of `heads.HEADS`, the place of a class such as ``sklearn.ensemble.RandomForestClassifier``, or an unfitted
+        scikit-learn classifier.
+    labels : str
+        The rule that labels photographs.
+    cv : int, optional
+        Folds of a cross-validation, instead of a held-out part.
+    group : str, optional
+        ``regex:PATTERN``; photographs with one match stay on one side of a split.
+    balanced : bool
+        Every class counts the same.
+    threshold : float or str, optional
+        For two classes, the probability from which the second is predicted; "auto" tunes it.
+    seed : int
+        Of everything that is drawn.
+    name : str, optional
+        Of the model; by default the classifier's.
+    head : dict
+        Parameters of the classifier's own.
+    trust : tuple of str
+        Types that the file of the model may hold beside the known ones.
+    """
+
+    classifier: Any = "logistic"
+    labels: str = "folder"
+    cv: int | None = None
+    group: str | None = None
+    balanced: bool = False
+    threshold: float | str | None = None
+    seed: int = 0
+    name: str | None = None
+    head: dict[str, Any] = field(default_factory=dict)
+    trust: tuple[str, ...] = ()
+
+
+class Trainer:
+    """The photographs of a feature set with their labels, and heads fitted on some of them.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    labelled : Labels
+    options : FitOptions
+        Whose classifier is a name of `heads.HEADS` or an unfitted classifier.
+    """
+
+    def __init__(self, features: FeatureCache, labelled: Labels, options: FitOptions) -> None:
+        self.features, self.labels, self.options = features, labelled.labels, options
+        groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
+        self.keys = splits.keys_of(features.sha256, groups)
+
+    def rows(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return X, y and the photograph of each row: the plain photographs first, then their views.
+
+        Raises
+        ------
+        CacheDamagedError
+            A feature is no finite number.
+        """
+        X, y = self.features.rows(positions), self.labels[positions].astype(str)
+        views = self.features.view_rows(positions)
+        of = np.arange(len(positions))
+        if views is not None:
+            count = views.shape[1]
+            X = np.concatenate([X, views.reshape(-1, views.shape[2])])
+            y, of = np.concatenate([y, np.repeat(y, count)]), np.concatenate([of, np.repeat(of, count)])
+        finite = np.isfinite(X).all(axis=1)
+        if not finite.all():
+            path = self.features.paths[positions[of[np.argmin(finite)]]]
+            raise CacheDamagedError(
+                f"the features of {path} hold values that are no finite numbers; extract at --precision fp32"
+            )
+        return X, y, of
+
+    def fit(
+        self,
+        positions: np.ndarray,
+        validation: np.ndarray | None = None,
+        chosen: dict[str, Any] | None = None,
+    ) -> FittedHead:
+        """Return a head fitted on all views of some photographs.
+
+        Parameters
+        ----------
+        positions : ndarray
+            Of the photographs.
+        validation : ndarray, optional
+            Of photographs that a dense head stops by; without them it holds out a share of its own.
+        chosen : dict, optional
+            What an earlier fit chose: it is taken over.
+        """
+        X, y, of = self.rows(positions)
+        common: dict[str, Any] = {"balanced": self.options.balanced, "random_state": self.options.seed}
+        classifier, own = self.options.classifier, self.options.head
+        if classifier == "dense":
+            stop_by = None
+            if chosen is None:
+                X, y, stop_by = self._stopping_part(X, y, of, positions, validation)
+            return selection.fit_dense(X, y, stop_by, options=own, chosen=chosen, **common)
+        folds = self.folds(positions, of, FOLDS)
+        if isinstance(classifier, str):
+            return selection.fit_head(classifier, X, y, folds, options=own, chosen=chosen, **common)
+        return selection.fit_own(classifier, X, y, folds, **common)
+
+    def folds(self, positions: np.ndarray, of: np.ndarray, k: int) -> Folds:
+        """Return how photographs are held out while a head is fitted on them, by content and group.
+
+        Parameters
+        ----------
+        positions : ndarray
+            Of the photographs.
+        of : ndarray
+            The photograph, from 0, of each row that is fitted on.
+        k : int
+            Folds, at most: fewer where a class has fewer photographs. A class of a single one always trains.
+        """
+        target = self.labels[positions].astype(str)
+        fold = splits.inner_folds(target, self.keys[positions], k, self.options.seed)
+        if fold.max() < 0:
+            rows = np.arange(len(of))
+            return Folds([(rows, rows)], whole=True, honest=False)
+        of_row = fold[of]
+        pairs = [(np.flatnonzero(of_row != i), np.flatnonzero(of_row == i)) for i in range(fold.max() + 1)]
+        return Folds(pairs, whole=bool(fold.min() >= 0))
+
+    def _stopping_part(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        of: np.ndarray,
+        positions: np.ndarray,
+        validation: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+        """Return X and y to train on, and those to stop by."""
+        if validation is not None and len(validation):
+            known = validation[np.isin(self.labels[validation].astype(str), y)]
+            if len(known):
+                return X, y, (self.features.rows(known), self.labels[known].astype(str))
+        folds = self.folds(positions, of, STOPPING_PARTS)
+        if not folds.honest:
+            return X, y, None
+        train, held_out = folds.pairs[0]
+        return X[train], y[train], (X[held_out], y[held_out])
+
+    def score(self, head: FittedHead, trained: np.ndarray, positions: np.ndarray) -> Evaluation:
+        """Return the head's answers to the plain photographs."""
+        classes = [str(label) for label in head.classes_]
+        return self.evaluate(head.predict_proba(self.features.rows(positions)), classes, trained, positions)
+
+    def cross_validate(self, train: np.ndarray, fold: np.ndarray | None) -> Evaluation:
+        """Return the answers to every photograph, each by a head that was fitted without its fold.
+
+        Raises
+        ------
+        LabelError
+            Without one of the folds a single class is left.
+        """
+        if fold is None:
+            raise ValueError("a split without folds cannot be cross-validated")
+        classes = sorted(set(self.labels[train].tolist()))
+        probabilities = np.zeros((len(train), len(classes)))
+        for k in range(int(fold.max()) + 1):
+            out = fold == k
+            left = sorted(set(self.labels[train[~out]].tolist()))
+            if len(left) < 2:
+                missing = sorted(set(classes) - set(left))
+                raise LabelError(
+                    f"without one of the {int(fold.max()) + 1} folds there is no photograph of"
+                    f" {', '.join(map(repr, missing))} to train on: add photographs of that class, or fit without"
+                    " cross-validation"
+                )
+            head = self.fit(train[~out])
+            columns = np.searchsorted(classes, [str(label) for label in head.classes_])
+            probabilities[np.ix_(out, columns)] = head.predict_proba(self.features.rows(train[out]))
+        return self.evaluate(probabilities, classes, train, train)
+
+    def out_of_fold(self, train: np.ndarray) -> Evaluation | None:
+        """Return the answers to training photographs by heads that had not seen them; None where none can be held out."""
+        fold = splits.inner_folds(self.labels[train].astype(str), self.keys[train], FOLDS, self.options.seed)
+        return None if fold.min() < 0 else self.cross_validate(train, fold)
+
+    def evaluate(
+        self, probabilities: np.ndarray, classes: list[str], trained: np.ndarray, positions: np.ndarray
+    ) -> Evaluation:
+        """Return probabilities of photographs as answers."""
+        return Evaluation(
+            classes=classes,
+            y=self.labels[positions],
+            probabilities=probabilities,
+            paths=self.features.paths[positions],
+            frequencies=np.array([int(np.sum(self.labels[trained] == label)) for label in classes]),
+        )
