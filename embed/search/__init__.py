@@ -1,28 +1,36 @@
-"""Cosine search, duplicates, similarity matrix, map and outliers, on cached features."""
+"""Cosine search, duplicates, similarity matrix, map and outliers, on cached features.
 
-from embed.search.current import open_index
+Few photographs are compared one by one with a query. Many have an index on disk, behind the seam `Store`: whatever keeps
+the vectors names candidates by their content, and the features in the cache rank them.
+"""
+
+from embed.search.current import measured, open_index
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.index import Index, Measured
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
-from embed.search.similar import Answer, Answers, Wanted, similar
-from embed.search.tuning import Demand
+from embed.search.similar import Neighbour, Neighbours, SimilarOptions, similar
+from embed.search.store import Progress, Store
+from embed.search.tuning import IndexOptions
 
 __all__ = [
-    "Answer",
-    "Answers",
-    "Demand",
     "Duplicate",
     "DuplicateGroup",
     "Index",
+    "IndexOptions",
     "Layout",
     "Matrix",
     "Measured",
+    "Neighbour",
+    "Neighbours",
     "Outlier",
-    "Wanted",
+    "Progress",
+    "SimilarOptions",
+    "Store",
     "duplicates",
     "layout",
+    "measured",
     "open_index",
     "outliers",
     "similar",
