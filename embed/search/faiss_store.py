@@ -35,6 +35,7 @@ FORMAT_VERSION = 1
 FOLDER = "index"
 MANIFEST = "manifest.json"
 ALIVE_SUFFIX = ".alive"
+FEW = 20  # candidates that an effort is tuned for; more of them lie in further cells
 LEAST_CANDIDATES, MOST_CANDIDATES = 16, 4096  # of a walk over a graph
 
 
@@ -180,8 +181,19 @@ class FaissStore:
     def candidates(
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.uint8] | None = None
     ) -> list[NDArray[np.uint8]]:
-        """Return the contents of candidates; see `embed.search.store.Store`."""
+        """Return the contents of candidates; see `embed.search.store.Store`. What is damaged is built anew next time."""
+        try:
+            return self._candidates(vectors, k, allowed)
+        except StoreDamagedError:
+            with suppress(OSError):
+                (self._folder / MANIFEST).unlink()
+            raise
+
+    def _candidates(
+        self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.uint8] | None
+    ) -> list[NDArray[np.uint8]]:
         many = k * max((KINDS[live.segment.entry.kind].candidates for live in self._segments), default=1)
+        effort = -(-self.effort * max(k, FEW) // FEW)
         scores, contents = [], []
         for live in self._segments:
             mask = live.alive
@@ -193,9 +205,7 @@ class FaissStore:
             if mask is not None and not mask.any():
                 continue
             some = min(many, len(live.segment))
-            found, places = live.segment.search(
-                vectors, some, self.effort, mask, filtered=allowed is not None
-            )
+            found, places = live.segment.search(vectors, some, effort, mask, filtered=allowed is not None)
             known = np.unique(places[places >= 0])
             names = live.segment.contents_at(known)
             into = np.searchsorted(known, np.maximum(places, 0))
