@@ -82,11 +82,13 @@ def _load(features: FeatureCache) -> tuple[FaissStore | None, IndexOptions]:
     """Return what was committed last, where it is whole, and what was asked for then."""
     try:
         store = FaissStore.load(features.folder)
-        if store is not None:
-            return store, IndexOptions(**store.notes["options"])
-    except (StoreDamagedError, KeyError, TypeError, UsageError):
-        pass
-    return None, IndexOptions()
+        notes = {} if store is None else store.notes
+    except StoreDamagedError as error:
+        store, notes = None, error.notes
+    try:
+        return store, IndexOptions(**notes.get("options", {}))
+    except (TypeError, UsageError):
+        return None, IndexOptions()
 
 
 def _updated(features: FeatureCache, store: FaissStore, progress: Progress) -> bool:

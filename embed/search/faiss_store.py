@@ -101,12 +101,10 @@ class FaissStore:
                 store._segments.append(
                     _Live(opened, store._read_alive(alive, len(opened)) if alive else None)
                 )
-        except FileNotFoundError:
-            return None
-        except StoreDamagedError:
-            raise
         except (OSError, CacheError, KeyError, TypeError) as error:
-            raise StoreDamagedError(f"{manifest} cannot be used: {error}") from error
+            if isinstance(error, FileNotFoundError) and not store.notes:
+                return None
+            raise StoreDamagedError(f"{manifest} cannot be used: {error}", store.notes) from error
         return store
 
     def _read_alive(self, name: str, count: int) -> NDArray[np.bool_]:
@@ -185,8 +183,8 @@ class FaissStore:
         try:
             return self._candidates(vectors, k, allowed)
         except StoreDamagedError:
-            with suppress(OSError):
-                (self._folder / MANIFEST).unlink()
+            with suppress(CacheError):
+                files.remove(self._folder, [live.segment.entry.name for live in self._segments])
             raise
 
     def _candidates(

@@ -18,7 +18,18 @@ Progress = Callable[[str, int, int], None]  # what is done, how many vectors of 
 
 
 class StoreDamagedError(CacheDamagedError):
-    "An index is not what was written: it is left alone and built anew."
+    """An index is not what was written: it is left alone and built anew.
+
+    Parameters
+    ----------
+    message : str
+    notes : dict, optional
+        What was last committed with it, where that is still known.
+    """
+
+    def __init__(self, message: str, notes: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.notes = notes or {}
 
 
 class Store(Protocol):

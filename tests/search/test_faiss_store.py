@@ -55,14 +55,13 @@ def test_any_damage_is_noticed_and_mended(features, kind, tmp_path):
     generator = np.random.default_rng(0)
 
     def damage(path, data):
+        """Search with a file that is not what was written, and put everything back."""
         path.unlink()
-        path.write_bytes(data)
-        path.chmod(0o644)
-        index = open_index(features)
-        assert answers(index, features) == expected
-        assert (
-            answers(open_index(features), features) == expected
-        )  # built anew, or still whole where it matters
+        if data is not None:
+            path.write_bytes(data)
+            path.chmod(0o644)
+        for _ in range(2):  # the second time built anew, or still whole where it matters
+            assert answers(open_index(features), features) == expected
         for left in index_files(features):
             left.unlink()
         for whole, original in contents.items():
@@ -71,15 +70,12 @@ def test_any_damage_is_noticed_and_mended(features, kind, tmp_path):
 
     for path, content in contents.items():
         length = len(content)
-        for position in {0, 3, length // 2, length - 1, *generator.integers(0, length, 5).tolist()}:
+        for position in {0, length // 2, length - 1, *generator.integers(0, length, 2).tolist()}:
             flipped = bytearray(content)
             flipped[position] ^= 1 << int(generator.integers(8))
             damage(path, flipped)
-        for keep in (0, 1, 40, length // 2, length - 1):
-            damage(path, content[:keep])
-        damage(path, content + b"\0")
-        path.unlink()
-        assert answers(open_index(features), features) == expected
+        for data in (b"", content[:-1], content + b"\0", None):
+            damage(path, data)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,16 +85,16 @@ def test_no_vector_is_compared_before_it_was_checked(features, kind):
     entry = index.store._segments[0].segment.entry
     whole = index.store._segments[0].segment.path.read_bytes()
     base = index.store._segments[0].segment.path
-    manifest = base.with_name("manifest.json")
-    whole_manifest = manifest.read_bytes()
+    contents = {path: path.read_bytes() for path in index_files(features)}
     for position in np.random.default_rng(0).integers(0, entry.directory_start, 25):
         flipped = bytearray(whole)
         flipped[position] ^= 4
         base.write_bytes(flipped)
         with pytest.raises(StoreDamagedError, match="damaged"):
             FaissStore.load(features.folder).candidates(features.X, 200)
-        base.write_bytes(whole)
-        manifest.write_bytes(whole_manifest)
+        for path, content in contents.items():
+            path.write_bytes(content)
+            path.chmod(0o644)
 
 
 def test_damage_that_a_search_comes_upon_costs_one_comparison_and_a_new_index(features):
