@@ -21,7 +21,7 @@ from embed.cache import open_features
 from embed.errors import InputError, LabelError, NoFeaturesError, UsageError
 from embed.extract import FeatureOptions, embed_files, extract_features
 from embed.search import SimilarOptions, similar
-from embed.sources import named
+from embed.sources import expand
 
 TINY = FeatureOptions(network=Network("tiny"))
 
@@ -53,7 +53,7 @@ def paint(file, colour):
 
 def ask(photographs, *files, **wanted):
     features = open_features(photographs.parent / "cache")
-    queries = embed_files(named(files), features)
+    queries = embed_files(expand(files), features)
     return list(similar(features, queries, SimilarOptions(**wanted)))
 
 
