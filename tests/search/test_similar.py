@@ -135,7 +135,7 @@ def test_a_limit_that_nothing_meets_is_told(photographs):
         ask(photographs, query, label="green")
     with pytest.raises(LabelError, match="No photograph is in the split 'validation'"):
         ask(photographs, query, split="validation")
-    with pytest.raises(UsageError, match="no split 'val'; use train, validation, test"):
+    with pytest.raises(UsageError, match="split 'val' is not known; it is one of train"):
         ask(photographs, query, split="val")
     with pytest.raises(UsageError, match="k 0 asks for nothing"):
         SimilarOptions(k=0)
