@@ -75,8 +75,13 @@ def targets() -> Iterator[Target]:
             0.2,
             lambda r, c=count, p=photograph: cold(r, c, p)["against importing TensorFlow"]["median"],
         )
-    yield "a million vectors, recall of ivf", ">=", 0.99, lambda r: ivf(r)["recall@10"]
-    yield "a million vectors, times IndexFlatIP", ">=", 10, lambda r: ivf(r)["times as fast as IndexFlatIP"]
+    yield "a million vectors, recall of what is chosen", ">=", 0.99, lambda r: chosen(r)["recall@10"]
+    yield (
+        "a million vectors, times IndexFlatIP",
+        ">=",
+        10,
+        lambda r: chosen(r)["times as fast as IndexFlatIP"],
+    )
     yield (
         "duplicates of 50,000 x 1,280, seconds",
         "<=",
@@ -107,9 +112,9 @@ def cold(results: Results, count: int, photograph: str) -> Results:
     return rows[count, photograph]
 
 
-def ivf(results: Results) -> Results:
+def chosen(results: Results) -> Results:
     """Return what `search.py` found of the index that is chosen for a million vectors."""
-    return {row["index"]: row for row in results["search"]["sizes"]["1000000x128"]}["ivf"]
+    return {row["index"]: row for row in results["search"]["sizes"]["1000000x128"]}["compressed"]
 
 
 def main() -> None:

@@ -228,18 +228,18 @@ class Features(Photographs):
         files : path or iterable of paths
             Photographs, and folders of them.
         k : int
-            Answers for each.
+            Neighbours for each.
         threshold : float
-            Only answers at least this similar.
+            Only photographs at least this similar.
         label, split : str, optional
-            Only answers with this label, in this split.
+            Only photographs with this label, in this split.
         include_self : bool
-            A photograph may be its own answer.
+            A photograph may be its own neighbour.
 
         Returns
         -------
         DataFrame
-            One row per answer, the most similar first: query, rank (from 1), path, similarity (the cosine), label.
+            One row per neighbour, the most similar first: query, rank (from 1), path, similarity (the cosine), label.
 
         Raises
         ------
@@ -261,15 +261,17 @@ class Features(Photographs):
         from embed import search, sources
         from embed.extract import embed_files
 
-        wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
+        options = search.SimilarOptions(
+            k=k, threshold=threshold, label=label, split=split, include_self=include_self
+        )
         queries = embed_files(sources.expand(_files(files)), self._cache)
         rows = []
-        for found in search.similar(self._cache, queries, wanted, label_rule=self._rule):
+        for found in search.similar(self._cache, queries, options, label_rule=self._rule):
             if found.problem is not None:
                 raise ImageError(f"{found.query} {found.problem}")
             rows += [
-                (str(found.query), rank, answer.path, answer.similarity, answer.label)
-                for rank, answer in enumerate(found.answers, 1)
+                (str(found.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
+                for rank, neighbour in enumerate(found.neighbours, 1)
             ]
         return pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"])
 

@@ -2,6 +2,7 @@
 
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
+from embed.cache.lock import Lock
 from embed.cache.meta import Meta
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
@@ -15,6 +16,7 @@ __all__ = [
     "FeatureCache",
     "FeatureSet",
     "FeatureWriter",
+    "Lock",
     "Meta",
     "Receipt",
     "Recipe",

@@ -7,6 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 from embed.cli.search import HtmlOption, check_page, publish
 
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
@@ -43,7 +44,10 @@ def duplicates(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    found = search.duplicates(known, threshold, across_splits=across_splits, label_rule=labels)
+    with StageDisplay() as progress:
+        found = search.duplicates(
+            known, threshold, across_splits=across_splits, label_rule=labels, progress=progress
+        )
     rows = [
         (number, one.path, one.similarity)
         for number, group in enumerate(found, 1)
@@ -79,7 +83,8 @@ def outliers(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    found = search.outliers(known, label_rule=labels)[:limit]
+    with StageDisplay() as progress:
+        found = search.outliers(known, label_rule=labels, progress=progress)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:

@@ -1,4 +1,4 @@
-"""Progress of an extraction on stderr: a bar in a terminal, a line every few seconds elsewhere."""
+"""Progress on stderr: in a terminal a bar or a line that changes, elsewhere a line every few seconds."""
 
 import sys
 import time
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BEFORE_ANYTHING = 0.5  # a run that finds nothing new shows no bar
+SECONDS_BEFORE_STAGES = 2.0
+SECONDS_BETWEEN_CHANGES = 0.2  # of a line in a terminal
+CLEAR_LINE = "\x1b[K"
 LEAST_EXTRACTED = 64  # before a rate is told: the first photographs wait for what has to be loaded
 
 
@@ -60,6 +63,44 @@ class ExtractionDisplay:
             total=progress.total,
             rate=_rate(progress),
         )
+
+
+class StageDisplay:
+    """Shows what takes longer than two seconds: what is done, and how many of how many. A context manager."""
+
+    def __init__(self) -> None:
+        self._next_line = time.monotonic() + SECONDS_BEFORE_STAGES
+        self._shown = False
+
+    def __enter__(self) -> "StageDisplay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far the work is."""
+        now = time.monotonic()
+        if now < self._next_line:
+            return
+        line = f"{what}: {done:,} of {total:,}" if done else what
+        if sys.stderr.isatty():
+            self._next_line = now + SECONDS_BETWEEN_CHANGES
+            print(f"\r{line}{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+        else:
+            self._next_line = now + SECONDS_BETWEEN_LINES
+            common.say(line)
+
+    def notice(self, message: str) -> None:
+        """Say a sentence that stays."""
+        self._clear()
+        common.say(message)
+
+    def _clear(self) -> None:
+        if self._shown:
+            print(f"\r{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
+            self._shown = False
 
 
 def _new_bar() -> "Bar":

@@ -10,6 +10,7 @@ import typer
 
 from embed.cli import common, exits
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 HtmlOption = Annotated[
@@ -20,16 +21,16 @@ HtmlOption = Annotated[
 @app.command()
 def similar(
     images: common.ImagesArgument,
-    k: Annotated[int, typer.Option("-k", help="Answers for each photograph.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Photographs to name for each.")] = 10,
     threshold: Annotated[
-        float, typer.Option(help="Only answers at least this similar; the cosine, 1 is the same.")
+        float, typer.Option(help="Only photographs at least this similar; the cosine, 1 is the same.")
     ] = -1.0,
     label: Annotated[str | None, typer.Option(help="Only photographs with this label.")] = None,
     split: Annotated[str | None, typer.Option(help="Only photographs of train, validation or test.")] = None,
     include_self: Annotated[
         bool,
         typer.Option(
-            "--include-self", help="A photograph may be its own answer, as may the original of a copy."
+            "--include-self", help="A photograph may be found by itself, as may the original of a copy."
         ),
     ] = False,
     labels: common.LabelsOption = "folder",
@@ -47,8 +48,8 @@ def similar(
 ) -> int:
     """Find the photographs that look most like others.
 
-    A photograph that is in the cache is answered without a forward pass; any other goes through the backbone first. No
-    photograph is its own answer, wherever a copy of it lies; further copies in the data folder are answers.
+    A photograph that is in the cache needs no forward pass; any other goes through the backbone first. No photograph is
+    found by itself, wherever a copy of it lies; further copies in the data folder are found.
 
     \b
     embed similar photo.jpg
@@ -61,19 +62,28 @@ def similar(
     from embed.sources import expand
 
     check_page(html, show)
-    wanted = search.Wanted(k=k, threshold=threshold, label=label, split=split, include_self=include_self)
+    options = search.SimilarOptions(
+        k=k, threshold=threshold, label=label, split=split, include_self=include_self
+    )
     known = common.open_features(cache, features)
     queries = embed_files(expand(images), known)
-    found = list(search.similar(known, queries, wanted, label_rule=labels))
+    with StageDisplay() as progress:
+        found = list(
+            search.similar(
+                known, queries, options, label_rule=labels, progress=progress, notice=progress.notice
+            )
+        )
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)
     if paths or print0:
-        print_paths((known.root / answer.path for one in found for answer in one.answers), zero=print0)
+        print_paths(
+            (known.root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0
+        )
     elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
-            (os.fspath(one.query), rank, answer.path, answer.similarity, answer.label)
+            (os.fspath(one.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
             for one in found
-            for rank, answer in enumerate(one.answers, 1)
+            for rank, neighbour in enumerate(one.neighbours, 1)
         ]
         common.print_table(("query", "rank", "path", "similarity", "label"), rows, form=form, heading="query")
     if html is not None:
@@ -87,7 +97,7 @@ def similar(
 
 @app.command()
 def index(
-    kind: Annotated[str, typer.Option(help="auto, exact, ivf, compressed or hnsw.")] = "auto",
+    kind: Annotated[str, typer.Option(help="auto, exact, compressed, ivf or hnsw.")] = "auto",
     recall: Annotated[
         float, typer.Option(help="Share of the true nearest that an approximate one finds.")
     ] = 0.99,
@@ -98,8 +108,9 @@ def index(
 ) -> None:
     """Build the search index, and measure what it does.
 
-    Nothing needs this: `embed similar` builds an index by itself, exact as long as that answers within 50 ms, and
-    otherwise one with a recall of 0.99. What is asked for here is kept when photographs come and go.
+    Nothing needs this: `embed similar` compares everything as long as that answers within 50 ms, and otherwise builds an
+    index with a recall of 0.99 by itself. What is asked for here is kept when photographs come and go. The recall is that
+    of photographs that were held out of the index, with its 95 % interval.
 
     \b
     embed index
@@ -107,8 +118,11 @@ def index(
     """
     from embed import search
 
-    built = search.open_index(common.open_features(cache, features), search.Demand(kind, recall))
-    figures = {"kind": built.kind.name, "effort": built.kind.effort, **built.measured.to_json()}
+    known = common.open_features(cache, features)
+    with StageDisplay() as progress:
+        built = search.open_index(known, search.IndexOptions(kind, recall), progress)
+    effort = 0 if built.store is None else built.store.effort
+    figures = {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}
     if as_json:
         common.print_json(figures)
     else:

@@ -10,7 +10,7 @@ from embed.report.plots import FADED, OTHER, colours
 
 if TYPE_CHECKING:
     from embed.learn import LabelIssue
-    from embed.search import Answers, DuplicateGroup, Layout, Outlier
+    from embed.search import DuplicateGroup, Layout, Neighbours, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
 MAP_PIXELS = 128
@@ -49,23 +49,23 @@ class Gallery:
         return file if isinstance(file, Path) else self.root / file
 
 
-def similar_page(root: Path, found: "Sequence[Answers]") -> str:
+def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
     """Return a page with each query and the photographs that look like it.
 
     Parameters
     ----------
     root : Path
-        The data folder that the paths of the answers are relative to.
-    found : sequence of Answers
+        The data folder that the paths of the neighbours are relative to.
+    found : sequence of Neighbours
         What `embed.search.similar` yields.
     """
     gallery = Gallery(
-        root, [*(one.query for one in found), *(each.path for one in found for each in one.answers)]
+        root, [*(one.query for one in found), *(each.path for one in found for each in one.neighbours)]
     )
     for one in found:
         cards = [
             gallery.card(each.path, name=each.label or "", figure=f"{each.similarity:.3f}")
-            for each in one.answers
+            for each in one.neighbours
         ]
         lead = gallery.card(one.query, one.query.name, name="query", lead=True)
         note = one.problem or ("" if cards else "Nothing is that similar.")

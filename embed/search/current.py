@@ -1,89 +1,129 @@
 """The index that belongs to the features as they are now: read, brought up to date, or built."""
 
+from dataclasses import asdict
+
 import numpy as np
 
-from embed.cache import FeatureCache
-from embed.search import storage
-from embed.search.exact import Exact
-from embed.search.index import Index, Slots, Vectors
-from embed.search.kinds import Cells, cell_count
-from embed.search.tuning import AUTO, PATIENCE_MILLISECONDS, Demand, choose, measured_exact, tuned
-from embed.search.vectors import normalised
+from embed.cache import FeatureCache, Lock
+from embed.errors import UsageError
+from embed.search.faiss_store import FaissStore
+from embed.search.index import Index, Measured, most_compared
+from embed.search.kinds import AUTO, COMPRESSED, EXACT, IVF
+from embed.search.store import Progress, StoreDamagedError
+from embed.search.tuning import IndexOptions, held_out, held_out_count, measured_exact, tune
+from embed.search.vectors import CachedVectors, missing_from
 
-BLOCK_ROWS = 4096
-MOST_CHANGES = 0.2  # share of the slots that may be new or empty before building anew is the better way
-MOST_GROWTH = 2  # times as many cells as there are would be right: they are laid out anew
-NO_SLOTS = Slots(np.empty((0, 32), np.uint8), np.empty(0, np.int64))
+MOST_CHANGED = 0.2  # of the vectors may have come or gone before building anew is the better way
+SEED = 0
 
 
-def open_index(features: FeatureCache, demand: Demand | None = None) -> Index:
+def silent(what: str, done: int, total: int) -> None:
+    """Say nothing of what is done."""
+
+
+def open_index(
+    features: FeatureCache, options: IndexOptions | None = None, progress: Progress = silent
+) -> Index:
     """Return the index of the features as they are now.
 
-    The stored one is used where it belongs to these features, brought up to date where it belonged to earlier ones,
-    and built anew where it is missing or damaged. Where it cannot be stored, the next search does the work again.
+    Few photographs need none: everything is compared. Of many, the index on disk is used where it belongs to these
+    features, brought up to date by difference where it belongs to others, and built where it is missing, damaged, or
+    another was asked for.
 
-    Args:
-        features: the feature set.
-        demand: what the index is to be; by default what was demanded last.
+    Parameters
+    ----------
+    features : FeatureCache
+    options : IndexOptions, optional
+        What the index is to be; by default what was asked for last.
+    progress : callable
+        Is told what is done, and how many vectors of how many.
+
+    Raises
+    ------
+    CacheWriteError
+        The index cannot be kept.
+    CacheLockedError
+        Another process is building it.
     """
-    table = storage.load_table(features.folder)
-    if table is not None and demand in (None, table.demand):
-        demand = table.demand
-        if table.fingerprint == features.fingerprint:
-            stored = storage.load_vectors(features.folder, table)
-            if stored is not None:
-                return Index(stored, table.slots, table.measured, _reader(features, table.slots))
-        index = _updated(features, table)
-    else:
-        demand = demand or Demand()
-        index = None
-    if index is None:
-        slots, vectors = distinct_vectors(features)
-        index = choose(vectors, slots, demand)
-    table = storage.Table(features.fingerprint, demand, index.kind.name, index.measured, index.slots)
-    storage.save(features.folder, table, index.kind)
-    return Index(index.kind, index.slots, index.measured, _reader(features, index.slots))
+    store, asked = _load(features)
+    options = options or asked
+    exact = _compares(features, options)
+    if options == asked and (exact or (store is not None and store.fingerprint == features.fingerprint)):
+        return Index(features, None if exact else store)
+    folder = FaissStore(features.folder, EXACT).prepare()
+    lock = Lock(folder)
+    try:
+        # Whoever held the lock before may have done the work.
+        store, asked = _load(features)
+        if exact:
+            store = FaissStore(features.folder, EXACT)
+            store.commit(features.fingerprint, {"options": asdict(options)})
+            return Index(features)
+        if store is None or options != asked or not _updated(features, store, progress):
+            store = _built(features, options, progress)
+        return Index(features, store)
+    finally:
+        lock.release()
 
 
-def distinct_vectors(features: FeatureCache) -> tuple[Slots, np.ndarray]:
-    """Return the distinct contents of a feature set and the vector of each, float32 (slots, d), of length one."""
-    slots = NO_SLOTS.after(features.sha256)
-    return slots, _all_vectors(features, slots)
+def measured(index: Index) -> Measured:
+    """Return what an index was found to do when it was built; one that compares everything is measured now."""
+    if index.store is None:
+        return measured_exact(index)
+    return Measured(**{**index.store.notes["measured"], "vectors": len(index.rows)})
 
 
-def _updated(features: FeatureCache, table: storage.Table) -> Index | None:
-    """Return the stored index with what came added and what went removed; None where a new one is the better way."""
-    before, after = table.slots, table.slots.after(features.sha256)
-    gone = np.flatnonzero(before.alive & ~after.alive[: len(before)])
-    come = np.arange(len(before), len(after))
-    if len(come) + int((~after.alive[: len(before)]).sum()) > MOST_CHANGES * len(after):
-        return None
-    kind = storage.load_vectors(features.folder, table, writable=True)
-    if kind is None:
-        return None
-    moves = kind.remove(gone)
-    kind.add(normalised(features.rows(after.first_rows(come))), come)
-    slots = after.without(gone) if moves else after
-    if isinstance(kind, Exact):
-        index = measured_exact(kind, slots)
-        slow = table.demand.kind == AUTO and index.measured.milliseconds > PATIENCE_MILLISECONDS
-        return None if slow else index
-    if isinstance(kind, Cells) and cell_count(len(after)) > MOST_GROWTH * kind.index.nlist:
-        return None
-    return tuned(kind, measured_exact(Exact.build(_all_vectors(features, slots)), slots), table.demand)
+def _compares(features: FeatureCache, options: IndexOptions) -> bool:
+    few = len(features) <= most_compared(features.dimension)
+    return options.kind == EXACT or len(features) == 0 or (options.kind == AUTO and few)
 
 
-def _reader(features: FeatureCache, slots: Slots) -> Vectors:
-    """Return the function that fetches the vectors of slots from the features."""
-    return lambda wanted: normalised(features.rows(slots.first_rows(wanted)))
+def _load(features: FeatureCache) -> tuple[FaissStore | None, IndexOptions]:
+    """Return what was committed last, where it is whole, and what was asked for then."""
+    try:
+        store = FaissStore.load(features.folder)
+        notes = {} if store is None else store.notes
+    except StoreDamagedError as error:
+        store, notes = None, error.notes
+    try:
+        return store, IndexOptions(**notes.get("options", {}))
+    except (TypeError, UsageError):
+        return None, IndexOptions()
 
 
-def _all_vectors(features: FeatureCache, slots: Slots) -> np.ndarray:
-    """Return the vector of every slot, float32 (slots, d); zeros for an empty one."""
-    vectors = np.zeros((len(slots), features.dimension), np.float32)
-    alive = np.flatnonzero(slots.alive)
-    read = _reader(features, slots)
-    for start in range(0, len(alive), BLOCK_ROWS):
-        block = alive[start : start + BLOCK_ROWS]
-        vectors[block] = read(block)
-    return vectors
+def _updated(features: FeatureCache, store: FaissStore, progress: Progress) -> bool:
+    """Bring a store up to date by difference; False where a new one is the better way, or this one is damaged."""
+    if store.fingerprint == features.fingerprint:
+        return True
+    rows = Index(features).rows
+    contents = features.sha256[rows]
+    try:
+        held = store.contents
+        gone, come = held[missing_from(held, contents)], rows[missing_from(contents, held)]
+        if store.changed + len(gone) + len(come) > MOST_CHANGED * len(rows):
+            return False
+        store.remove(gone)
+        store.add(features.sha256[come], CachedVectors(features, come), progress)
+    except StoreDamagedError:
+        return False
+    store.commit(features.fingerprint, store.notes)
+    return True
+
+
+def _built(features: FeatureCache, options: IndexOptions, progress: Progress) -> FaissStore:
+    exact = Index(features)
+    rows = np.random.default_rng(SEED).permutation(exact.rows)
+    count = held_out_count(len(rows))
+    held, rows = np.sort(rows[:count]), np.sort(rows[count:])
+    progress("Comparing photographs for the recall", 0, len(rows))
+    truth = held_out(exact, rows, held)
+    for kind in (COMPRESSED.name, IVF.name) if options.kind == AUTO else (options.kind,):
+        store = FaissStore(features.folder, kind)
+        store.add(features.sha256[rows], CachedVectors(features, rows), progress)
+        progress("Measuring the recall", 0, len(held))
+        found = tune(Index(features, store), truth, options.recall)
+        if min(found.recall, found.filtered_recall) >= options.recall:
+            break
+    store.add(features.sha256[held], CachedVectors(features, held), progress)
+    store.commit(features.fingerprint, {"options": asdict(options), "measured": asdict(found)})
+    return store

@@ -5,20 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import UsageError
-from embed.search.current import distinct_vectors
-from embed.search.index import Slots
-from embed.search.vectors import SIMILARITY_DECIMALS
+from embed.search.current import silent
+from embed.search.index import Index
+from embed.search.similar import check_similarity
+from embed.search.store import Progress
+from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors
 
 THRESHOLD = 0.92  # finds nearly all edited copies of photographs and next to nothing else; see benchmarks/duplicates.py
 
 BLOCK = 2048  # rows and columns compared at once: 16 MB of similarities
 AXES = 128  # of the bound
 SAMPLE = 2048  # vectors that the axes are computed from
-SLACK = 1e-4  # of float32 sums; what lies this close below the threshold is looked at exactly
+SLACK = 1e-4  # of float32 sums; what lies this close below the threshold is compared as a whole
 MOST_CANDIDATES = 0.005  # share of pairs above which comparing all of them as a whole costs less
 ITERATIONS = 3
 SEED = 0
@@ -26,10 +28,18 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Duplicate:
-    """One photograph of a group."""
+    """One photograph of a group.
+
+    Attributes
+    ----------
+    path : str
+    similarity : float
+        To the first of the group.
+    split : str or None
+    """
 
     path: str
-    similarity: float  # to the first of the group
+    similarity: float
     split: str | None
 
 
@@ -46,25 +56,38 @@ def duplicates(
     *,
     across_splits: bool = False,
     label_rule: str = "folder",
+    progress: Progress = silent,
 ) -> list[DuplicateGroup]:
     """Return the groups of photographs that show the same picture, in the order of their first paths.
 
     A group has a first photograph that all others are similar to: pictures that merely follow from one another, each a
     little like the next, do not run together.
 
-    Args:
-        features: the feature set.
-        threshold: least similarity to the first of the group.
-        across_splits: only groups with photographs of more than one split: what was trained on is tested with.
-        label_rule: where splits come from.
+    Parameters
+    ----------
+    features : FeatureCache
+    threshold : float
+        Least similarity to the first of the group.
+    across_splits : bool
+        Only groups with photographs of more than one split: what was trained on is tested with.
+    label_rule : str
+        Where splits come from.
+    progress : callable
+        Is told what is done, and how many photographs of how many.
+
+    Raises
+    ------
+    UsageError
+        The threshold is no similarity.
     """
-    if not -1 <= threshold <= 1:
-        raise UsageError(f"--threshold {threshold:g} is no similarity; it lies between -1 and 1.")
+    check_similarity(threshold)
     splits = labels.assign(features.paths.tolist(), label_rule, features.root).splits
-    slots, vectors = distinct_vectors(features)
+    index = Index(features)
+    copies = index.copies(index.rows)
+    vectors = CachedVectors(features, index.rows)[np.arange(len(index.rows))]
     groups = []
-    for members in _stars(slots, near_pairs(vectors, threshold)):
-        rows = [(int(row), similarity) for slot, similarity in members for row in slots.rows(slot)]
+    for members in _stars(list(map(len, copies)), near_pairs(vectors, threshold, progress)):
+        rows = [(int(row), similarity) for number, similarity in members for row in copies[number]]
         if across_splits and len({splits[row] for row, _ in rows} - {None}) < 2:
             continue
         groups.append(
@@ -75,7 +98,9 @@ def duplicates(
     return sorted(groups, key=lambda group: features.index_of(group.photographs[0].path) or 0)
 
 
-def near_pairs(vectors: np.ndarray, threshold: float) -> Iterator[tuple[int, int, float]]:
+def near_pairs(
+    vectors: NDArray[np.float32], threshold: float, progress: Progress = silent
+) -> Iterator[tuple[int, int, float]]:
     """Yield every pair (i, j, similarity), i < j, of vectors (n, d) of length one that are similar enough.
 
     Blocks are compared with blocks. Long vectors are first cut down to their leading axes and the length of what is
@@ -84,6 +109,7 @@ def near_pairs(vectors: np.ndarray, threshold: float) -> Iterator[tuple[int, int
     """
     bounds = _bounds(vectors, threshold)
     for top in range(0, len(vectors), BLOCK):
+        progress("Comparing photographs", top, len(vectors))
         for left in range(top, len(vectors), BLOCK):
             near = bounds[top : top + BLOCK] @ bounds[left : left + BLOCK].T >= threshold - SLACK
             i, j = np.divmod(np.flatnonzero(np.triu(near, 1) if top == left else near), near.shape[1])
@@ -121,22 +147,22 @@ def _cut(vectors: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return np.column_stack([leading, rest.astype(np.float32)])
 
 
-def _stars(slots: Slots, pairs: Iterator[tuple[int, int, float]]) -> Iterator[list[tuple[int, float]]]:
-    """Yield groups of (slot, similarity to the first), the first with the most neighbours that are still free.
+def _stars(copies: list[int], pairs: Iterator[tuple[int, int, float]]) -> Iterator[list[tuple[int, float]]]:
+    """Yield groups of (number, similarity to the first), the first with the most neighbours that are still free.
 
-    A slot of which there are several photographs is a group of its own if nothing else is near.
+    A content of which there are several copies is a group of its own if nothing else is near.
     """
     near: dict[int, dict[int, float]] = defaultdict(dict)
     for i, j, similarity in pairs:
         near[i][j] = near[j][i] = similarity
-    for slot in range(len(slots)):
-        if slot not in near and len(slots.rows(slot)) > 1:
-            near[slot] = {}
+    for number, count in enumerate(copies):
+        if number not in near and count > 1:
+            near[number] = {}
     free = set(near)
-    for centre in sorted(near, key=lambda slot: (-len(near[slot]), slot)):
+    for centre in sorted(near, key=lambda number: (-len(near[number]), number)):
         if centre not in free:
             continue
-        others = sorted((slot for slot in near[centre] if slot in free), key=lambda slot: -near[centre][slot])
+        others = sorted((one for one in near[centre] if one in free), key=lambda one: -near[centre][one])
         free -= {centre, *others}
-        if others or len(slots.rows(centre)) > 1:
-            yield [(centre, 1.0), *((slot, near[centre][slot]) for slot in others)]
+        if others or copies[centre] > 1:
+            yield [(centre, 1.0), *((one, near[centre][one]) for one in others)]

@@ -1,98 +1,64 @@
-"""Every vector is compared with the query.
+"""Every vector is compared with the query: one matrix product over the features where they lie.
 
-These are the answers of FAISS's `IndexFlatIP`, computed by NumPy: FAISS takes longer to import than a search over a
-hundred thousand vectors takes, and walks through the vectors of a single query with one processor only.
+These are the answers of FAISS's `IndexFlatIP`, computed by NumPy without a copy of the features: importing FAISS takes
+longer than a search over ten thousand vectors. Every byte of the features is checked on its way, as always.
 """
 
-import mmap
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from numpy.lib import format as npy
+from numpy.typing import NDArray
 
-BLOCK = 65_536  # vectors that are compared at once: the scores of 256 queries are 64 MB
+from embed.cache import FeatureCache
+from embed.search.vectors import blocks, normalised
 
 
-class Exact:
-    """A matrix of vectors. See `embed.search.kinds.Kind`."""
+def nearest(
+    features: FeatureCache, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int
+) -> list[NDArray[np.int64]]:
+    """Return for each query the k rows that are most similar, in any order; fewer where there are not so many.
 
-    name = "exact"
-    suffix = ".npy"
-    effort = 0
-    efforts = [0]  # noqa: RUF012
+    Parameters
+    ----------
+    features : FeatureCache
+    rows : ndarray of int64
+        Which may answer.
+    queries : ndarray of shape (m, d), float32
+        Of length one.
+    k : int
+    """
+    best = [_Best(k) for _ in queries]
+    for block in blocks(len(rows), features.dimension):
+        scores = _scores(queries, features.rows(rows[block]))
+        for one, of_query in zip(best, scores, strict=True):
+            one.add(of_query, block.start)
+    return [rows[one.places] for one in best]
 
-    def __init__(self, matrix: np.ndarray) -> None:
-        self.matrix = matrix  # float32 (n, d), of length one
 
-    @classmethod
-    def build(cls, vectors: np.ndarray) -> "Exact":
-        """Return the index of vectors, float32 (n, d), which it keeps."""
-        return cls(vectors)
-
-    @classmethod
-    def load(cls, path: Path, data: mmap.mmap, *, writable: bool) -> "Exact":
-        """Return the index that was written; it stays where it is mapped to."""
-        data.seek(0)
-        npy.read_magic(data)
-        shape, _, dtype = npy.read_array_header_1_0(data)
-        return cls(np.frombuffer(data, dtype, offset=data.tell()).reshape(shape))
-
-    def write(self, write: Callable[[Any], Any]) -> None:
-        """Hand all bytes of a .npy file to a function, piece by piece."""
-        npy.write_array_header_1_0(_Writer(write), npy.header_data_from_array_1_0(self.matrix))
-        for start in range(0, len(self.matrix), BLOCK):
-            write(np.ascontiguousarray(self.matrix[start : start + BLOCK]).data)
-
-    @property
-    def bytes_per_vector(self) -> int:
-        return 4 * self.matrix.shape[1]
-
-    def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None) -> np.ndarray:
-        best = [_Best(k) for _ in queries]
-        for start in range(0, len(self.matrix), BLOCK):
-            scores = queries @ self.matrix[start : start + BLOCK].T
-            if allowed is not None:
-                scores[:, ~allowed[start : start + BLOCK]] = -np.inf
-            for one, row in zip(best, scores, strict=True):
-                one.add(row, start)
-        return np.stack([one.slots for one in best])
-
-    def vectors(self, slots: np.ndarray) -> np.ndarray | None:
-        return self.matrix[slots]
-
-    def add(self, vectors: np.ndarray, slots: np.ndarray) -> None:
-        self.matrix = np.concatenate([self.matrix, vectors])
-
-    def remove(self, slots: np.ndarray) -> bool:
-        self.matrix = np.delete(self.matrix, slots, axis=0)
-        return True
+def _scores(queries: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosines of queries (m, d) of length one with rows X (n, d) of any length."""
+    squares = np.einsum("nd,nd->n", X, X)
+    if not (np.isfinite(squares) & (squares > np.finfo(np.float32).tiny)).all():
+        return queries @ normalised(X).T  # too long, too short, or zero
+    # The threads of BLAS cost more than they bring for one query, above all on a busy machine.
+    products = np.einsum("nd,d->n", X, queries[0])[None] if len(queries) == 1 else queries @ X.T
+    return products / np.sqrt(squares)
 
 
 class _Best:
     """The best k of all scores that came by; fewer where there were not so many."""
 
     def __init__(self, k: int) -> None:
-        self.slots = np.empty(0, np.int64)
+        self.places = np.empty(0, np.int64)
         self._scores = np.empty(0, np.float32)
         self._k = k
         self._worst = -np.inf  # of the best k
 
-    def add(self, scores: np.ndarray, start: int) -> None:
-        """Look at the scores of the slots from `start` on."""
+    def add(self, scores: NDArray[np.float32], start: int) -> None:
+        """Consider the scores of the places from `start` on."""
         better = np.flatnonzero(scores > self._worst)
-        self.slots = np.concatenate([self.slots, better + start])
+        self.places = np.concatenate([self.places, better + start])
         self._scores = np.concatenate([self._scores, scores[better]])
-        if len(self.slots) > self._k:
+        if len(self.places) > self._k:
             keep = np.argpartition(-self._scores, self._k - 1)[: self._k]
-            self.slots, self._scores = self.slots[keep], self._scores[keep]
-        if len(self.slots) == self._k:
+            self.places, self._scores = self.places[keep], self._scores[keep]
+        if len(self.places) == self._k:
             self._worst = float(self._scores.min())
-
-
-class _Writer:
-    """A function that takes bytes, as the file that NumPy writes a header to."""
-
-    def __init__(self, write: Callable[[Any], Any]) -> None:
-        self.write = write

@@ -1,140 +1,152 @@
 """The index of a feature set: which photographs are most similar to a vector."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embed.search.kinds import Kind
-from embed.search.vectors import normalised, similarities
+from embed.cache import FeatureCache
+from embed.search import exact
+from embed.search.kinds import EXACT
+from embed.search.store import Store, StoreDamagedError
+from embed.search.vectors import as_keys, distinct_rows, normalised, rows_with, similarities
 
-Vectors = Callable[[np.ndarray], np.ndarray]  # slots -> float32 (n, d), of length one
+EXACT_VALUES = 1 << 26  # values that are compared with a query in 50 ms, on two cores: 52,000 × 1,280
+TIES = 8  # candidates beyond k, so that float32 rounding cannot push the k-th answer out
 
-TIES = 8  # candidates fetched beyond k, so that float32 rounding cannot push the k-th answer out
+
+def most_compared(dimension: int) -> int:
+    """Return how many photographs are compared one by one with a query; more need a store."""
+    return EXACT_VALUES // max(1, dimension)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What an index was found to do on this machine, when it was built or last changed."""
+    """What an index was found to do on this machine when it was built.
+
+    Attributes
+    ----------
+    vectors : int
+        In the set, each content once.
+    recall : float
+        Share of the true ten nearest that are found, for photographs that were held out of the index.
+    recall_low, recall_high : float
+        The 95 % interval of it, by Wilson over the photographs asked about.
+    filtered_recall : float
+        The same where only photographs that are like one another may answer, as with a rare label.
+    queries : int
+        Photographs held out and asked about.
+    milliseconds, exact_milliseconds : float
+        Processor time of one query, and of one that is compared with everything.
+    megabytes : float
+        That a search may touch.
+    """
 
     vectors: int
-    recall: float = 1.0  # share of the true ten nearest that are among the ten answers
-    milliseconds: float = 0.0  # one query, where nothing else keeps the machine busy
-    exact_milliseconds: float = 0.0  # one query compared with everything
-    megabytes: float = 0.0  # of memory that the searched vectors take
+    recall: float = 1.0
+    recall_low: float = 1.0
+    recall_high: float = 1.0
+    filtered_recall: float = 1.0
+    queries: int = 0
+    milliseconds: float = 0.0
+    exact_milliseconds: float = 0.0
+    megabytes: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as a JSON object."""
         return asdict(self)
 
 
-class Slots:
-    """Which content lies in which slot of the index, and which photographs have it.
-
-    Photographs with the same content share a slot; a photograph that went away may leave its slot empty. Rows are
-    those of the feature set.
-
-    Attributes:
-        contents: sha256 of the photograph in each slot, uint8 (slots, 32).
-        of_row: the slot of each row, int64 (rows,).
-        alive: bool (slots,), False for an empty one.
-    """
-
-    def __init__(self, contents: np.ndarray, of_row: np.ndarray) -> None:
-        self.contents = contents
-        self.of_row = of_row
-        self.alive = np.zeros(len(contents), bool)
-        self.alive[of_row] = True
-        self._rows = np.argsort(of_row, kind="stable")
-        self._slots = of_row[self._rows]
-
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def rows(self, slot: int) -> np.ndarray:
-        """Return the rows that share a slot."""
-        start, stop = np.searchsorted(self._slots, [slot, slot + 1])
-        return self._rows[start:stop]
-
-    def first_rows(self, slots: np.ndarray) -> np.ndarray:
-        """Return the first row of each of these slots, none of which is empty."""
-        return self._rows[np.searchsorted(self._slots, slots)]
-
-    def after(self, sha256: np.ndarray) -> "Slots":
-        """Return the slots for other rows, given by content, uint8 (rows, 32).
-
-        A content that is here keeps its slot; others follow behind, in the order of the rows.
-        """
-        slot_of = {self.contents[slot].tobytes(): slot for slot in np.flatnonzero(self.alive).tolist()}
-        come: list[bytes] = []
-        of_row = np.empty(len(sha256), np.int64)
-        for row, digest in enumerate(sha256):
-            content = digest.tobytes()
-            slot = of_row[row] = slot_of.setdefault(content, len(self) + len(come))
-            if slot == len(self) + len(come):
-                come.append(content)
-        added = np.frombuffer(b"".join(come), np.uint8).reshape(-1, 32)
-        return Slots(np.concatenate([self.contents, added]), of_row)
-
-    def without(self, slots: np.ndarray) -> "Slots":
-        """Return the same where these empty slots are taken out and later ones move down."""
-        keep = np.ones(len(self), bool)
-        keep[slots] = False
-        moved = np.cumsum(keep) - 1
-        return Slots(self.contents[keep], moved[self.of_row])
-
-
 class Index:
-    """One vector for each distinct content, searched by cosine similarity.
+    """The photographs of a feature set, each content once, searched by cosine similarity.
 
-    Attributes:
-        slots: what lies in them.
-        kind: how the vectors are searched.
-        measured: what it was found to do.
+    Attributes
+    ----------
+    features : FeatureCache
+    store : Store or None
+        Names candidates; None where everything is compared.
     """
 
-    def __init__(self, kind: Kind, slots: Slots, measured: Measured, vectors: Vectors) -> None:
-        """`vectors` returns the vectors of slots, for a kind that does not hold them."""
-        self.kind = kind
-        self.slots = slots
-        self.measured = measured
-        self._vectors = vectors
+    def __init__(self, features: FeatureCache, store: Store | None = None) -> None:
+        self.features = features
+        self.store = store
+        self._distinct: NDArray[np.int64] | None = None
 
-    def __len__(self) -> int:
-        return int(self.slots.alive.sum())
+    @property
+    def kind(self) -> str:
+        """How it searches."""
+        return EXACT if self.store is None else self.store.kind
 
-    def vectors(self, slots: np.ndarray) -> np.ndarray:
-        """Return the vectors in these slots, float32 (n, d), of length one."""
-        held = self.kind.vectors(slots)
-        return self._vectors(slots) if held is None else held
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The first row of each content, int64."""
+        if self._distinct is None:
+            self._distinct = distinct_rows(self.features.sha256)
+        return self._distinct
 
     def search(
-        self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each query the slots of its k nearest and their similarities, nearest first.
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Return for each query the rows of its k most similar contents and their similarities, most similar first.
 
-        Fewer than k come back where fewer are allowed.
+        Of copies the first row that is allowed stands for all. Fewer than k come back where fewer are allowed. A store
+        that turns out damaged is not asked again: everything is compared, and the next index is built anew.
 
-        Args:
-            queries: features, float32 (m, d), of any length.
-            k: answers for each.
-            allowed: bool (slots,), which may answer; None for all.
+        Parameters
+        ----------
+        queries : ndarray of shape (m, d), float32
+            Of any length.
+        k : int
+        allowed : ndarray of shape (rows,), bool, optional
+            Which rows may answer.
         """
         queries = normalised(queries)
-        alive = self.slots.alive
-        mask = alive if allowed is None else alive & allowed
-        most = int(mask.sum())
-        if most == 0 or k <= 0:
-            return [(np.empty(0, np.int64), np.empty(0)) for _ in queries]
-        found = self.kind.search(queries, min(k + TIES, most), None if most == len(mask) else mask)
-        return [
-            self._ranked(query, slots[slots >= 0], k) for query, slots in zip(queries, found, strict=True)
-        ]
+        few = allowed is not None and allowed.sum() <= most_compared(queries.shape[1])
+        if self.store is None or few:
+            return self._compared(queries, k, allowed)
+        sha256 = self.features.sha256
+        try:
+            names = self.store.candidates(
+                queries, min(k + TIES, len(self.features)), None if allowed is None else sha256[allowed]
+            )
+        except StoreDamagedError:
+            self.store = None
+            return self._compared(queries, k, allowed)
+        first = {
+            key: row
+            for key, rows in rows_with(sha256, np.concatenate(names)).items()
+            for row in (rows if allowed is None else [row for row in rows if allowed[row]])[:1]
+        }
+        found = [[first[key] for key in as_keys(one) if key in first] for one in names]
+        return self._ranked(queries, [np.array(rows, np.int64) for rows in found], k)
 
-    def _ranked(self, query: np.ndarray, slots: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        scores = similarities(self.vectors(slots), query)
-        # Where the score is the same the content decides, whatever the history of the slots.
-        names = [self.slots.contents[slot].tobytes() for slot in slots]
-        best = sorted(range(len(slots)), key=lambda i: (-scores[i], names[i]))[:k]
-        return slots[best], scores[best]
+    def _compared(
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        rows = self.rows
+        if allowed is not None:
+            rows = np.flatnonzero(allowed)
+            rows = rows[distinct_rows(self.features.sha256[rows])]
+        return self._ranked(queries, exact.nearest(self.features, rows, queries, k + TIES), k)
+
+    def _ranked(
+        self, queries: NDArray[np.float32], candidates: list[NDArray[np.int64]], k: int
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        every = np.unique(np.concatenate([np.empty(0, np.int64), *candidates]))
+        vectors = normalised(self.features.rows(every)) if len(every) else np.empty((0, queries.shape[1]))
+        ranked = []
+        for query, rows in zip(queries, candidates, strict=True):
+            scores = similarities(vectors[np.searchsorted(every, rows)], query)
+            # Where the score is the same the content decides, whatever the history of the index.
+            names = [self.features.sha256[row].tobytes() for row in rows]
+            order = sorted(zip((-scores).tolist(), names, range(len(rows)), strict=True))
+            best = [place for _, _, place in order[:k]]
+            ranked.append((rows[best], scores[best]))
+        return ranked
+
+    def copies(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return for each of some rows all rows that have its content."""
+        sha256 = self.features.sha256
+        found = rows_with(sha256, sha256[rows])
+        return [np.array(found[key], np.int64) for key in as_keys(sha256[rows])]

@@ -32,7 +32,7 @@ def layout(
     Of more photographs than the limit some are drawn at random. The same features and the same seed give the same map.
     """
     if limit < 1:
-        raise UsageError(f"--limit {limit} leaves nothing; it is 1 or more.")
+        raise UsageError(f"{limit} leaves nothing; it is 1 or more.", "limit")
     if len(features) == 0:
         raise NoFeaturesError(
             f"There is no photograph in {features.name}: run `embed extract` on some first."

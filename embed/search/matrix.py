@@ -29,7 +29,7 @@ def similarity_matrix(
     Raises LabelError where no photograph has a label.
     """
     if per_class < 1:
-        raise UsageError(f"--per-class {per_class} shows nothing; it is 1 or more.")
+        raise UsageError(f"{per_class} shows nothing; it is 1 or more.", "per_class")
     labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
     if not labelled.classes:
         raise LabelError(f"No photograph has a label by the rule {labelled.rule!r}.")

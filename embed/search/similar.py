@@ -1,6 +1,6 @@
 """The photographs that look most like others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import NoFeaturesError, UsageError
-from embed.search.current import open_index
+from embed.errors import CacheLockedError, CacheWriteError, NoFeaturesError, UsageError
+from embed.search.current import open_index, silent
 from embed.search.index import Index
+from embed.search.store import Progress
 
 BATCH = 256  # queries searched at once
 
@@ -27,33 +29,59 @@ class Query(Protocol):
     def sha256(self) -> bytes | None: ...
     @property
     def features(self) -> np.ndarray | None:
-        """Float32 (views, d); the first view is the one searched with."""
+        """Of shape (views, d), float32; the first view is the one searched with."""
 
     @property
     def problem(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A photograph of the feature set."""
+class Neighbour:
+    """A photograph of the feature set that looks like a query.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the data folder.
+    similarity : float
+        The cosine, in [-1, 1].
+    label : str or None
+    """
 
     path: str
-    similarity: float  # cosine, in [-1, 1]
+    similarity: float
     label: str | None
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What looks like one query, most similar first; or the reason why it could not be asked."""
+class Neighbours:
+    """What looks like one query, most similar first; or the problem for which it could not be asked."""
 
     query: Path
-    answers: list[Answer]
+    neighbours: list[Neighbour]
     problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which answers are wanted."""
+class SimilarOptions:
+    """Which photographs are asked for.
+
+    Parameters
+    ----------
+    k : int
+        Most for each query.
+    threshold : float
+        Least similarity.
+    label, split : str, optional
+        Only photographs with this label, in this split.
+    include_self : bool
+        A photograph may be its own neighbour.
+
+    Raises
+    ------
+    UsageError
+        A value cannot work.
+    """
 
     k: int = 10
     threshold: float = -1.0
@@ -63,90 +91,125 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise UsageError(f"-k {self.k} asks for nothing; it is 1 or more.")
-        if not -1 <= self.threshold <= 1:
-            raise UsageError(f"--threshold {self.threshold:g} is no similarity; it lies between -1 and 1.")
+            raise UsageError(f"{self.k} asks for nothing; it is 1 or more.", "k")
+        check_similarity(self.threshold)
+
+
+def check_similarity(threshold: float) -> None:
+    """Refuse a threshold that is no cosine. Raises UsageError."""
+    if not -1 <= threshold <= 1:
+        raise UsageError(f"{threshold:g} is no similarity; it lies between -1 and 1.", "threshold")
 
 
 def similar(
-    features: FeatureCache, queries: Iterable[Query], wanted: Wanted, *, label_rule: str = "folder"
-) -> Iterator[Answers]:
+    features: FeatureCache,
+    queries: Iterable[Query],
+    options: SimilarOptions,
+    *,
+    label_rule: str = "folder",
+    progress: Progress = silent,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Iterator[Neighbours]:
     """Yield for each query the photographs of a feature set that are most similar to it.
 
-    The index is read, or built, while the features of the first queries are computed. A photograph is not its own
-    answer unless asked for, nor is a copy of it that lies elsewhere answered by its original; further copies in the
-    data folder are answers.
+    The index is read, or built, while the features of the first queries are computed; where it cannot be kept, or
+    another process is building it, everything is compared. A photograph is not its own neighbour unless asked for, nor is
+    the original of a copy that lies elsewhere; further copies in the data folder are.
 
-    Raises NoFeaturesError where the set is empty, UsageError for a split that there is not, and LabelError where no
-    photograph has the label or is in the split.
+    Parameters
+    ----------
+    features : FeatureCache
+    queries : iterable of Query
+    options : SimilarOptions
+    label_rule : str
+        Where labels and splits come from.
+    progress : callable
+        Is told how far the building of an index is.
+    notice : callable
+        Is told, in a sentence, why there is no index where there should be one.
+
+    Raises
+    ------
+    NoFeaturesError
+        The set is empty.
+    UsageError
+        There is no such split.
+    LabelError
+        No photograph has the label, or is in the split.
     """
     if len(features) == 0:
         raise NoFeaturesError(
             f"There is no photograph in {features.name}: run `embed extract` on some first."
         )
+
+    def opened() -> Index:
+        try:
+            return open_index(features, progress=progress)
+        except (CacheLockedError, CacheWriteError) as error:
+            notice(f"There is no index, so every photograph is compared: {error}")
+            return Index(features)
+
     with ThreadPoolExecutor(1) as background:
-        opening = background.submit(open_index, features)
+        opening = background.submit(opened)
         labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
-        rows = _wanted_rows(labelled, wanted)
+        rows = _allowed_rows(labelled, options)
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):
-            yield from _answered(features, opening.result(), batch, wanted, labelled.labels, rows)
+            yield from _neighbours(opening.result(), batch, options, labelled.labels, rows)
 
 
-def _wanted_rows(labelled: labels.Labels, wanted: Wanted) -> np.ndarray | None:
-    """Return which rows may answer, bool (rows,), or None for all."""
-    if wanted.label is None and wanted.split is None:
+def _allowed_rows(labelled: labels.Labels, options: SimilarOptions) -> NDArray[np.bool_] | None:
+    """Return which rows may be found, bool (rows,), or None for all."""
+    if options.label is None and options.split is None:
         return None
-    label, split = ([one] if one is not None else None for one in (wanted.label, wanted.split))
+    label, split = ([one] if one is not None else None for one in (options.label, options.split))
     return labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
 
 
-def _answered(
-    features: FeatureCache,
+def _neighbours(
     index: Index,
     batch: list[Query],
-    wanted: Wanted,
-    label_of_row: np.ndarray,
-    rows: np.ndarray | None,
-) -> Iterator[Answers]:
-    allowed = None
-    if rows is not None:
-        allowed = np.zeros(len(index.slots), bool)
-        allowed[index.slots.of_row[rows]] = True
+    options: SimilarOptions,
+    label_of_row: NDArray[np.object_],
+    allowed: NDArray[np.bool_] | None,
+) -> Iterator[Neighbours]:
+    features = index.features
     vectors = [query.features[0] for query in batch if query.features is not None]
     # One content more than asked for: the query itself may be among them.
-    found = iter(index.search(np.stack(vectors), wanted.k + 1, allowed) if vectors else [])
+    found = index.search(np.stack(vectors), options.k + 1, allowed) if vectors else []
+    rows = np.unique(np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in found)]))
+    copies = dict(zip(rows.tolist(), index.copies(rows), strict=True))
+    remaining = iter(found)
     for query in batch:
         if query.features is None:
-            yield Answers(query.file, [], query.problem)
+            yield Neighbours(query.file, [], query.problem)
             continue
-        slots, similarities = next(found)
-        answers = []
-        for slot, similarity in zip(slots, similarities, strict=True):
-            if similarity < wanted.threshold:
+        neighbours = []
+        for row, similarity in zip(*next(remaining), strict=True):
+            if similarity < options.threshold:
                 break
-            same = index.slots.rows(slot)
-            if index.slots.contents[slot].tobytes() == query.sha256 and not wanted.include_self:
+            same = copies[int(row)]
+            if features.sha256[row].tobytes() == query.sha256 and not options.include_self:
                 same = np.delete(same, _own(features, same, query.file))
-            answers += [
-                Answer(features.paths[row], float(similarity), label_of_row[row])
-                for row in same
-                if rows is None or rows[row]
+            neighbours += [
+                Neighbour(features.paths[copy], float(similarity), label_of_row[copy])
+                for copy in same
+                if allowed is None or allowed[copy]
             ]
-        yield Answers(query.file, answers[: wanted.k])
+        yield Neighbours(query.file, neighbours[: options.k])
 
 
-def _own(features: FeatureCache, same: np.ndarray, file: Path) -> int:
+def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
     """Return which of the rows with the content of a query is the query itself.
 
     It is that very file; where the query lies elsewhere, a photograph that is gone, since the query may be where it went;
     and otherwise the first, whose copy the query is.
     """
 
-    def distance(i: int) -> int:
+    def rank(i: int) -> int:
         try:
             return 0 if (features.root / features.paths[same[i]]).samefile(file) else 2
         except OSError:
             return 1
 
-    return min(range(len(same)), key=distance)
+    return min(range(len(same)), key=rank)

@@ -1,148 +1,202 @@
-"""Choosing a kind of index, and how hard it has to look, by measuring."""
+"""How hard an index has to search, and what it then finds, by photographs that are not in it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embed.errors import UsageError
-from embed.search.exact import Exact
-from embed.search.index import Index, Measured, Slots
-from embed.search.kinds import KINDS, Cells, Graph, Kind
+from embed.search.index import Index, Measured, most_compared
+from embed.search.kinds import AUTO, NAMES
+from embed.search.vectors import CachedVectors
 
 ANSWERS = 10  # recall@10
 TUNING_QUERIES = 200
 MEASURING_QUERIES = 500  # others than those tuned with
+HELD_OUT_SHARE = 0.1  # at most
 TIMED_QUERIES = 20
-PATIENCE_MILLISECONDS = 50.0  # a search that answers within this needs no faster one
+LEAST_FILTERED_SHARE = 0.05
+CONFIDENCE = 0.95
 SEED = 0
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Demand:
-    """What an index is to be."""
+class IndexOptions:
+    """What an index is to be.
+
+    Parameters
+    ----------
+    kind : {"auto", "exact", "compressed", "ivf", "hnsw"}
+    recall : float
+        Share of the true ten nearest that one which does not compare everything has to find.
+
+    Raises
+    ------
+    UsageError
+        A value cannot work.
+    """
 
     kind: str = AUTO
-    recall: float = 0.99  # of an approximate kind
+    recall: float = 0.99
 
     def __post_init__(self) -> None:
-        if self.kind != AUTO and self.kind not in KINDS:
-            raise UsageError(f"--kind {self.kind!r} is not known; it is one of {', '.join([AUTO, *KINDS])}.")
+        if self.kind not in NAMES:
+            raise UsageError(f"{self.kind!r} is not known; it is one of {', '.join(NAMES)}.", "kind")
         if not 0 < self.recall <= 1:
-            raise UsageError(f"--recall {self.recall:g} is no share; it lies above 0 and is at most 1.")
+            raise UsageError(f"{self.recall:g} is no share; it lies above 0 and is at most 1.", "recall")
 
 
-def choose(vectors: np.ndarray, slots: Slots, demand: Demand) -> Index:
-    """Return an index of vectors, float32 (slots, d), that meets a demand.
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows to ask about that are not in the index, and how similar their tenth nearest in the index is.
 
-    Left to itself it is exact while that answers within 50 ms. Above, the cells are tried first, as they are built
-    fast and can be added to and taken from, and then a graph, where the cells are not fast enough either. What does
-    not reach the recall, or not sooner than comparing everything, is not taken.
+    Attributes
+    ----------
+    queries : ndarray of shape (m, d), float32
+        Of length one.
+    tenth, filtered_tenth : ndarray of shape (m,), float64
+        The least similarity that counts as found: among all rows in the index, and among those that are allowed.
+    allowed : ndarray of shape (rows,), bool
+        A filter that is hard: rows that are like one another, as those with a rare label are.
     """
-    exact = measured_exact(Exact.build(vectors), slots)
-    if demand.kind == Exact.name:
-        return exact
-    if demand.kind != AUTO:
-        return tuned(KINDS[demand.kind].build(vectors), exact, demand)
-    best = exact
-    for kind in (Cells, Graph):
-        if best.measured.milliseconds <= PATIENCE_MILLISECONDS:
-            break
-        tried = tuned(kind.build(vectors), exact, demand)
-        if (
-            tried.measured.recall >= demand.recall
-            and tried.measured.milliseconds < best.measured.milliseconds
-        ):
-            best = tried
-    return best
+
+    queries: NDArray[np.float32]
+    tenth: NDArray[np.float64]
+    filtered_tenth: NDArray[np.float64]
+    allowed: NDArray[np.bool_]
 
 
-def measured_exact(kind: Exact, slots: Slots) -> Index:
-    """Return an exact index and how fast it is; it misses nothing."""
-    index = Index(kind, slots, Measured(vectors=0), kind.matrix.__getitem__)
-    milliseconds = _milliseconds(index, index.vectors(np.flatnonzero(slots.alive)[:TIMED_QUERIES]))
-    index.measured = Measured(
-        vectors=len(index),
-        milliseconds=milliseconds,
-        exact_milliseconds=milliseconds,
-        megabytes=_megabytes(index),
-    )
-    return index
+def held_out_count(contents: int) -> int:
+    """Return how many of so many contents are held out of an index, to be asked about and added afterwards."""
+    return min(TUNING_QUERIES + MEASURING_QUERIES, int(HELD_OUT_SHARE * contents))
 
 
-def tuned(kind: Kind, exact: Index, demand: Demand) -> Index:
-    """Return an approximate index with the least effort that reaches a recall, and what it then does.
+def held_out(exact: Index, rows: NDArray[np.int64], held: NDArray[np.int64]) -> HeldOut:
+    """Compare held-out rows with the rows of an index that is about to be built.
 
-    Args:
-        kind: how it searches.
-        exact: an exact index of the same vectors in the same slots.
-        demand: the recall to reach; where it cannot be reached the greatest effort stays set.
+    Parameters
+    ----------
+    exact : Index
+        Of the same features, without a store.
+    rows, held : ndarray of int64
+        What goes into the index, and what does not; no content is in both.
     """
-    index = Index(kind, exact.slots, exact.measured, exact.vectors)
-    order = np.random.default_rng(SEED).permutation(np.flatnonzero(exact.slots.alive))
-    tuning, measuring = order[:TUNING_QUERIES], order[TUNING_QUERIES:][:MEASURING_QUERIES]
-    if len(measuring) == 0:
-        measuring = tuning
-    tenth = _tenth(exact, tuning)
-    low, high = 0, len(kind.efforts) - 1
+    features = exact.features
+    vectors = CachedVectors(features, held)[np.arange(len(held))]
+    inside = np.zeros(len(features), bool)
+    inside[rows] = True
+    allowed = np.zeros(len(features), bool)
+    few = max(int(LEAST_FILTERED_SHARE * len(rows)), most_compared(features.dimension) + 1)
+    if len(held) and few < len(rows):
+        ((alike, _),) = exact.search(vectors[:1], few, inside)
+        allowed[alike] = True
+    return HeldOut(vectors, _tenth(exact, vectors, inside), _tenth(exact, vectors, allowed), allowed)
+
+
+def tune(index: Index, truth: HeldOut, recall: float) -> Measured:
+    """Set the least effort that finds enough, with and without a filter, and return what it does.
+
+    Half of the effort is found by bisection on some of the held-out rows, and raised on the others where it is not enough
+    there; what is reported is of those others alone.
+    """
+    store = index.store
+    assert store is not None
+    efforts = list(store.efforts)
+    tuning = slice(0, len(truth.queries) * TUNING_QUERIES // (TUNING_QUERIES + MEASURING_QUERIES))
+    measuring = slice(tuning.stop, None)
+    low, high = 0, len(efforts) - 1
+    if len(truth.queries) == 0:
+        low = high
     while low < high:  # more effort never finds less
         middle = (low + high) // 2
-        kind.effort = kind.efforts[middle]
-        if _recall(index, exact, tuning, tenth) >= demand.recall:
+        store.effort = efforts[middle]
+        if min(_recalls(index, truth, tuning)) >= recall:
             high = middle
         else:
             low = middle + 1
-    tenth = _tenth(exact, measuring)
-    for effort in kind.efforts[low:]:
-        kind.effort = effort
-        recall = _recall(index, exact, measuring, tenth)
-        if recall >= demand.recall:
+    for effort in efforts[low:]:
+        store.effort = effort
+        found, filtered = _recalls(index, truth, measuring)
+        if min(found, filtered) >= recall:
             break
-    index.measured = Measured(
-        vectors=len(index),
-        recall=round(recall, 5),
-        milliseconds=_milliseconds(index, exact.vectors(measuring[:TIMED_QUERIES])),
-        exact_milliseconds=exact.measured.milliseconds,
-        megabytes=_megabytes(index),
+    queries = truth.queries[measuring]
+    interval = _interval(found, len(queries))
+    return Measured(
+        vectors=len(index.rows),
+        recall=round(found, 5),
+        recall_low=interval[0],
+        recall_high=interval[1],
+        filtered_recall=round(filtered, 5),
+        queries=len(queries),
+        milliseconds=milliseconds(index, queries),
+        exact_milliseconds=milliseconds(Index(index.features), queries),
+        megabytes=round(store.bytes_per_vector * len(index.rows) / 1e6, 3),
     )
-    return index
 
 
-def _tenth(exact: Index, slots: np.ndarray) -> np.ndarray:
-    """Return the similarity of the tenth nearest other vector of each slot: what is found has to be as near."""
-    found = exact.search(exact.vectors(slots), ANSWERS + 1)
-    return np.array([similarities[-1] for _, similarities in found])
+def measured_exact(index: Index) -> Measured:
+    """Return what an index that compares everything does."""
+    vectors = CachedVectors(index.features, index.rows[:TIMED_QUERIES])
+    once = milliseconds(index, vectors[np.arange(len(vectors))])
+    size = 4e-6 * len(index.rows) * index.features.dimension
+    return Measured(
+        vectors=len(index.rows), milliseconds=once, exact_milliseconds=once, megabytes=round(size, 3)
+    )
 
 
-def _recall(index: Index, exact: Index, slots: np.ndarray, tenth: np.ndarray) -> float:
-    """Return the share of the ten nearest others of each slot that are found."""
-    shares = []
-    for slot, (found, similarities), least in zip(
-        slots, index.search(exact.vectors(slots), ANSWERS + 1), tenth, strict=True
-    ):
-        near = int(((similarities >= least) & (found != slot)).sum())
-        shares.append(min(near, ANSWERS) / min(ANSWERS, len(exact) - 1))
-    return float(np.mean(shares))
+def _tenth(exact: Index, queries: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    found = exact.search(queries, ANSWERS, allowed)
+    return np.array([scores[-1] if len(scores) else np.inf for _, scores in found])
 
 
-def _milliseconds(index: Index, queries: np.ndarray) -> float:
-    """Return the time of one query: the median over some, each measured twice and taken where undisturbed.
+def _recalls(index: Index, truth: HeldOut, which: slice) -> tuple[float, float]:
+    """Return the shares of the ten nearest that are found, without and with the filter."""
+    return (
+        _recall(index, truth.queries[which], truth.tenth[which], None),
+        _recall(index, truth.queries[which], truth.filtered_tenth[which], truth.allowed),
+    )
 
-    It is the processor time of the thread that asks, which takes its share of the work to the end: what one waits for
-    on a machine that does nothing else. Were it the clock on the wall, a busy minute would choose a graph for good.
+
+def _recall(
+    index: Index, queries: NDArray[np.float32], tenth: NDArray[np.float64], allowed: NDArray[np.bool_] | None
+) -> float:
+    possible = min(ANSWERS, len(index.rows) if allowed is None else int(allowed.sum()))
+    if not possible or not len(queries):
+        return 1.0
+    found = index.search(queries, ANSWERS, allowed)
+    near = [
+        min(int((scores >= least).sum()), possible) for (_, scores), least in zip(found, tenth, strict=True)
+    ]
+    return float(np.mean(near)) / possible
+
+
+def _interval(recall: float, queries: int) -> tuple[float, float]:
+    """Return the 95 % interval of a recall, as if the answers to one query stood or fell together."""
+    if queries == 0:
+        return 0.0, 1.0
+    from scipy.stats import binomtest
+
+    found = binomtest(round(recall * queries), queries).proportion_ci(CONFIDENCE, "wilson")
+    return round(float(found.low), 5), round(float(found.high), 5)
+
+
+def milliseconds(index: Index, queries: NDArray[np.float32]) -> float:
+    """Return the processor time of one query: the median over some, each measured twice and taken where undisturbed.
+
+    The clock on the wall would measure whoever else keeps the machine busy.
     """
     if len(queries) == 0:
         return 0.0
-    times = [min(_elapsed(index, query), _elapsed(index, query)) for query in queries]
+    times = [
+        min(_elapsed(lambda query=query: index.search(query[None], ANSWERS)) for _ in range(2))  # type: ignore[misc]
+        for query in queries[:TIMED_QUERIES]
+    ]
     return round(1000 * float(np.median(times)), 3)
 
 
-def _elapsed(index: Index, query: np.ndarray) -> float:
-    started = time.thread_time()
-    index.search(query[None], ANSWERS)
-    return time.thread_time() - started
-
-
-def _megabytes(index: Index) -> float:
-    return round(index.kind.bytes_per_vector * len(index) / 1e6, 3)
+def _elapsed(call: Callable[[], object]) -> float:
+    started = time.process_time()
+    call()
+    return time.process_time() - started

@@ -33,7 +33,7 @@ def features(tmp_path_factory):
 
 def queried(features):
     files = [features.root / "test/fish/fish-000.jpg", features.root / "no such.jpg"]
-    found = list(search.similar(features, embed_files(files, features), search.Wanted(k=5)))
+    found = list(search.similar(features, embed_files(files, features), search.SimilarOptions(k=5)))
     return search_pages.similar_page(features.root, found)
 
 

@@ -63,7 +63,7 @@ def test_duplicates_are_copies_and_what_is_as_near_as_asked_for(tmp_path):
         ("train/a/1.jpg", "train"),
     ]
     assert len(duplicates(features, 1.0)) == 1
-    with pytest.raises(UsageError, match="--threshold 3"):
+    with pytest.raises(UsageError, match="threshold 3"):
         duplicates(features, 3)
 
 

@@ -1,27 +1,30 @@
 """The index against brute force: never the photograph of another vector, whatever happened in between."""
 
-import hashlib
-
 import numpy as np
 import pytest
 from cache_helpers import fill, open_writer, row_of
+from search_helpers import (
+    brute_force,
+    bytes_written_by,
+    clustered,
+    feature_set,
+    index_files,
+    put_all,
+    recall,
+)
 
 from embed.cache import open_features
 from embed.errors import UsageError
-from embed.search import Demand, open_index, tuning
-from embed.search.exact import Exact
-from embed.search.index import Slots
-from embed.search.kinds import KINDS
-from embed.search.vectors import normalised, similarities
+from embed.search import Index, IndexOptions, measured, open_index
+from embed.search.kinds import KINDS, NAMES
 
 K = 12
 
 
-def brute_force(features, query):
-    """Return {content: similarity} of everything, by the definition of the cosine."""
-    X, q = features.X.astype(float), query.astype(float)
-    cosines = X @ q / (np.linalg.norm(X, axis=1) * np.linalg.norm(q))
-    return {sha256.tobytes(): cosine for sha256, cosine in zip(features.sha256, cosines, strict=True)}
+@pytest.fixture
+def no_exact(monkeypatch):
+    """However few photographs there are, a store is asked."""
+    monkeypatch.setattr("embed.search.index.EXACT_VALUES", 0)
 
 
 def check_against_brute_force(features, index, queries=25):
@@ -30,19 +33,17 @@ def check_against_brute_force(features, index, queries=25):
     for row in some:
         query = features.rows([row])[0]
         truth = brute_force(features, query)
-        ((slots, scores),) = index.search(query[None], K)
-        assert len(slots) == min(K, len(truth))
-        for slot, score in zip(slots, scores, strict=True):
-            content = index.slots.contents[slot].tobytes()
-            assert score == pytest.approx(truth[content], abs=2e-6)
-            for answered in index.slots.rows(slot):
-                assert features.sha256[answered].tobytes() == content
-        nearest = sorted(truth.values(), reverse=True)[: len(slots)]
+        ((rows, scores),) = index.search(query[None], K)
+        assert len(rows) == min(K, len(truth))
+        assert len({features.sha256[row].tobytes() for row in rows}) == len(rows)
+        for answer, score in zip(rows, scores, strict=True):
+            assert score == pytest.approx(truth[features.sha256[answer].tobytes()], abs=2e-6)
+        nearest = sorted(truth.values(), reverse=True)[: len(rows)]
         assert scores == pytest.approx(nearest, abs=2e-6)
 
 
 def shuffle_delete_rename_add(folder, generator, step):
-    """Change the feature set as an extraction would after files were moved, deleted, copied and added."""
+    """Change the feature set as an extraction would after files were moved, deleted, copied, edited and put back."""
     with open_writer(folder) as writer:
         known = writer.known
         order = generator.permutation(len(known))
@@ -58,186 +59,214 @@ def shuffle_delete_rename_add(folder, generator, step):
             writer.copy(known.paths[other], 5, 5, int(row))
         fill(writer, [f"added {step}/{i}.jpg" for i in range(9)])
         fill(writer, [known.paths[row] for row in order[23:26]], version=step + 2)  # edited
+        fill(writer, [f"now and then/{i}.jpg" for i in range(5)]) if step % 2 == 0 else [
+            writer.remove(f"now and then/{i}.jpg") for i in range(5)
+        ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NAMES)
 def test_every_answer_is_right_after_any_history(tmp_path, kind):
     generator = np.random.default_rng(0)
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"train/{i % 5}/{i:04d}.jpg" for i in range(300)])
-    cache = tmp_path / "cache"
-    # With full recall demanded every kind looks hard enough to miss nothing here.
-    open_index(open_features(cache), Demand(kind, recall=1.0))
+    # With full recall demanded every kind searches far enough to miss nothing here.
+    open_index(feature_set(tmp_path, 600), IndexOptions(kind, recall=1.0))
     for step in range(6):
         shuffle_delete_rename_add(tmp_path, generator, step)
-        features = open_features(cache)
+        features = open_features(tmp_path / "cache")
         index = open_index(features)
-        assert index.kind.name == kind
-        assert len(index) == len({sha256.tobytes() for sha256 in features.sha256})
+        assert index.kind == ("exact" if kind == "auto" else kind)
         check_against_brute_force(features, index)
         check_against_brute_force(features, open_index(features), queries=5)  # as stored
 
 
-def test_renaming_everything_touches_no_vector(tmp_path, monkeypatch):
+def test_photographs_that_come_and_go_leave_what_is_there_as_it_is(tmp_path, monkeypatch):
+    open_index(feature_set(tmp_path, 400), IndexOptions("compressed"))
+    before = {path: path.read_bytes() for path in index_files(open_features(tmp_path / "cache"))}
     with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(50)])
-    before = open_index(open_features(tmp_path / "cache"))
-    with open_writer(tmp_path) as writer:
-        for row, path in enumerate(list(writer.known.paths)):
-            writer.copy(f"moved/{49 - int(path[:-4]):02d}.jpg", 5, 5, row)
-            writer.remove(path)
-    features = open_features(tmp_path / "cache")
-    monkeypatch.setattr("embed.search.exact.Exact.build", None)  # building anew is not needed
-    after = open_index(features)
-    assert np.array_equal(after.kind.matrix, before.kind.matrix)
-    check_against_brute_force(features, after)
-
-
-def test_only_new_features_are_read_when_photographs_come_and_go(tmp_path, monkeypatch):
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(100)])
-    open_index(open_features(tmp_path / "cache"))
-    with open_writer(tmp_path) as writer:
-        writer.remove("3.jpg")
+        writer.remove("train/3/0003.jpg")
         fill(writer, ["new 1.jpg", "new 2.jpg"])
     features = open_features(tmp_path / "cache")
-    read = []
-    rows = features.rows
+    read, rows = [], features.rows
     monkeypatch.setattr(features, "rows", lambda wanted: read.extend(np.asarray(wanted)) or rows(wanted))
-    open_index(features)
-    assert sorted(features.paths[row] for row in read) == ["new 1.jpg", "new 2.jpg"]
+    index = open_index(features)
+    assert {features.paths[row] for row in read} == {"new 1.jpg", "new 2.jpg"}
+    after = {path: path.read_bytes() for path in index_files(features)}
+    segments = [path for path in before if path.suffix == ".segment"]
+    assert len(segments) == 2 and all(after[path] == before[path] for path in segments)
+    removed = row_of("train/3/0003.jpg").features
+    ((found, _),) = index.search(removed[None], 401)
+    assert len(found) == len(features) and "train/3/0003.jpg" not in features.paths[found]
 
 
-def test_copies_share_a_slot(tmp_path):
+def test_renaming_everything_writes_no_vector(tmp_path):
+    open_index(feature_set(tmp_path), IndexOptions("ivf", recall=1.0))
+    with open_writer(tmp_path) as writer:
+        for row, path in enumerate(list(writer.known.paths)):
+            writer.copy(f"moved/{299 - int(path[-8:-4]):04d}.jpg", 5, 5, row)
+            writer.remove(path)
+    features = open_features(tmp_path / "cache")
+    before = set(index_files(features))
+    index = open_index(features)
+    assert set(index_files(features)) == before
+    check_against_brute_force(features, index)
+
+
+def test_what_is_added_one_by_one_is_written_a_bounded_number_of_times(tmp_path):
+    count, added = 1200, 100
+    X = np.random.default_rng(0).standard_normal((count + added, 512), np.float32)
+    features = put_all(tmp_path, X[:count])
+    open_index(features, IndexOptions("compressed"))
+    total = 0
+    for row in range(count, count + added):
+        path = f"later/{row}.jpg"
+        with open_writer(tmp_path, dimension=512) as writer:
+            one = row_of(path)
+            writer.put(path, one.sha256, one.size, one.mtime_ns, X[row])
+        features = open_features(tmp_path / "cache")
+        index, size = bytes_written_by(lambda features=features: open_index(features))
+        total += size
+    # Each vector is written anew whenever its segment doubles; segment, codes, contents and manifest are some kilobytes.
+    assert len(index_files(features)) <= 2 + np.log2(added + 120) + 1
+    assert total < 100 * (4 * 512 + 40) * (np.log2(added) + 3) + added * 30_000
+    check_against_brute_force(features, Index(features), queries=3)
+    ((rows, scores),) = index.search(X[-1:], 1)
+    assert features.paths[rows[0]] == f"later/{count + added - 1}.jpg" and scores[0] == 1.0
+
+
+def test_copies_are_one_content_and_all_are_named(tmp_path):
     with open_writer(tmp_path) as writer:
         fill(writer, ["a.jpg", "b.jpg"])
     with open_writer(tmp_path) as writer:
         writer.copy("c.jpg", 5, 5, 0)
     features = open_features(tmp_path / "cache")
     index = open_index(features)
-    assert len(index) == 2
-    shared = index.slots.of_row[features.index_of("c.jpg")]
-    assert [features.paths[row] for row in index.slots.rows(shared)] == ["a.jpg", "c.jpg"]
+    assert features.paths[index.rows].tolist() == ["a.jpg", "b.jpg"]
+    (both,) = index.copies(np.array([features.index_of("c.jpg")]))
+    assert features.paths[both].tolist() == ["a.jpg", "c.jpg"]
 
 
-def test_answers_that_are_equally_similar_come_in_the_order_of_their_contents(tmp_path):
+@pytest.mark.parametrize("kind", ["exact", *KINDS])
+def test_equally_similar_photographs_come_in_the_order_of_their_contents(tmp_path, kind):
     paths = [f"{number}.jpg" for number in range(8)]
     alike = row_of("alike").features
     with open_writer(tmp_path) as writer:
         for path in paths:
             writer.put(path, row_of(path).sha256, 1, 1, alike)
-    index = open_index(open_features(tmp_path / "cache"))
-    ((slots, scores),) = index.search(alike[None], len(paths))
-    assert scores.tolist() == [1.0] * len(paths)
-    found = [index.slots.contents[slot].tobytes() for slot in slots]
-    assert found == sorted(row_of(path).sha256 for path in paths)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_filter_is_searched_within(tmp_path, kind):
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(400)])
     features = open_features(tmp_path / "cache")
-    index = open_index(features, Demand(kind, recall=1.0))
+    ((rows, scores),) = open_index(features, IndexOptions(kind)).search(alike[None], len(paths))
+    assert scores.tolist() == [1.0] * len(paths)
+    assert [features.sha256[row].tobytes() for row in rows] == sorted(row_of(path).sha256 for path in paths)
+
+
+@pytest.mark.parametrize("kind", ["exact", *KINDS])
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_any_number_of_photographs_has_an_index_of_any_kind(tmp_path, kind, count):
+    features = feature_set(tmp_path, count)
+    index = open_index(features, IndexOptions(kind))
+    check_against_brute_force(features, index)
+    figures = measured(index)
+    assert figures.vectors == count and 0 <= figures.recall_low <= figures.recall <= figures.recall_high <= 1
+
+
+@pytest.mark.parametrize("kind", ["exact", *KINDS])
+def test_an_empty_set_is_searched(tmp_path, kind):
+    with open_writer(tmp_path):
+        pass
+    index = open_index(open_features(tmp_path / "cache"), IndexOptions(kind))
+    assert [len(rows) for rows, _ in index.search(np.ones((2, 24), np.float32), 5)] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["exact", *KINDS])
+def test_a_filter_is_searched_within(tmp_path, kind, no_exact):
+    features = feature_set(tmp_path, 400)
+    index = open_index(features, IndexOptions(kind, recall=1.0))
     query = row_of("elsewhere.jpg").features
-    truth = normalised(features.X) @ normalised(query)[0]
+    truth = np.array([brute_force(features, query)[sha256.tobytes()] for sha256 in features.sha256])
     for share in (0.005, 0.1, 0.9):
-        rows = np.random.default_rng(1).random(400) < share
-        allowed = np.zeros(len(index.slots), bool)
-        allowed[index.slots.of_row[rows]] = True
-        ((_, scores),) = index.search(query[None], 10, allowed)
-        assert scores == pytest.approx(np.sort(truth[rows])[::-1][:10], abs=2e-6)
-    assert len(index.search(query[None], 10, np.zeros(len(index.slots), bool))[0][0]) == 0
+        allowed = np.random.default_rng(1).random(400) < share
+        ((rows, scores),) = index.search(query[None], 10, allowed)
+        assert allowed[rows].all()
+        assert scores == pytest.approx(np.sort(truth[allowed])[::-1][:10], abs=2e-6)
+    assert len(index.search(query[None], 10, np.zeros(400, bool))[0][0]) == 0
+
+
+def test_a_copy_is_found_where_its_original_is_not_allowed(tmp_path, no_exact):
+    with open_writer(tmp_path) as writer:
+        fill(writer, [f"{i}.jpg" for i in range(50)])
+    with open_writer(tmp_path) as writer:
+        writer.copy("copy.jpg", 5, 5, 0)
+    features = open_features(tmp_path / "cache")
+    allowed = features.paths != features.paths[0]
+    for kind in ("exact", "ivf"):
+        index = open_index(features, IndexOptions(kind))
+        ((rows, scores),) = index.search(features.rows([0]), 1, allowed)
+        assert features.paths[rows].tolist() == ["copy.jpg"] and scores[0] == 1.0
 
 
 def test_a_batch_answers_as_its_queries_do_alone(tmp_path):
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(500)])
-    features = open_features(tmp_path / "cache")
+    features = feature_set(tmp_path, 500)
     index = open_index(features)
     queries = features.rows(range(0, 500, 7)) + np.float32(0.01)
-    for query, (slots, scores) in zip(queries, index.search(queries, 10), strict=True):
+    for query, (rows, scores) in zip(queries, index.search(queries, 10), strict=True):
         ((alone, alone_scores),) = index.search(query[None], 10)
-        assert np.array_equal(slots, alone)
+        assert np.array_equal(rows, alone)
         assert np.array_equal(scores, alone_scores)
 
 
-@pytest.mark.parametrize("block", [7, 64, 65_536])
-def test_the_exact_index_answers_as_that_of_faiss(block, monkeypatch):
-    faiss = pytest.importorskip("faiss")
-    monkeypatch.setattr("embed.search.exact.BLOCK", block)
-    generator = np.random.default_rng(0)
-    vectors = normalised(generator.standard_normal((500, 40), dtype=np.float32))
-    queries = normalised(generator.standard_normal((9, 40), dtype=np.float32))
-    flat = faiss.IndexFlatIP(40)
-    flat.add(vectors)
-    exact = Exact.build(vectors)
-    for k in (1, 12, 500):
-        assert np.array_equal(np.sort(exact.search(queries, k, None)), np.sort(flat.search(queries, k)[1]))
-    allowed = generator.random(500) < 0.1
-    chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
-    expected = flat.search(queries, 12, params=chosen)[1]
-    assert np.array_equal(np.sort(exact.search(queries, 12, allowed)), np.sort(expected))
+@pytest.mark.parametrize("kind", ["compressed", "ivf"])
+def test_new_photographs_find_their_neighbours(tmp_path, kind, no_exact):
+    generator = np.random.default_rng(1)
+    features = put_all(tmp_path, clustered(6000, 96, 60, generator), label=lambda row: f"{row % 20}")
+    index = open_index(features, IndexOptions(kind))
+    figures = measured(index)
+    assert index.store.effort < index.store.efforts[-1] / 2  # it does not compare everything
+    assert 0.99 <= figures.recall <= 1 and figures.recall_low < figures.recall <= figures.recall_high
+    assert figures.filtered_recall >= 0.99 and figures.queries > 400
+    new = clustered(300, 96, 60, generator)
+    assert recall(index, new) >= 0.985
+    label = np.array([path.split("/")[1] == "7" for path in features.paths])
+    assert recall(index, new, allowed=label) >= 0.985  # a label of 5 %
+    alike = features.X @ new[0] > np.quantile(features.X @ new[0], 0.95)
+    assert recall(index, new, allowed=alike) >= 0.985
 
 
-def test_a_small_index_is_exact_and_says_so(tmp_path):
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(40)])
-    index = open_index(open_features(tmp_path / "cache"))
-    assert (index.kind.name, index.measured.recall, index.measured.vectors) == ("exact", 1.0, 40)
-    assert index.measured.milliseconds > 0
+def test_near_copies_are_told_apart(tmp_path, no_exact):
+    generator = np.random.default_rng(1)
+    bursts = clustered(400, 96, 60, generator).repeat(12, axis=0)
+    X = bursts + np.float32(0.02) * generator.standard_normal(bursts.shape, np.float32)
+    index = open_index(put_all(tmp_path, X))
+    new = bursts[::24] + np.float32(0.02) * generator.standard_normal((200, 96), np.float32)
+    assert recall(index, new) >= 0.985
 
 
-@pytest.mark.parametrize(
-    ("milliseconds", "chosen"),
-    [
-        ({"exact": 40, "ivf": 1, "hnsw": 1}, "exact"),  # fast enough
-        ({"exact": 90, "ivf": 30, "hnsw": 1}, "ivf"),
-        ({"exact": 90, "ivf": 70, "hnsw": 20}, "hnsw"),
-        ({"exact": 90, "ivf": 95, "hnsw": 99}, "exact"),  # nothing is faster
-    ],
-)
-def test_what_searches_is_chosen_by_how_long_it_takes(tmp_path, monkeypatch, milliseconds, chosen):
-    monkeypatch.setattr(tuning, "_milliseconds", lambda index, queries: milliseconds[index.kind.name])
-    with open_writer(tmp_path) as writer:
-        fill(writer, [f"{i}.jpg" for i in range(300)])
-    index = open_index(open_features(tmp_path / "cache"))
-    assert (index.kind.name, index.measured.milliseconds) == (chosen, milliseconds[chosen])
-    assert index.measured.recall >= 0.99
+def test_few_photographs_are_compared_and_nothing_is_written(tmp_path):
+    features = feature_set(tmp_path, 40)
+    index = open_index(features)
+    figures = measured(index)
+    assert (index.kind, figures.recall, figures.vectors) == ("exact", 1.0, 40)
+    assert figures.milliseconds > 0 and index_files(features) == []
 
 
-def test_an_index_without_vectors_finds_nothing(tmp_path):
-    with open_writer(tmp_path):
-        pass
-    index = open_index(open_features(tmp_path / "cache"))
-    assert len(index) == 0
-    assert [len(slots) for slots, _ in index.search(np.ones((2, 24), np.float32), 5)] == [0, 0]
+def test_what_is_asked_for_is_kept_until_something_else_is(tmp_path, monkeypatch):
+    features = feature_set(tmp_path)
+    open_index(features, IndexOptions("hnsw", 0.9))
+    assert open_index(features).kind == "hnsw"
+    open_index(features, IndexOptions("exact"))
+    assert open_index(features).store is None and [path.name for path in index_files(features)] == [
+        "manifest.json"
+    ]
+    monkeypatch.setattr("embed.search.index.EXACT_VALUES", 100)
+    assert open_index(features).store is None
+    assert open_index(features, IndexOptions()).kind == "compressed"
 
 
-def test_a_demand_that_cannot_be_met_is_refused():
-    with pytest.raises(UsageError, match=r"--kind 'tree' is not known; it is one of auto, exact, ivf"):
-        Demand("tree")
-    with pytest.raises(UsageError, match=r"--recall 1\.5"):
-        Demand(recall=1.5)
+def test_building_says_how_far_it_is(tmp_path):
+    told = []
+    open_index(feature_set(tmp_path), IndexOptions("ivf"), lambda *progress: told.append(progress))
+    assert ("Writing the index", 270, 270) in told and any(what.startswith("Sorting") for what, _, _ in told)
 
 
-def test_similarities_lie_between_minus_one_and_one():
-    X = np.random.default_rng(0).normal(size=(200, 33)).astype(np.float32) * np.float32(1e18)
-    X[0] = 0
-    vectors = normalised(X)
-    assert np.linalg.norm(vectors[1:], axis=1) == pytest.approx(1)
-    assert similarities(vectors, vectors[0]).tolist() == [0.0] * 200  # no direction
-    assert similarities(vectors, vectors[7])[7] == 1.0
-    assert similarities(vectors, -vectors[7])[7] == -1.0
-
-
-def test_slots_of_contents_that_went_are_taken_out():
-    digests = np.array([hashlib.sha256(bytes([i])).digest() for i in range(6)])
-    digests = np.frombuffer(b"".join(digests.tolist()), np.uint8).reshape(6, 32)
-    slots = Slots(np.empty((0, 32), np.uint8), np.empty(0, np.int64)).after(digests)
-    later = slots.after(digests[[5, 0, 3]])
-    assert later.of_row.tolist() == [5, 0, 3]
-    assert later.alive.tolist() == [True, False, False, True, False, True]
-    closed = later.without(np.array([1, 2, 4]))
-    assert closed.of_row.tolist() == [2, 0, 1]
-    assert np.array_equal(closed.contents[closed.of_row], digests[[5, 0, 3]])
+def test_options_that_cannot_be_met_are_refused():
+    with pytest.raises(UsageError, match=r"kind 'tree' is not known; it is one of auto, exact, compressed"):
+        IndexOptions("tree")
+    with pytest.raises(UsageError, match=r"recall 1\.5"):
+        IndexOptions(recall=1.5)

@@ -20,8 +20,8 @@ from embed.backbones import Network
 from embed.cache import open_features
 from embed.errors import InputError, LabelError, NoFeaturesError, UsageError
 from embed.extract import FeatureOptions, embed_files, extract_features
-from embed.search import Wanted, similar
-from embed.sources import named
+from embed.search import SimilarOptions, similar
+from embed.sources import expand
 
 TINY = FeatureOptions(network=Network("tiny"))
 
@@ -53,14 +53,14 @@ def paint(file, colour):
 
 def ask(photographs, *files, **wanted):
     features = open_features(photographs.parent / "cache")
-    queries = embed_files(named(files), features)
-    return list(similar(features, queries, Wanted(**wanted)))
+    queries = embed_files(expand(files), features)
+    return list(similar(features, queries, SimilarOptions(**wanted)))
 
 
 def paths(photographs, *files, **wanted):
-    ((answers),) = ask(photographs, *files, **wanted)
-    assert answers.problem is None
-    return [answer.path for answer in answers.answers]
+    (found,) = ask(photographs, *files, **wanted)
+    assert found.problem is None
+    return [neighbour.path for neighbour in found.neighbours]
 
 
 def cosine(a, b):
@@ -69,13 +69,13 @@ def cosine(a, b):
 
 def test_the_most_similar_come_first_with_their_cosine_and_label(photographs, tmp_path, backbone):
     query = paint(tmp_path / "query.png", (255, 0, 0))
-    ((answers),) = ask(photographs, query)
+    (found,) = ask(photographs, query)
     assert backbone.seen == 1
     by_hand = sorted(COLOURS, key=lambda path: -cosine(COLOURS[path], (255, 0, 0)))
-    assert [answer.path for answer in answers.answers] == by_hand
-    for answer in answers.answers:
-        assert answer.similarity == pytest.approx(cosine(COLOURS[answer.path], (255, 0, 0)), abs=1e-5)
-        assert answer.label == answer.path.split("/")[1]
+    assert [one.path for one in found.neighbours] == by_hand
+    for one in found.neighbours:
+        assert one.similarity == pytest.approx(cosine(COLOURS[one.path], (255, 0, 0)), abs=1e-5)
+        assert one.label == one.path.split("/")[1]
 
 
 def test_a_cached_photograph_is_answered_without_a_forward_pass_and_not_by_itself(photographs, backbone):
@@ -135,12 +135,12 @@ def test_a_limit_that_nothing_meets_is_told(photographs):
         ask(photographs, query, label="green")
     with pytest.raises(LabelError, match="No photograph is in the split 'validation'"):
         ask(photographs, query, split="validation")
-    with pytest.raises(UsageError, match="no split 'val'; use train, validation, test"):
+    with pytest.raises(UsageError, match="split 'val' is not known; it is one of train"):
         ask(photographs, query, split="val")
-    with pytest.raises(UsageError, match="-k 0"):
-        Wanted(k=0)
-    with pytest.raises(UsageError, match="--threshold 2"):
-        Wanted(threshold=2)
+    with pytest.raises(UsageError, match="k 0 asks for nothing"):
+        SimilarOptions(k=0)
+    with pytest.raises(UsageError, match="threshold 2 is no similarity"):
+        SimilarOptions(threshold=2)
 
 
 def test_many_photographs_and_folders_are_asked_at_once_and_a_bad_one_says_why(photographs, tmp_path):
@@ -148,9 +148,9 @@ def test_many_photographs_and_folders_are_asked_at_once_and_a_bad_one_says_why(p
     bad = tmp_path / "more" / "b.png"
     bad.write_bytes(b"no picture")
     one, two, three = ask(photographs, tmp_path / "more", photographs / "train/blue/navy.png", k=2)
-    assert one.query == bad and one.problem and one.answers == []
-    assert two.query == tmp_path / "more/inside/a.png" and len(two.answers) == 2
-    assert three.query == photographs / "train/blue/navy.png" and len(three.answers) == 2
+    assert one.query == bad and one.problem and one.neighbours == []
+    assert two.query == tmp_path / "more/inside/a.png" and len(two.neighbours) == 2
+    assert three.query == photographs / "train/blue/navy.png" and len(three.neighbours) == 2
     (tmp_path / "nothing").mkdir()
     with pytest.raises(InputError, match="There is no image in"):
         ask(photographs, tmp_path / "nothing")
@@ -160,7 +160,7 @@ def test_an_empty_set_says_so(tmp_path):
     with open_writer(tmp_path):
         pass
     with pytest.raises(NoFeaturesError, match="There is no photograph in data--"):
-        next(similar(open_features(tmp_path / "cache"), [], Wanted()))
+        next(similar(open_features(tmp_path / "cache"), [], SimilarOptions()))
 
 
 # ---- the command, in processes of its own
@@ -267,6 +267,14 @@ def test_a_page_is_self_contained(drawn, run_embed):
     page = Path(drawn / "page.html").read_text("utf-8")
     assert "http:" not in page and "https:" not in page and "url(" not in page
     assert "default-src 'none'" in page
+
+
+def test_options_that_cannot_work_are_told_by_their_flags(drawn, run_embed):
+    query = "pictures/test/fish/fish-000.jpg"
+    result = run_embed("similar", query, "-k", "0", cwd=drawn)
+    assert (result.returncode, result.stderr) == (2, "embed: -k 0 asks for nothing; it is 1 or more.\n")
+    result = run_embed("index", "--kind", "tree", cwd=drawn)
+    assert result.returncode == 2 and result.stderr.startswith("embed: --kind 'tree' is not known")
 
 
 def test_open_needs_a_page(drawn, run_embed):
