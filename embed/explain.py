@@ -215,7 +215,7 @@ class Explainer:
                 raise
             raise WeightsError(
                 f"a class-activation map needs {network.backbone.name} without its pooling, which has to be made once from"
-                f" {network.weights}: say where that file is with `embed explain --weights FILE`"
+                f" {network.weights}: say where that file is (weights)"
             ) from error
 
     def _own_weights(self, file: Path) -> Path:

@@ -176,7 +176,7 @@ def check_published(application: Application, network: ResolvedNetwork) -> None:
         raise WeightsError(
             f"{network.weights_file} is not the file of weights that Keras publishes for {application.name} (its md5 is "
             f"{md5}): it is damaged or another one. Delete it, so that Keras downloads it again; or give it as weights "
-            "of your own with --weights FILE."
+            "of your own."
         )
 
 

@@ -71,7 +71,7 @@ def hash_file(file: Path, *, published: bool = False) -> str:
         raise WeightsError(
             f"{file} is no longer the file of published weights that it was (its sha256 was {known['sha256'][:16]}…, now "
             f"it is {digest[:16]}…): it was damaged or replaced. Delete it, so that Keras downloads it again; or give it as "
-            f"weights of your own with --weights FILE. Where the former file was the wrong one, delete {record} instead."
+            f"weights of your own. Where the former file was the wrong one, delete {record} instead."
         )
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
@@ -173,5 +173,5 @@ def download(application: Application, file_name: str) -> Path:
         problem = f"{folder}: {error.strerror}"
     raise WeightsError(
         f"The ImageNet weights of {application.name} are not on this machine and could not be downloaded ({problem}): "
-        f"put {file_name} into {folder}, or use --weights FILE, or --backbone tiny, which needs no download."
+        f"put {file_name} into {folder}, or give a file of weights of your own, or take the backbone tiny, which needs no download."
     )

@@ -190,7 +190,7 @@ class CheckedFile:
     def damaged(self, what: str) -> CacheDamagedError:
         """Return the error that names this file."""
         return CacheDamagedError(
-            f"{self.path} is damaged: {what}; run embed extract --verify to recompute its rows"
+            f"{self.path} is damaged: {what}; run `embed extract --verify` to recompute its rows"
         )
 
     def _read(self, start: int, size: int) -> bytes:

@@ -82,9 +82,7 @@ def find_features(cache: Path, name: str | None = None) -> FeatureSet:
     if not sets:
         raise next(
             iter(sick.values()),
-            NoFeaturesError(
-                f"{cache} holds no features: run embed extract DATA first, or name another --cache"
-            ),
+            NoFeaturesError(f"{cache} holds no features: run `embed extract` first, or name another cache"),
         )
     _say(sick)
     return sets[0]

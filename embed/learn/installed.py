@@ -83,7 +83,7 @@ def parse(settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"takes NAME=VALUE, such as n_estimators=300, not {setting!r}", "set")
+            raise UsageError(f"takes NAME=VALUE, such as n_estimators=300, not {setting!r}", "settings")
         try:
             parameters[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

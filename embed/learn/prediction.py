@@ -76,7 +76,7 @@ def predict_files(
     """
     if views and features.recipe.views == 1:
         raise UsageError(
-            f"the features of {features.name} have a single view; extract them with --views N and fit again"
+            f"the features of {features.name} have a single view; extract them with several views and fit again"
         )
     waiting: list[Embedded] = []
     for embedded in embed_files(sources.expand(files), features, run, views=views):

@@ -59,7 +59,7 @@ def dumps(estimator: Any, trust: Sequence[str] = ()) -> bytes:
     if unknown:
         raise UsageError(
             f"the file of this classifier would hold types that are not trusted: {', '.join(unknown)}. Where you know"
-            f" them, name each with --trust NAME (trust=[...] in Python)"
+            f" them, name each as trusted (trust)"
         )
     return data
 
@@ -93,7 +93,7 @@ def loads(data: bytes, file: Path, trust: Sequence[str] = ()) -> Any:
         ) from error
     raise ModelError(
         f"the model {file} holds types that are not trusted: {', '.join(unknown)}. Where you know who made it, name each"
-        f" with --trust NAME (trust=[...] in Python)"
+        f" as trusted (trust)"
     )
 
 

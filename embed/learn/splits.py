@@ -97,7 +97,7 @@ def divide(
         if not len(train):
             raise LabelError(
                 "every labelled photograph is in a validation or test folder, so there is none to train on;"
-                " name a folder train/, or use --cv 5"
+                " name a folder train/, or cross-validate (cv)"
             )
         _need_two_classes(labels, train)
         return Split(train, labelled[in_validation], labelled[in_test], None, "folders")
@@ -205,8 +205,8 @@ def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
     classes = sorted(set(labels.labels[positions]))
     if not classes:
         raise LabelError(
-            f"no photograph has a label by the rule {labels.rule!r}; put them into one folder per class, or use"
-            " --labels 'regex:...' or --labels csv:FILE"
+            f"no photograph has a label by the rule {labels.rule!r}; put them into one folder per class, or label"
+            " them by a rule (labels): 'regex:PATTERN' or csv:FILE"
         )
     if len(classes) == 1:
         raise LabelError(

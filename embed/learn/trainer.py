@@ -93,7 +93,7 @@ class Trainer:
         if not finite.all():
             path = self.features.paths[positions[of[np.argmin(finite)]]]
             raise CacheDamagedError(
-                f"the features of {path} hold values that are no finite numbers; extract at --precision fp32"
+                f"the features of {path} hold values that are no finite numbers; extract them in float32"
             )
         return X, y, of
 

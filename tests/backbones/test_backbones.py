@@ -170,7 +170,7 @@ def test_missing_weights_offline_are_one_sentence_with_the_ways_out(models, offl
 
     sentence = str(caught.value)
     assert "\n" not in sentence
-    for part in (MOBILENETV2.weights_file, str(models), "--weights FILE", "--backbone tiny", "refused"):
+    for part in (MOBILENETV2.weights_file, str(models), "weights of your own", "backbone tiny", "refused"):
         assert part in sentence
     assert list(models.iterdir()) == []
 

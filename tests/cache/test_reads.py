@@ -110,7 +110,7 @@ def test_a_writer_reads_no_features_unless_it_is_asked_to_check(tmp_path, wide):
     with open_writer(tmp_path, dimension=WIDE) as writer:
         assert writer.damaged == {} and len(writer.known) == 30
         writer.write_failures([])
-    with pytest.raises(CacheDamagedError, match=rf"{wide.name} is damaged.*embed extract --verify"):
+    with pytest.raises(CacheDamagedError, match=rf"{wide.name} is damaged.*`embed extract --verify`"):
         _ = open_features(tmp_path / "cache").X
     with open_writer(tmp_path, dimension=WIDE, check=True) as writer:
         assert list(writer.damaged) == [wide.name] and len(writer.known) == 20
