@@ -150,9 +150,9 @@ def test_too_many_parts_for_the_open_files_allowed_are_told_with_what_to_do(tmp_
 def hold_lock(folder):
     """Start a process that opens a writer and says so."""
     code = f"""
-import sys, time; sys.path.insert(0, {str(SUPPORT)!r})
+import signal, sys; sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path; from cache_helpers import *
-writer = open_writer(Path({str(folder)!r})); print("open", flush=True); time.sleep(600)
+writer = open_writer(Path({str(folder)!r})); print("open", flush=True); signal.pause()
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"open\n"
@@ -180,13 +180,13 @@ def test_a_second_writer_is_refused_at_once_and_readers_are_not(tmp_path):
 def forking_writer(folder, child, parent):
     """Start a process that opens a writer in ``folder`` and forks; the child lives on in the process's session."""
     code = f"""
-import os, sys, time
+import os, signal, sys
 os.register_at_fork(after_in_child=lambda: {child})  # runs before the handlers of what is imported below
 sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path; from cache_helpers import *
 writer = open_writer(Path({str(folder)!r}))
 if os.fork() == 0:
-    print("forked", flush=True); os.close(1); time.sleep(600)
+    print("forked", flush=True); os.close(1); signal.pause()
 {parent}
 """
     return subprocess.Popen(
@@ -203,8 +203,8 @@ def end_session(process):
 def test_a_lock_that_was_released_is_free_however_slow_a_forked_child_is(tmp_path):
     process = forking_writer(
         tmp_path,
-        child="time.sleep(600)",
-        parent="writer.close(); print('released', flush=True); time.sleep(600)",
+        child="signal.pause()",
+        parent="writer.close(); print('released', flush=True); signal.pause()",
     )
     try:
         assert process.stdout.readline() == "released\n"
@@ -214,7 +214,7 @@ def test_a_lock_that_was_released_is_free_however_slow_a_forked_child_is(tmp_pat
 
 
 def test_a_forked_child_does_not_keep_the_lock_of_a_process_that_died(tmp_path):
-    process = forking_writer(tmp_path, child="None", parent="time.sleep(600)")
+    process = forking_writer(tmp_path, child="None", parent="signal.pause()")
     try:
         assert process.stdout.readline() == "forked\n"
         with pytest.raises(CacheLockedError):

@@ -19,7 +19,10 @@ def sleeps(code: str) -> list[int]:
             if not in_loop:
                 found.append(node.lineno)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "sleep(" in node.value:
-            found.append(node.lineno)
+            try:
+                found.extend(node.lineno for _ in sleeps(node.value))
+            except SyntaxError:  # a piece of code, or no code at all
+                found.append(node.lineno)
         for child in ast.iter_child_nodes(node):
             visit(child, in_loop)
 
@@ -33,6 +36,7 @@ def sleeps(code: str) -> list[int]:
         ("time.sleep(1)", [1]),
         ("while not ready():\n    time.sleep(0.1)", []),
         ("x = 1\nrun('import time; time.sleep(600)')", [2]),
+        ("run('while not ready(): time.sleep(0.1)')", []),
         ("def f():\n    sleep(2)", [2]),
     ],
 )

@@ -257,7 +257,7 @@ def test_hostile_names_neither_break_the_page_nor_run(drawn, run_embed, tmp_path
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("<script") == 0 and "<b>" not in page and "\u202e" not in page
     assert page.count('src="data:image/jpeg;base64,') == 5
-    assert page.count("onerror=") == page.count("&quot; onerror=&quot;") > 0
+    assert page.count("onerror=") == page.count("&#34; onerror=&#34;") > 0
     listed = run_embed("similar", query, "-0", check=True, cwd=tmp_path).stdout
     assert sorted(os.path.basename(os.fsencode(name)) for name in listed.split("\0")[:-1]) == sorted(names)
 
