@@ -35,3 +35,16 @@ def test_info_before_extract_says_what_to_do(run_embed):
     result = run_embed("info")
     assert result.returncode == 1
     assert "embed extract" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_info_of_a_sound_set_goes_on_beside_a_sick_one(drawn, run_embed, tmp_path):
+    for size in ("64", "96"):
+        run_embed("extract", drawn, "--backbone", "tiny", "--size", size, check=True)
+    sick, sound = sorted((tmp_path / "cache").iterdir())
+    damaged = bytearray((sick / "meta.json").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (sick / "meta.json").write_bytes(damaged)
+    for arguments in ((), ("--features", sound.name)):
+        done = run_embed("info", "--json", *arguments, check=True)
+        assert json.loads(done.stdout)["features"] == sound.name
+    assert sick.name in run_embed("info").stderr

@@ -62,4 +62,4 @@ def test_a_set_whose_meta_json_is_damaged_is_named_beside_others(cache, capsys, 
 
 def test_nothing_to_verify_says_what_to_do(tmp_path, capsys):
     assert main(["verify", "--cache", str(tmp_path)]) == 1
-    assert "run `embed extract`" in capsys.readouterr().err
+    assert "run `embed extract` first" in capsys.readouterr().err
