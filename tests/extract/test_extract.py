@@ -622,7 +622,7 @@ def test_missing_imagenet_weights_are_named_with_the_way_out(drawn, run_embed, t
     )
     assert result.returncode == 1
     assert "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5" in result.stderr
-    assert "--backbone tiny" in result.stderr and "--weights" in result.stderr
+    assert "the backbone tiny" in result.stderr and "weights of your own" in result.stderr
     assert "Traceback" not in result.stderr
 
 
