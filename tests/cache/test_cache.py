@@ -93,7 +93,7 @@ def test_an_empty_set_has_no_rows(tmp_path):
 
 
 def test_nothing_extracted_says_what_to_do(tmp_path):
-    with pytest.raises(NoFeaturesError, match="run `embed extract`"):
+    with pytest.raises(NoFeaturesError, match="run `embed extract` first"):
         open_features(tmp_path / "nowhere")
     with open_writer(tmp_path):
         pass
