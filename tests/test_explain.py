@@ -15,8 +15,7 @@ from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
 from embed.learn import FitOptions, fit
-from embed.learn import heads as classifiers
-from embed.learn.heads import preparing
+from embed.learn import heads, selection
 from embed.report import overlay
 
 POOLINGS = ("avg", "max", "grid", "flatten")
@@ -36,19 +35,32 @@ def pool(activations, pooling):
     return activations.mean(axis=(0, 1)) if pooling == "avg" else activations.max(axis=(0, 1))
 
 
-def fitted(name, random, d=12, classes="abc", **options):
-    y = np.array(list(classes) * 12)
+def fit_head(name, X, y, **chosen):
+    """Return a head as `embed fit` fits it; with what is chosen already, or chosen here."""
+    X, y = X.astype(np.float32), np.asarray(y)
+    if name == "dense":
+        return selection.fit_dense(X, y, None).estimator
+    rows = np.arange(len(y))
+    folds = selection.Folds([(rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)], whole=True)
+    return selection.fit_head(name, X, y, folds, chosen=chosen or None).estimator
+
+
+def fitted(name, random, d=12, classes="abc", **chosen):
+    y = np.random.default_rng(1).permutation(np.array(list(classes) * 12))
     X = np.abs(random.normal(size=(len(y), d))) + (y[:, None] == np.array(list(classes))[:, None].T).repeat(
         d // len(classes), axis=1
     )
-    return classifiers.make(name, **options).fit(X.astype(np.float32), y)
+    return fit_head(name, X, y, **chosen)
 
 
 def logit(head, x, column):
-    """The calibrated score of a class, computed as the head does."""
-    raised = np.sign(x) * np.abs(x) ** head.power
-    scores = raised / np.linalg.norm(raised) @ head.coef_[column] + head.intercept_[column]
-    return head.calibration_[0] * scores + head.calibration_[1 + column]
+    """The calibrated score of a class, computed by the steps of the head."""
+    seen, classifier = head[:-1].transform(x[None].astype(np.float64)), head[-1]
+    if isinstance(classifier, LogisticRegression):
+        return classifier.decision_function(seen)[0, column]
+    (calibrated,) = classifier.calibrated_classifiers_
+    sigmoid = calibrated.calibrators[column]
+    return -(sigmoid.a_ * calibrated.estimator.decision_function(seen)[0, column] + sigmoid.b_)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -65,31 +77,29 @@ def test_a_pooling_that_is_not_known_is_refused(random):
 
 
 def test_a_map_worked_out_by_hand():
-    """Two channels, a 1 × 2 map, the plain case: power 1, no calibration; features (2, 1), of length √5."""
-    head = classifiers.make("logistic", power=1.0).fit(
-        np.eye(2, dtype=np.float32).repeat(6, axis=0), list("aaaaaabbbbbb")
-    )
-    head.coef_ = np.array([[1.0, -1.0], [-3.0, 5.0]], np.float32)
-    head.intercept_ = np.array([0.0, 0.5], np.float32)
-    head.calibration_ = np.array([2.0, 0.0, 0.25])
+    """Two channels, a 1 × 2 map, no root, no calibration; features (2, 1), of length √5."""
+    head = fit_head("logistic", np.eye(2).repeat(6, axis=0), list("aaaaaabbbbbb"), root="none", C=1.0)
+    head[-1].coef_, head[-1].intercept_ = np.array([[-3.0, 5.0]]), np.array([0.5])
     activations = np.array([[[4.0, 0.0], [0.0, 2.0]]], np.float32)
     found = class_map(head, activations, "avg", label="b")
-    # a cell's share is half of its activations; the score is 2 (-3 · 2 + 5 · 1) / √5 + 2 · 0.5 + 0.25
-    np.testing.assert_allclose(found.cells, [[2 * -3 * 2 / 5**0.5, 2 * 5 * 1 / 5**0.5]], rtol=1e-6)
-    assert found.exact and found.bias == pytest.approx(1.25)
-    score_a, score_b = 2 * (2 - 1) / 5**0.5, 2 * (-6 + 5) / 5**0.5 + 1.25
-    assert found.probability == pytest.approx(np.exp(score_b) / (np.exp(score_a) + np.exp(score_b)), rel=1e-5)
-    assert (found.label, found.predicted) == ("b", "a" if score_a > score_b else "b")
+    # a cell's share is half of its activations; the log-odds of b are (-3 · 2 + 5 · 1) / √5 + 0.5
+    np.testing.assert_allclose(found.cells, [[-3 * 2 / 5**0.5, 5 * 1 / 5**0.5]], rtol=1e-6)
+    assert found.exact and found.bias == pytest.approx(0.5)
+    assert found.probability == pytest.approx(1 / (1 + np.exp(1 / 5**0.5 - 0.5)), rel=1e-5)
+    assert (found.label, found.predicted) == ("b", "b")
+    against = class_map(head, activations, "avg", label="a")
+    np.testing.assert_allclose(against.cells, -found.cells, rtol=1e-6)
+    assert against.bias == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("power", [1.0, 0.5])
+@pytest.mark.parametrize("root", ["none", "sqrt", "cbrt"])
 @pytest.mark.parametrize("name", ["logistic", "linear-svm"])
-def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, power, pooling, random):
+def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, root, pooling, random):
     activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
     activations[:, :, 7] = 0  # a channel that nothing excites has no share, and no division by zero
     x = pool(activations, pooling)
-    head = fitted(name, random, d=len(x), power=power)
+    head = fitted(name, random, d=len(x), root=root, C=1.0)
     for column, label in enumerate("abc"):
         found = class_map(head, activations, pooling, label=label)
         assert found.exact and found.method == "class-activation map (exact)"
@@ -97,18 +107,18 @@ def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, power
         assert found.cells.sum() + found.bias == pytest.approx(logit(head, x, column), rel=1e-4, abs=1e-4)
 
 
-def test_the_cells_of_a_sketched_head_add_up_to_the_logit_too(random, monkeypatch):
-    monkeypatch.setattr(preparing, "MOST_DIMENSIONS", 64)
-    monkeypatch.setattr(preparing, "MOST_VALUES", 0)
+def test_the_cells_of_a_head_of_projected_features_add_up_to_the_logit_too(random, monkeypatch):
+    monkeypatch.setattr(heads, "LONGEST", 64)
+    monkeypatch.setattr(heads, "MOST_VALUES", 0)
     activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
     x = activations.reshape(-1)
     head = fitted("logistic", random, d=len(x))
-    found = class_map(head, activations, "flatten", label="b")
-    assert head.sketched_ and found.exact
-    p = head.predict_proba(x[None])[0]
-    others = [class_map(head, activations, "flatten", label=label) for label in "abc"]
-    logits = np.array([one.cells.sum() + one.bias for one in others])
-    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), p, rtol=1e-4)
+    maps = [class_map(head, activations, "flatten", label=label) for label in "abc"]
+    assert "projection" in head.named_steps and all(one.exact for one in maps)
+    logits = np.array([one.cells.sum() + one.bias for one in maps])
+    np.testing.assert_allclose(
+        np.exp(logits) / np.exp(logits).sum(), head.predict_proba(x[None])[0], rtol=1e-4
+    )
 
 
 class Quadratic:
@@ -147,7 +157,7 @@ def test_heads_that_are_not_linear_say_so_and_find_the_cell_that_matters(name, r
     y = np.array(["left", "right"] * 30)
     X[::2, 0] += 1
     X[1::2, 1] += 1
-    head = classifiers.make(name).fit(X, y)
+    head = fit_head(name, X, y)
     activations = np.full((1, 2, 6), 0.15, np.float32)
     activations[0, 0, 0] += 1.1  # the first cell shows what makes "left"
     activations[0, 1, 1] += 0.9
