@@ -14,8 +14,7 @@ from embed.cache import open_features
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
-from embed.learn import FitOptions, fit
-from embed.learn import heads, selection
+from embed.learn import FitOptions, fit, heads, selection
 from embed.report import overlay
 
 POOLINGS = ("avg", "max", "grid", "flatten")
