@@ -85,6 +85,9 @@ def check(name: str, options: dict[str, Any]) -> None:
     if unknown:
         known = f"it has {', '.join(OPTIONS[name])}" if OPTIONS[name] else "it has none"
         raise UsageError(f"the classifier {name!r} has no option {', '.join(unknown)}; {known}")
+    for option in {"C", "gamma", "n_neighbors"} & options.keys():
+        if not isinstance(options[option], (int, float)):
+            raise UsageError(f"{option} must be a number, not {options[option]!r}")
     for option in {"C", "gamma"} & options.keys():
         if not options[option] > 0:
             raise UsageError(f"{option} must be above 0, not {options[option]}")
