@@ -115,7 +115,7 @@ class Trainer:
             What an earlier fit chose: it is taken over.
         """
         X, y, of = self.rows(positions)
-        common = {"balanced": self.options.balanced, "random_state": self.options.seed}
+        common: dict[str, Any] = {"balanced": self.options.balanced, "random_state": self.options.seed}
         classifier, own = self.options.classifier, self.options.head
         if classifier == "dense":
             stop_by = None
