@@ -165,9 +165,9 @@ def _column(head: Any, label: str) -> int:
 def _slopes(head: Any, x: np.ndarray, parts: np.ndarray, column: int) -> np.ndarray:
     """Return the slope of the log-odds of a class along every part, shape (len(parts),), by central differences."""
     step = np.float32(STEP) * parts
-    less = np.where(
-        x < 0, x - step, np.maximum(x - step, 0)
-    )  # what has no negative values has none here: it may see a root
+    less = x - step
+    if x.min() >= 0:  # a head of features without negative values may take their root
+        less = np.maximum(less, 0)
     probabilities = head.predict_proba(np.concatenate([x + step, less]))
     others = np.delete(probabilities, column, axis=1).sum(axis=1)
     log_odds = np.log(np.maximum(probabilities[:, column], SMALLEST)) - np.log(np.maximum(others, SMALLEST))

@@ -3,18 +3,25 @@
 import json
 from itertools import product
 
+import head_samples
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.tree import DecisionTreeClassifier
 
 from embed import demo
-from embed.backbones import Network, grid_spans
+from embed.backbones import Network
+from embed.backbones.network import grid_spans
 from embed.cache import open_features
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
-from embed.learn import FitOptions, fit, heads, selection
+from embed.learn import FitOptions, fit, heads
+from embed.learn.selection import fit_dense
 from embed.report import overlay
 
 POOLINGS = ("avg", "max", "grid", "flatten")
@@ -34,32 +41,26 @@ def pool(activations, pooling):
     return activations.mean(axis=(0, 1)) if pooling == "avg" else activations.max(axis=(0, 1))
 
 
-def fit_head(name, X, y, **chosen):
-    """Return a head as `embed fit` fits it; with what is chosen already, or chosen here."""
-    X, y = X.astype(np.float32), np.asarray(y)
-    if name == "dense":
-        return selection.fit_dense(X, y, None).estimator
-    rows = np.arange(len(y))
-    folds = selection.Folds([(rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)], whole=True)
-    return selection.fit_head(name, X, y, folds, chosen=chosen or None).estimator
-
-
-def fitted(name, random, d=12, classes="abc", **chosen):
-    y = np.random.default_rng(1).permutation(np.array(list(classes) * 12))
+def fitted(name, random, d=12, classes="abc", **arguments):
+    y = np.array(list(classes) * 12)
     X = np.abs(random.normal(size=(len(y), d))) + (y[:, None] == np.array(list(classes))[:, None].T).repeat(
         d // len(classes), axis=1
     )
-    return fit_head(name, X, y, **chosen)
+    return head_samples.fitted(name, X.astype(np.float32), y, **arguments).estimator
 
 
 def logit(head, x, column):
-    """The calibrated score of a class, computed by the steps of the head."""
-    seen, classifier = head[:-1].transform(x[None].astype(np.float64)), head[-1]
-    if isinstance(classifier, LogisticRegression):
-        return classifier.decision_function(seen)[0, column]
+    """The calibrated score of a class, computed as the steps of the head do."""
+    classifier = head.named_steps["classifier"]
+    seen = head[:-1].transform(x[None])
+    if not hasattr(classifier, "calibrated_classifiers_"):
+        scores = classifier.decision_function(seen)[0]
+        return [-scores, scores][column] if scores.ndim == 0 else scores[column]
     (calibrated,) = classifier.calibrated_classifiers_
-    sigmoid = calibrated.calibrators[column]
-    return -(sigmoid.a_ * calibrated.estimator.decision_function(seen)[0, column] + sigmoid.b_)
+    scores = calibrated.estimator.decision_function(seen)[0]
+    sigmoid = calibrated.calibrators[0 if scores.ndim == 0 else column]
+    score = -(sigmoid.a_ * (scores if scores.ndim == 0 else scores[column]) + sigmoid.b_)
+    return -score if scores.ndim == 0 and column == 0 else score
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -76,48 +77,68 @@ def test_a_pooling_that_is_not_known_is_refused(random):
 
 
 def test_a_map_worked_out_by_hand():
-    """Two channels, a 1 × 2 map, no root, no calibration; features (2, 1), of length √5."""
-    head = fit_head("logistic", np.eye(2).repeat(6, axis=0), list("aaaaaabbbbbb"), root="none", C=1.0)
-    head[-1].coef_, head[-1].intercept_ = np.array([[-3.0, 5.0]]), np.array([0.5])
+    """Two channels, a 1 × 2 map, no root: features (2, 1), of length √5."""
+    X = np.eye(2, dtype=np.float32).repeat(6, axis=0)
+    steps = [("normalizer", Normalizer()), ("classifier", LogisticRegression())]
+    head = Pipeline(steps).fit(X, list("aaaaaabbbbbb"))
+    head.named_steps["classifier"].coef_ = np.array([[-3.0, 5.0]], np.float32)
+    head.named_steps["classifier"].intercept_ = np.array([0.5], np.float32)
     activations = np.array([[[4.0, 0.0], [0.0, 2.0]]], np.float32)
+    # a cell's share is half of its activations; the score is (-3 · 2 + 5 · 1) / √5 + 0.5
     found = class_map(head, activations, "avg", label="b")
-    # a cell's share is half of its activations; the log-odds of b are (-3 · 2 + 5 · 1) / √5 + 0.5
     np.testing.assert_allclose(found.cells, [[-3 * 2 / 5**0.5, 5 * 1 / 5**0.5]], rtol=1e-6)
     assert found.exact and found.bias == pytest.approx(0.5)
-    assert found.probability == pytest.approx(1 / (1 + np.exp(1 / 5**0.5 - 0.5)), rel=1e-5)
-    assert (found.label, found.predicted) == ("b", "b")
+    score = (-6 + 5) / 5**0.5 + 0.5
+    assert found.probability == pytest.approx(1 / (1 + np.exp(-score)), rel=1e-5)
+    assert (found.label, found.predicted) == ("b", "b" if score > 0 else "a")
     against = class_map(head, activations, "avg", label="a")
-    np.testing.assert_allclose(against.cells, -found.cells, rtol=1e-6)
-    assert against.bias == pytest.approx(-0.5)
+    np.testing.assert_allclose(against.cells, -found.cells)
+    assert against.bias == -found.bias
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("root", ["none", "sqrt", "cbrt"])
 @pytest.mark.parametrize("name", ["logistic", "linear-svm"])
-def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(name, root, pooling, random):
+@pytest.mark.parametrize("classes", ["ab", "abc"])
+def test_the_cells_of_a_linear_head_and_its_bias_add_up_to_the_logit(classes, name, root, pooling, random):
     activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
     activations[:, :, 7] = 0  # a channel that nothing excites has no share, and no division by zero
     x = pool(activations, pooling)
-    head = fitted(name, random, d=len(x), root=root, C=1.0)
-    for column, label in enumerate("abc"):
+    head = fitted(name, random, d=len(x), classes=classes, chosen={"root": root, "C": 3.0})
+    for column, label in enumerate(classes):
         found = class_map(head, activations, pooling, label=label)
         assert found.exact and found.method == "class-activation map (exact)"
         assert found.cells.shape == (3, 3)
-        assert found.cells.sum() + found.bias == pytest.approx(logit(head, x, column), rel=1e-4, abs=1e-4)
+        total = found.cells.sum() + found.bias
+        assert total == pytest.approx(logit(head, x, column), rel=1e-4, abs=1e-4)
+        if len(classes) == 2:
+            assert found.probability == pytest.approx(1 / (1 + np.exp(-total)), rel=1e-4)
 
 
-def test_the_cells_of_a_head_of_projected_features_add_up_to_the_logit_too(random, monkeypatch):
+def test_the_cells_of_a_projected_head_add_up_to_the_logit_too(random, monkeypatch):
     monkeypatch.setattr(heads, "LONGEST", 64)
     monkeypatch.setattr(heads, "MOST_VALUES", 0)
+    monkeypatch.setattr(heads, "PROJECTION_DENSITY", 1 / 4)
     activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
     x = activations.reshape(-1)
     head = fitted("logistic", random, d=len(x))
+    assert "projection" in head.named_steps
+    p = head.predict_proba(x[None])[0]
     maps = [class_map(head, activations, "flatten", label=label) for label in "abc"]
-    assert "projection" in head.named_steps and all(one.exact for one in maps)
+    assert all(one.exact for one in maps)
     logits = np.array([one.cells.sum() + one.bias for one in maps])
-    np.testing.assert_allclose(
-        np.exp(logits) / np.exp(logits).sum(), head.predict_proba(x[None])[0], rtol=1e-4
-    )
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), p, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "classifier", [DecisionTreeClassifier(), MLPClassifier((4,), solver="lbfgs", max_iter=9999)]
+)
+def test_any_classifier_is_explained_by_slopes(classifier, random):
+    activations = np.abs(random.normal(size=(3, 3, 12))).astype(np.float32)
+    y = np.array(list("abc") * 12)
+    head = classifier.fit(np.abs(random.normal(size=(36, 12))).astype(np.float32), y)
+    found = class_map(head, activations, "avg", label="b")
+    assert not found.exact and found.method == "Grad-CAM" and np.isfinite(found.cells).all()
 
 
 class Quadratic:
@@ -156,7 +177,7 @@ def test_heads_that_are_not_linear_say_so_and_find_the_cell_that_matters(name, r
     y = np.array(["left", "right"] * 30)
     X[::2, 0] += 1
     X[1::2, 1] += 1
-    head = fit_head(name, X, y)
+    head = fit_dense(X, y, None).estimator if name == "dense" else head_samples.fitted(name, X, y).estimator
     activations = np.full((1, 2, 6), 0.15, np.float32)
     activations[0, 0, 0] += 1.1  # the first cell shows what makes "left"
     activations[0, 1, 1] += 0.9

@@ -6,6 +6,7 @@ Its layers are fully connected, so `MLPClassifier` with the same weights gives t
 import os
 import random
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,6 +190,7 @@ class DenseClassifier:
 
     def pipeline(self) -> Any:
         """Return the network as a fitted scikit-learn pipeline with the same probabilities."""
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import Normalizer
@@ -196,7 +198,9 @@ class DenseClassifier:
         d, K = self.model_.input_shape[1], len(self.classes_)
         network = MLPClassifier(self.hidden, solver="lbfgs", max_iter=1, random_state=0)
         pipeline = Pipeline([("normalizer", Normalizer()), ("classifier", network)])
-        pipeline.fit(np.eye(K, d, dtype=np.float32), self.classes_)  # its shape; the weights follow
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            pipeline.fit(np.eye(K, d, dtype=np.float32), self.classes_)  # its shape; the weights follow
         weights, biases = self._folded()
         if K == 2:  # one unit says there what is the difference of two here
             weights[-1], biases[-1] = (np.diff(array, axis=-1) for array in (weights[-1], biases[-1]))

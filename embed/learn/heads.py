@@ -46,7 +46,10 @@ LONGEST = 4_096  # values of a feature vector beyond which it may be projected
 MOST_VALUES = 48_000_000  # of all vectors together, up to which they are taken as they are (192 MB)
 PROJECTION_DENSITY = 1 / 512  # share of the values that one projected value is a sum of
 SOLVER_STEPS = 500
-SVM_TOLERANCE = 1e-2  # of the gradient: closer to the minimum no accuracy is gained
+SVM_TOLERANCE = (
+    1e-2  # of the gradient: closer to the minimum no accuracy is gained. The primal problem is solved: the
+)
+# solver of the dual one draws, from one generator for all threads.
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ def check(name: str, options: dict[str, Any]) -> None:
     if unknown:
         known = f"it has {', '.join(OPTIONS[name])}" if OPTIONS[name] else "it has none"
         raise UsageError(f"the classifier {name!r} has no option {', '.join(unknown)}; {known}")
+    for option in {"C", "gamma", "n_neighbors"} & options.keys():
+        if not isinstance(options[option], (int, float)):
+            raise UsageError(f"{option} must be a number, not {options[option]!r}")
     for option in {"C", "gamma"} & options.keys():
         if not options[option] > 0:
             raise UsageError(f"{option} must be above 0, not {options[option]}")
@@ -124,7 +130,7 @@ def plan(name: str, X: np.ndarray, fewest: int, random_state: int, options: dict
         stages += _strengths("C", LOGISTIC_C, classifier, options)
         return Plan(before, [*steps, ("classifier", classifier)], stages, by_loss=True, calibrated=False)
     if name == "linear-svm":
-        classifier = LinearSVC(C=LINEAR_SVM_C[0], tol=SVM_TOLERANCE, random_state=random_state)
+        classifier = LinearSVC(C=LINEAR_SVM_C[0], tol=SVM_TOLERANCE, dual=False)
         stages += _strengths("C", LINEAR_SVM_C, classifier, options)
     elif name == "knn":
         numbers = tuple(dict.fromkeys(min(number, fewest) for number in NEIGHBOURS))
@@ -137,7 +143,7 @@ def plan(name: str, X: np.ndarray, fewest: int, random_state: int, options: dict
             from sklearn.kernel_approximation import Nystroem
 
             steps.append(("kernel", Nystroem(gamma=gamma, n_components=LANDMARKS, random_state=random_state)))
-            classifier = LinearSVC(C=SVM_C[0], tol=SVM_TOLERANCE, random_state=random_state)
+            classifier = LinearSVC(C=SVM_C[0], tol=SVM_TOLERANCE, dual=False)
         else:
             classifier = SVC(C=SVM_C[0], gamma=gamma)
         strength = {key: value for key, value in options.items() if key == "C"}

@@ -1,5 +1,9 @@
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embed.errors import UsageError
 from embed.learn.evaluation import Evaluation, best_threshold, decide, threshold_curve, wilson_interval
@@ -61,12 +65,12 @@ def test_scores_agree_with_scikit_learn():
     p /= p.sum(axis=1, keepdims=True)
     y = random.choice(list("abcd"), 200)
     e = answers(y, p, "abcd")
-    said = np.array(list("abcd"))[p.argmax(axis=1)]
+    predicted = np.array(list("abcd"))[p.argmax(axis=1)]
     s = e.summary()
-    assert s["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(y, said))
-    assert s["macro_f1"] == pytest.approx(metrics.f1_score(y, said, average="macro"))
+    assert s["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(y, predicted))
+    assert s["macro_f1"] == pytest.approx(metrics.f1_score(y, predicted, average="macro"))
     assert s["log_loss"] == pytest.approx(metrics.log_loss(y, p))
-    assert np.array_equal(e.confusion().to_numpy(), metrics.confusion_matrix(y, said))
+    assert np.array_equal(e.confusion().to_numpy(), metrics.confusion_matrix(y, predicted))
     two = answers(np.where(y < "c", "a", "b"), np.stack([1 - p[:, 3], p[:, 3]], axis=1))
     assert two.roc_auc() == pytest.approx(metrics.roc_auc_score(y >= "c", p[:, 3]))
     assert two.brier() == pytest.approx(metrics.brier_score_loss(y >= "c", p[:, 3]))
@@ -89,7 +93,16 @@ def test_a_class_that_was_never_trained_on_is_always_wrong():
     e = answers(["a", "z"], [[0.9, 0.1], [0.9, 0.1]])
     assert e.accuracy == 0.5
     assert e.losses[1] > 10
-    assert e.confusion().to_numpy().sum() == 1
+    assert e.confusion().loc["z", "a"] == 1 and e.confusion_counts().sum() == 1
+    s = e.summary()
+    assert (s["n"], s["n_known"], s["balanced_accuracy"]) == (2, 1, 0.5)
+    assert s["log_loss"] == pytest.approx(-np.log(0.9)) and s["roc_auc"] is None
+    assert e.per_class().set_index("class").loc["a", "precision"] == 0.5
+    nothing = answers(["z"], [[0.9, 0.1]]).summary()
+    assert (
+        nothing["accuracy"] == 0
+        and nothing["log_loss"] is nothing["brier"] is nothing["calibration_error"] is None
+    )
 
 
 def test_a_threshold_moves_the_decision_of_two_classes_only():
@@ -104,7 +117,7 @@ def test_the_best_threshold_balances_the_classes():
     second = np.array([0.2, 0.55, 0.6, 0.7, 0.8, 0.95])
     true = np.array([0, 0, 0, 0, 1, 1])
     p = np.stack([1 - second, second], axis=1)
-    assert best_threshold(true, p, "ab") == 0.71
+    assert best_threshold(answers(np.array(["a", "b"])[true], p)) == 0.71
     curve = threshold_curve(true, p, "ab").set_index("threshold")
     assert curve.loc[0.5, "recall(a)"] == 0.25 and curve.loc[0.5, "recall(b)"] == 1.0
     assert curve.loc[0.9, "accuracy"] == pytest.approx(5 / 6)
@@ -113,3 +126,78 @@ def test_the_best_threshold_balances_the_classes():
 def test_few_photographs_are_called_vague():
     assert answers(["a"] * 5, [[0.9, 0.1]] * 5).is_vague
     assert not answers(["a"] * 500, [[0.9, 0.1]] * 500).is_vague
+
+
+@st.composite
+def random_answers(draw):
+    """Answers with unknown classes, absent classes and ties, from one photograph on."""
+    classes = "abcd"[: draw(st.integers(2, 4))]
+    n = draw(st.integers(1, 12))
+    y = draw(st.lists(st.sampled_from([*classes, "new", "other"]), min_size=n, max_size=n))
+    weights = draw(
+        st.lists(
+            st.lists(st.integers(0, 4), min_size=len(classes), max_size=len(classes)).filter(any),
+            min_size=n,
+            max_size=n,
+        )
+    )
+    p = np.array(weights, float)
+    p /= p.sum(axis=1, keepdims=True)
+    frequencies = draw(st.lists(st.integers(1, 9), min_size=len(classes), max_size=len(classes)))
+    threshold = draw(st.none() | st.floats(0.05, 0.95)) if len(classes) == 2 else None
+    return answers(y, p, classes, frequencies, threshold)
+
+
+@settings(max_examples=200, deadline=None)
+@given(random_answers())
+def test_every_figure_is_in_its_range_and_scikit_learns_own(e):
+    from sklearn import metrics
+
+    s = e.summary()
+    for name in ("accuracy", "baseline_accuracy", "balanced_accuracy", "macro_f1"):
+        assert 0 <= s[name] <= 1, name
+    for name, most in (("roc_auc", 1), ("calibration_error", 1), ("brier", 1 if len(e.classes) == 2 else 2)):
+        assert s[name] is None or 0 <= s[name] <= most, name
+    assert s["log_loss"] is None or s["log_loss"] >= 0
+    low, high = s["accuracy_interval"]
+    assert 0 <= low <= s["accuracy"] <= high <= 1
+
+    y = e.y.astype(str)
+    predicted = np.array(list(e.classes))[e.predicted]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert s["accuracy"] == pytest.approx(metrics.accuracy_score(y, predicted))
+        assert s["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(y, predicted))
+        assert s["macro_f1"] == pytest.approx(
+            metrics.f1_score(y, predicted, average="macro", zero_division=0)
+        )
+        table = e.per_class()
+        for k, label in enumerate(e.classes):
+            recall = metrics.recall_score(y, predicted, labels=[label], average=None, zero_division=np.nan)
+            precision = metrics.precision_score(
+                y, predicted, labels=[label], average=None, zero_division=np.nan
+            )
+            assert table["recall"][k] == pytest.approx(recall[0], nan_ok=True)
+            assert table["precision"][k] == pytest.approx(precision[0], nan_ok=True)
+        known = np.isin(y, list(e.classes))
+        assert s["n_known"] == known.sum()
+        if known.any():
+            p, y = e.probabilities[known], y[known]
+            clipped = np.clip(p, 1e-7, 1)
+            of_true = clipped[np.arange(len(y)), np.searchsorted(list(e.classes), y)]
+            assert s["log_loss"] == pytest.approx(-np.mean(np.log(of_true)))
+            if (p > 0).all():
+                assert s["log_loss"] == pytest.approx(metrics.log_loss(y, p, labels=list(e.classes)))
+            if len(e.classes) == 2:
+                assert s["brier"] == pytest.approx(np.mean((p[:, 1] - (y == "b")) ** 2))
+                if len(set(y)) == 2:
+                    assert s["roc_auc"] == pytest.approx(metrics.roc_auc_score(y == "b", p[:, 1]))
+            curve = e.calibration()
+            assert curve["n"].sum() == len(y)
+    counts = e.confusion()
+    assert counts.to_numpy().sum() == len(e)
+    assert np.trace(counts.to_numpy()[: len(e.classes)]) == round(s["accuracy"] * len(e))
+    if len(e.classes) == 2:
+        shares = e.threshold_curve().to_numpy()
+        assert ((shares >= 0) & (shares <= 1) | np.isnan(shares)).all()
+    assert (e.top_losses()["label"] != e.top_losses()["predicted"]).all()

@@ -11,7 +11,8 @@ from fitting_samples import features_of, flat, make_features, with_splits
 
 from embed import learn as fitting
 from embed.cache import open_features
-from embed.errors import ModelError, UsageError
+from embed.errors import LabelError, ModelError, UsageError
+from embed.files import read_document, write_document
 from embed.labels import assign
 from embed.learn import FitOptions, splits
 
@@ -35,18 +36,26 @@ def test_the_number_is_about_the_held_out_photographs_and_survives_the_disk(tmp_
 
 def test_the_same_command_gives_the_same_model_to_the_last_bit(tmp_path):
     features = make_features(tmp_path, flat())
-    for head in ("dense", "svm"):
-        first = fitting.fit(features, FitOptions(classifier=head)).model.document
-        second = fitting.fit(features, FitOptions(classifier=head)).model.document
-        assert first["head"] == second["head"] and first["scored"] == second["scored"]
-        assert len(list((features.folder / "models" / head).iterdir())) == 3
+    for head, files in (("dense", 4), ("svm", 3)):
+        first = fitting.fit(features, FitOptions(classifier=head)).model
+        expected = first.predict_proba(features.X)
+        second = fitting.fit(features, FitOptions(classifier=head)).model
+        assert first.document["scored"] == second.document["scored"]
+        assert np.array_equal(second.predict_proba(features.X), expected)
+        assert len(list((features.folder / "models" / head).iterdir())) == files
+
+
+def _rows_of(head):
+    """Rows that a head of neighbours was fitted on."""
+    (calibrated,) = head.named_steps["classifier"].calibrated_classifiers_
+    return calibrated.estimator.n_samples_fit_
 
 
 def test_test_is_looked_at_by_a_head_fitted_on_train_and_validation(tmp_path):
     features = make_features(tmp_path, with_splits())
     fitted = fitting.fit(features, FitOptions(classifier="knn"))
     assert fitted.summary()["evaluated_on"] == "test" and len(fitted.evaluation) == 30
-    assert len(fitted.model.head.X_) == 120
+    assert _rows_of(fitted.model.head) == 120 == fitted.summary()["n_fitted"]
     assert len(fitted.validation) == 30
     assert fitted.model.evaluation("validation").accuracy == fitted.validation.accuracy
 
@@ -65,7 +74,7 @@ def test_choices_do_not_depend_on_the_test_photographs(tmp_path):
             features = make_features(tmp_path / head / name, paths, rows)
             documents.append(fitting.fit(features, FitOptions(classifier=head)).model.document)
         assert documents[0]["chosen"] == documents[1]["chosen"]
-        assert documents[0]["head"] == documents[1]["head"]
+        assert documents[0]["learning_curve"] == documents[1]["learning_curve"]
         assert documents[0]["metrics"]["accuracy"] != documents[1]["metrics"]["accuracy"]
 
 
@@ -84,17 +93,15 @@ def test_a_threshold_is_tuned_without_the_scored_photographs(tmp_path):
     from embed.learn.evaluation import best_threshold
 
     validation = fitted.validation
-    assert fitted.model.threshold == best_threshold(
-        validation.true, validation.probabilities, validation.classes
-    )
+    assert fitted.model.threshold == best_threshold(validation)
     fixed = fitting.fit(features, FitOptions(threshold="0.85"))
     assert fixed.model.threshold == 0.85
     second = fixed.evaluation.probabilities[:, 1] >= 0.85
-    assert np.array_equal(fixed.evaluation.said == 1, second)
+    assert np.array_equal(fixed.evaluation.predicted == 1, second)
     assert np.array_equal(fixed.model.predict(features.rows([0, 1])) == "bees",
                           fixed.model.predict_proba(features.rows([0, 1]))[:, 1] >= 0.85)  # fmt: skip
     for wrong in ("1.5", "high"):
-        with pytest.raises(UsageError, match="--threshold must"):
+        with pytest.raises(UsageError, match="threshold must"):
             fitting.fit(features, FitOptions(threshold=wrong))
 
 
@@ -103,27 +110,26 @@ def test_a_threshold_is_not_tuned_on_validation_where_that_is_scored(tmp_path):
     fitted = fitting.fit(
         make_features(tmp_path, paths, features_of(paths, noise=1.2)), FitOptions(threshold="auto")
     )
-    from embed.learn.bench import Bench
     from embed.learn.evaluation import best_threshold
+    from embed.learn.trainer import Trainer
 
     features = open_features(tmp_path / "cache")
     labelled = assign(paths)
     split = splits.divide(labelled, features.sha256)
-    target, probabilities = Bench(features, labelled, FitOptions()).fit(split.train).held_out_
-    assert fitted.model.threshold == best_threshold(target, probabilities, ["ants", "bees"])
-    scored = fitted.evaluation
-    assert fitted.model.threshold != best_threshold(scored.true, scored.probabilities, scored.classes)
+    answers = Trainer(features, labelled, FitOptions()).out_of_fold(split.train)
+    assert fitted.model.threshold == best_threshold(answers)
+    assert set(answers.paths).isdisjoint(fitted.evaluation.paths)
 
 
 def test_a_view_keeps_the_label_and_the_fold_of_its_photograph(tmp_path):
-    from embed.learn.bench import Bench
+    from embed.learn.trainer import Trainer
 
     paths = flat(4)
     X = features_of(paths)
     views = X[:, None] + np.arange(1, 3, dtype=np.float32)[:, None]
     features = make_features(tmp_path, paths, X, views=views)
     positions = np.array([0, 5, 9])
-    rows, y, photograph = Bench(features, assign(paths), FitOptions()).rows(positions)
+    rows, y, photograph = Trainer(features, assign(paths), FitOptions()).rows(positions)
     assert y.tolist() == [paths[positions[i]].split("/")[0] for i in photograph]
     seen = [np.concatenate([X[[i]], views[i]]) for i in positions]
     assert all(np.array_equal(rows[photograph == i], seen[i]) for i in range(3))
@@ -135,7 +141,7 @@ def test_views_train_and_the_plain_photograph_is_scored(tmp_path):
     views = np.repeat(X[:, None], 2, axis=1) + np.float32(0.01)
     features = make_features(tmp_path, paths, X, views=views)
     fitted = fitting.fit(features, FitOptions(classifier="knn"))
-    assert len(fitted.model.head.X_) == 3 * fitted.summary()["n_train"]
+    assert _rows_of(fitted.model.head) == 3 * fitted.summary()["n_train"]
     assert len(fitted.evaluation) == fitted.summary()["n_validation"]
 
 
@@ -167,8 +173,9 @@ def test_two_photographs_of_each_class_are_enough_to_fit(tmp_path):
 def test_a_model_refuses_features_of_another_recipe(tmp_path):
     features = make_features(tmp_path, flat())
     fitting.fit(features)
-    document = features.folder / "models" / "logistic" / "model.json"
-    document.write_text(document.read_text().replace(features.recipe.hash, "0" * 64))
+    folder = features.folder / "models" / "logistic"
+    document = read_document(folder / "model.json")
+    write_document(folder, "model.json", {**document, "recipe_hash": "0" * 64})
     with pytest.raises(ModelError, match="another recipe"):
         fitting.load(features)
 
@@ -200,7 +207,7 @@ def test_a_damaged_model_is_told(tmp_path):
     with pytest.raises(ModelError, match="No such file"):
         _ = fitting.load(features).head
     (model.folder / "model.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="damaged"):
         fitting.load(features, "logistic")
 
 
@@ -300,16 +307,111 @@ def test_the_tables_of_fit_and_compare_reach_a_terminal_and_a_pipe(tmp_path, mon
     assert json.loads(capsys.readouterr().out)[0]["per_class"] == 2
 
 
-def test_fit_imports_no_network_and_no_other_library_of_classifiers(tmp_path):
-    make_features(tmp_path, flat(6))
+def test_fitting_and_predicting_import_no_network_and_help_no_library_of_classifiers(tmp_path):
+    from embed import demo
+
+    demo.draw(tmp_path / "pictures", train=3, test=1)
     code = (
-        "import sys; from embed.cli import main; main(['fit']);"
-        "print([m for m in ('tensorflow', 'keras', 'openvino', 'faiss', 'torch', 'sklearn') if m in sys.modules])"
+        "import sys; from embed.cli import main; main(sys.argv[1:]);"
+        "print([m for m in ('tensorflow', 'keras', 'faiss', 'torch', 'sklearn', 'skops') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+
+    def imported(*arguments):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[-1]
+
+    imported("extract", "pictures", "--backbone", "tiny")
+    assert imported("fit") == "['sklearn', 'skops']"
+    imported("fit", "--clf", "dense", "--epochs", "2")
+    assert imported("predict", "pictures/test/fish/fish-000.jpg") == "['sklearn', 'skops']"
+    assert imported("fit", "--help") == imported("info") == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--clf", "dense", "--dropout", "1"], "--dropout must be at least 0 and below 1, not 1"),
+        (["--clf", "forest"], "no classifier 'forest'"),
+        (["--clf", "os.path.join"], "no installed package 'os'"),
+        (["--clf", "numpy.array"], "numpy.array is no class of classifiers"),
+        (["--clf", "sklearn.ensemble.Forest"], "no classifier 'sklearn.ensemble.Forest'"),
+        (["--clf", "sklearn.linear_model.Ridge"], "Ridge is no scikit-learn classifier"),
+        (["--clf", "sklearn.svm.SVC", "--set", "depth=3"], "cannot be made with these parameters"),
+        (["--clf", "sklearn.svm.SVC", "--set", "C"], "--set takes NAME=VALUE"),
+        (["--clf", "sklearn.svm.SVC", "--set", "C=-1"], "SVC cannot be fitted"),
+        (["--set", "C=many"], "C must be a number"),
+    ],
+)
+def test_a_classifier_that_cannot_be_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, part):
+    from embed.cli import main
+
+    make_features(tmp_path, flat(6))
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert part in error and "Traceback" not in error
+
+
+def test_a_typo_in_the_classifier_is_told_before_anything_is_opened(tmp_path, monkeypatch, capsys):
+    from embed.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    for command in ("fit", "compare"):
+        assert main([command, "--clf", "logistik"]) == 2
+        assert "no classifier 'logistik'; use logistic" in capsys.readouterr().err
+
+
+def test_folds_without_a_class_to_train_on_are_told(tmp_path):
+    features = make_features(tmp_path, [*flat(6, ("ants",)), "bees/0.jpg"])
+    with pytest.raises(LabelError, match="no photograph of 'bees' to train on"):
+        fitting.fit(features, FitOptions(cv=2))
+
+
+def test_any_classifier_of_an_installed_package_is_fitted_by_the_same_protocol(tmp_path):
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.svm import LinearSVC
+
+    features = make_features(tmp_path, with_splits())
+    given = fitting.fit(features, FitOptions(classifier=RandomForestClassifier(20)))
+    assert given.model.name == "RandomForestClassifier" and len(given.evaluation) == 30
+    place, own = "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20}
+    named = fitting.fit(features, FitOptions(classifier=place, head=own, name="named"))
+    assert np.array_equal(named.evaluation.probabilities, given.evaluation.probabilities)
+    assert named.summary()["accuracy"] > 0.8 > named.summary()["baseline_accuracy"]
+    assert np.array_equal(
+        fitting.load(features, "named").predict_proba(features.X), given.model.predict_proba(features.X)
     )
-    assert done.stdout.splitlines()[-1] == "[]"
+    without = fitting.fit(features, FitOptions(classifier=LinearSVC(), cv=3))
+    assert np.allclose(without.evaluation.probabilities.sum(axis=1), 1)
+    with pytest.raises(UsageError, match="no class_weight"):
+        fitting.fit(features, FitOptions(classifier="sklearn.naive_bayes.GaussianNB", balanced=True))
+
+
+def test_a_classifier_of_the_working_folder_is_not_imported(tmp_path):
+    make_features(tmp_path, flat(6))
+    body = "open('it ran', 'w').close()\nfrom sklearn.svm import SVC\n"
+    for name in ("mine", "lightgbm_like"):
+        (tmp_path / f"{name}.py").write_text(body)
+    (tmp_path / "skops.py").write_text(body)
+    for place in ("mine.SVC", "skops.SVC"):
+        command = [
+            sys.executable,
+            "-c",
+            "from embed.cli import main; raise SystemExit(main())",
+            "fit",
+            "--clf",
+            place,
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert not (tmp_path / "it ran").exists()
+
+
+def test_the_top_losses_are_wrong_answers(tmp_path):
+    features = make_features(tmp_path, flat(20))
+    losses = fitting.fit(features, FitOptions(classifier="dummy")).evaluation.top_losses()
+    assert len(losses) and (losses["label"] != losses["predicted"]).all()
 
 
 def test_flattened_and_augmented_features_are_fitted_and_predicted_by_command(tmp_path, run_embed):
