@@ -14,8 +14,7 @@ from sklearn.preprocessing import Normalizer
 from sklearn.tree import DecisionTreeClassifier
 
 from embed import demo
-from embed.backbones import Network
-from embed.backbones.network import grid_spans
+from embed.backbones import Network, grid_spans
 from embed.cache import open_features
 from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
