@@ -137,7 +137,7 @@ class Model:
                 f"the model {self.name} takes features of {self.document['dimension']} values, not of {X.shape[-1]}"
             )
         try:
-            probabilities = np.asarray(FittedHead(self.head).predict_proba(X), dtype=np.float64)
+            probabilities = FittedHead(self.head).predict_proba(X)
         except saving.WRONG as error:
             raise ModelError(f"the model {self.name} cannot judge these features: {error}") from error
         if probabilities.shape != (len(X), len(self.classes)):

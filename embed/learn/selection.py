@@ -72,9 +72,9 @@ class FittedHead:
         return self.estimator.classes_
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return the probability of every class, ndarray of shape (n, K)."""
+        """Return the probability of every class, float64 ndarray of shape (n, K)."""
         with _one_blas_thread():
-            return self.estimator.predict_proba(X)
+            return np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
 
 
 @contextmanager
@@ -170,13 +170,11 @@ def fit_own(
     """
     from sklearn.base import clone
 
-    estimator = clone(estimator)
+    estimator, name = clone(estimator), type(estimator).__name__
     known = estimator.get_params()
     if balanced:
         if "class_weight" not in known:
-            raise UsageError(
-                f"the classifier {type(estimator).__name__} has no class_weight to balance classes by"
-            )
+            raise UsageError(f"the classifier {name} has no class_weight to balance classes by")
         estimator.set_params(class_weight="balanced")
     if "random_state" in known and known["random_state"] is None:
         estimator.set_params(random_state=random_state)
@@ -186,9 +184,7 @@ def fit_own(
         try:
             estimator.fit(X, y)
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError) as error:
-            raise UsageError(
-                f"the classifier {type(estimator).__name__} cannot be fitted: {error}"
-            ) from error
+            raise UsageError(f"the classifier {name} cannot be fitted: {error}") from error
     return FittedHead(estimator)
 
 
