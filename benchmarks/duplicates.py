@@ -97,9 +97,9 @@ def wrong_labels(features) -> dict[str, float]:
         csv.writer(table).writerows([("path", "label"), *zip(features.paths, labels, strict=True)])
         file.write_text(table.getvalue())
         start = time.perf_counter()
-        doubts = mislabelled(features, label_rule=f"csv:{file}")
+        issues = mislabelled(features, label_rule=f"csv:{file}")
         seconds = time.perf_counter() - start
-    top = {doubt.path for doubt in doubts[: round(TOP * len(labels))]}
+    top = {issue.path for issue in issues[: round(TOP * len(labels))]}
     hit = sum(features.paths[row] in top for row in flipped) / len(flipped)
     return {"flipped": len(flipped), "in the most doubtful tenth": hit, "seconds": seconds}
 

@@ -131,8 +131,12 @@ def class_map(
             afterwards); by default the pooled map.
 
     Raises:
-        UsageError: the head does not know the class.
+        UsageError: the head does not know the class, or gives no probabilities.
     """
+    if not hasattr(head, "predict_proba"):
+        raise UsageError(
+            f"{type(head).__name__} has no predict_proba, which a map needs; wrap it in CalibratedClassifierCV"
+        )
     parts = shares(activations, pooling)
     pooled = parts.sum(axis=0, dtype=np.float64).astype(np.float32)
     given = pooled if features is None else np.asarray(features, np.float32)
@@ -211,7 +215,7 @@ class Explainer:
         try:
             return open_runtime(network, self.run.device, self.features.recipe.precision)
         except WeightsError as error:
-            if network.weights in ("imagenet", "tiny") or self.weights is not None:
+            if not network.own_weights or self.weights is not None:
                 raise
             raise WeightsError(
                 f"a class-activation map needs {network.backbone.name} without its pooling, which has to be made once from"

@@ -7,10 +7,12 @@ import head_samples
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from embed import demo
@@ -20,7 +22,7 @@ from embed.errors import UsageError, WeightsError
 from embed.explain import Explainer, class_map, shares
 from embed.extract import FeatureOptions, extract_features
 from embed.learn import FitOptions, fit, heads
-from embed.learn.selection import fit_dense
+from embed.learn.selection import Folds, fit_dense, fit_head
 from embed.report import overlay
 
 POOLINGS = ("avg", "max", "grid", "flatten")
@@ -196,10 +198,39 @@ def test_a_map_that_is_not_what_the_head_was_given_is_no_exact_one(random):
     assert shifted.probability == pytest.approx(head.predict_proba((given + 1)[None]).max())
 
 
-def test_estimators_of_others_are_explained_too(random):
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        RandomForestClassifier(10, random_state=0),
+        # named like the steps of a head of this package, but other steps
+        Pipeline([("normalizer", Normalizer("l1")), ("classifier", LogisticRegression())]),
+        Pipeline([("root", StandardScaler()), ("classifier", LogisticRegression())]),
+    ],
+    ids=lambda estimator: "-".join(getattr(estimator, "named_steps", [type(estimator).__name__])),
+)
+def test_estimators_of_others_are_explained_too(estimator, random):
     X, y = np.abs(random.normal(size=(30, 6))), np.arange(30) % 3
-    found = class_map(LogisticRegression().fit(X, y), random.random((2, 2, 6)), "avg", label="2")
+    activations = random.random((2, 2, 6))
+    found = class_map(estimator.fit(X, y), activations, "avg", label="2")
     assert (found.label, found.exact) == ("2", False)
+    assert found.cells.shape == (2, 2) and np.isfinite(found.cells).all()
+    assert found.probability == pytest.approx(estimator.predict_proba(pool(activations, "avg")[None])[0, 2])
+
+
+def test_a_head_that_averages_several_calibrations_is_not_taken_for_linear(random):
+    X, y = head_samples.blobs(n=36, d=12)
+    train, held_out = np.arange(24), np.arange(24, 36)
+    folds = Folds([(train, held_out), (np.arange(12, 36), np.arange(12))], whole=False)
+    head = fit_head("linear-svm", X, y, folds, chosen={"C": 1.0, "root": "none"}).estimator
+    assert not class_map(head, np.ones((2, 2, 12), np.float32), "avg", label="class 0").exact
+
+
+def test_a_classifier_without_probabilities_is_refused_in_a_sentence(random):
+    X, y = head_samples.blobs(n=36, d=12)
+    with pytest.raises(UsageError, match="LinearSVC has no predict_proba"):
+        class_map(LinearSVC().fit(X, y), np.ones((2, 2, 12)), "avg")
 
 
 def test_a_class_that_the_head_does_not_know_is_refused_with_those_that_it_knows(random):

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from embed.backbones import Network
 from embed.backbones.onnx_file import TINY, OnnxFile
-from embed.learn import heads as classifiers
+from embed.learn import selection
 from training.data import SHARED, WORK
 from training.teacher import compile_teacher
 
@@ -29,6 +30,7 @@ SETS = {"clothing": ("train", "test"), "ants_bees": ("train", "val")}
 TABLE = Path(__file__).resolve().parent / "results" / "table.csv"
 PAIRS = 7  # alternated timings of the two networks
 BATCH = 32
+FOLDS = 3  # of the cross-validation within the training part
 
 
 def photographs(name: str, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,10 +115,11 @@ def untrained_weights() -> Path:
 def score(features: Callable, name: str, size: int) -> tuple[float, float, float]:
     """Accuracy on the test part, then what chose the head: its cross-validated accuracy and its strength."""
     (X, y), (X_test, y_test) = (photographs(name, part, size) for part in SETS[name])
-    head = classifiers.make("logistic").fit(features(X), y)
-    strength = head.chosen_["C"]
-    validated = next(row["accuracy"] for row in head.search_ if row["C"] == strength)
-    return head.score(features(X_test), y_test), validated, strength
+    X, X_test = features(X), features(X_test)
+    pairs = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(X, y))
+    head = selection.fit_head("logistic", X, y, selection.Folds(pairs, whole=True))
+    validated = cross_val_score(head.estimator, X, y, cv=pairs).mean()
+    return head.estimator.score(X_test, y_test), validated, head.chosen["C"]
 
 
 def speed(size: int) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class KerasApplication(Application):
     """A model of keras.applications with its published weights, or the user's own. See `Backbone`."""
 
+    published = "imagenet"
     needs_keras = True
 
     @property

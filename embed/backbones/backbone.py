@@ -56,6 +56,8 @@ class Backbone(Protocol):
         The layer that is read by default.
     preprocessing : str
         What becomes of the pixels before the first layer, for people; it is part of the graph.
+    published : str
+        Label of the weights that it comes with; any other label is a file of the user's own.
     needs_keras : bool
         Whether `graph` imports Keras, so that it is called in a process of its own.
     """
@@ -78,6 +80,8 @@ class Backbone(Protocol):
     def layer(self) -> str: ...
     @property
     def preprocessing(self) -> str: ...
+    @property
+    def published(self) -> str: ...
     @property
     def needs_keras(self) -> bool: ...
 
@@ -146,6 +150,11 @@ class ResolvedNetwork(Request):
         file = None if self.weights_file is None else str(self.weights_file)
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {**fields, "backbone": self.backbone.name, "weights_file": file}
+
+    @property
+    def own_weights(self) -> bool:
+        """Whether the weights are a file of the user's own, and not those that the backbone comes with."""
+        return self.weights != self.backbone.published
 
     @property
     def fingerprint(self) -> str:

@@ -51,6 +51,11 @@ class OnnxFile:
     needs_keras: bool = False
 
     @property
+    def published(self) -> str:
+        """Label of the weights that the file holds."""
+        return self.name
+
+    @property
     def preprocessing(self) -> str:
         """What becomes of the pixels."""
         return f"(x - {self.mean:g}) / {self.scale:g}"

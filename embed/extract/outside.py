@@ -55,10 +55,11 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
             f"{recipe.decoder}, {recipe.interpolation}); run embed extract {features.root} again."
         )
-    if recipe.weights not in ("imagenet", "tiny"):
+    backbone = backbones.get(recipe.backbone)
+    if recipe.weights != backbone.published:
         # A file of the user's own: its export is found by the hash of the file, which may be gone.
         return ResolvedNetwork(
-            backbone=backbones.get(recipe.backbone),
+            backbone=backbone,
             weights=recipe.weights,
             weights_sha256=recipe.weights_sha256,
             weights_file=None,

@@ -217,7 +217,7 @@ def linear_terms(estimator: Any, x: np.ndarray, column: int) -> tuple[np.ndarray
     """
     from sklearn.pipeline import Pipeline
 
-    if not isinstance(estimator, Pipeline) or not {*estimator.named_steps} <= LINEAR_STEPS:
+    if not isinstance(estimator, Pipeline) or not all(map(_is_known, *zip(*estimator.steps, strict=True))):
         return None
     terms = _scores(estimator.named_steps.get("classifier"), column)
     if terms is None:
@@ -235,7 +235,16 @@ def linear_terms(estimator: Any, x: np.ndarray, column: int) -> tuple[np.ndarray
     return coef, constant
 
 
-LINEAR_STEPS = {"projection", "root", "normalizer", "classifier"}
+def _is_known(name: str, step: Any) -> bool:
+    """Return whether a step is what a head of this module has under that name; a user's may be called the same."""
+    from sklearn.preprocessing import FunctionTransformer, Normalizer
+    from sklearn.random_projection import SparseRandomProjection
+
+    if name == "root":
+        return isinstance(step, FunctionTransformer) and step.func in (np.sqrt, np.cbrt, None)
+    if name == "normalizer":
+        return isinstance(step, Normalizer) and step.norm == "l2"
+    return name == "classifier" or (name == "projection" and isinstance(step, SparseRandomProjection))
 
 
 def _scores(classifier: Any, column: int) -> tuple[np.ndarray, float] | None:

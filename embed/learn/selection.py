@@ -3,7 +3,6 @@
 Folds are drawn elsewhere, by content and group, and come as pairs of index arrays.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from embed.backbones import processors
 from embed.errors import UsageError
 from embed.learn import heads
 from embed.learn.dense import DenseClassifier
@@ -93,11 +93,10 @@ def _calm() -> Iterator[None]:
     from joblib import parallel_config
     from sklearn.exceptions import ConvergenceWarning
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with (
         warnings.catch_warnings(),
         _one_blas_thread(),
-        parallel_config(backend="threading", n_jobs=min(MOST_THREADS, cores)),
+        parallel_config(backend="threading", n_jobs=min(MOST_THREADS, processors())),
     ):
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the minimum is near enough
         warnings.filterwarnings("ignore", "Since .* does not appear to accept sample_weight", UserWarning)
