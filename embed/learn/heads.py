@@ -32,10 +32,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "dense": ("hidden", "dropout", "l2", "batch_norm", "learning_rate", "batch_size", "epochs", "patience"),
 }  # name → parameters that a user may set
 
-# Strengths to choose from; the first one is taken where the scores are equal, or nothing can be held out.
-LOGISTIC_C = (30.0, 0.3, 3.0, 100.0, 300.0)
+# Strengths to choose from; the first one is taken where no other is clearly better, or nothing can be held out.
+LOGISTIC_C = (30.0, 0.3, 3.0, 100.0)
 LINEAR_SVM_C = (1.0, 0.1, 0.3, 3.0)
-SVM_C = (3.0, 1.0, 10.0)
+SVM_C = (3.0, 0.3, 10.0)
 NEIGHBOURS = (10, 5, 20, 50)
 
 LANDMARKS = 1_024  # photographs that stand for all of them in a kernel (Nyström's approximation)

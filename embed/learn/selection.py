@@ -17,7 +17,8 @@ from embed.learn import heads
 from embed.learn.dense import DenseClassifier
 
 SEARCHED_AT_MOST = 5_000  # rows that a candidate is fitted on in the search
-ENOUGH_HELD_OUT = 2_000  # rows: as many of the folds as hold them are held out in turn in the search
+ENOUGH_HELD_OUT = 1_000  # rows: as many of the folds as hold them are held out in turn in the search
+CLEARLY = 0.5  # standard errors of an accuracy by which another candidate than the first has to be better
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # (rows to fit on, rows held out)
@@ -241,8 +242,19 @@ def _search(
         scores = search.cv_results_["mean_test_score"].tolist()
         for values, score in zip(search.cv_results_["params"], scores, strict=True):
             tried.append({**{_short(key): _name_of(value) for key, value in values.items()}, "score": score})
-        pipeline.set_params(**search.cv_results_["params"][int(np.argmax(scores))])
+        n = 0 if plan.by_loss else sum(len(held_out) for _, held_out in pairs)
+        pipeline.set_params(**search.cv_results_["params"][_best(scores, n)])
     return tried
+
+
+def _best(scores: list[float], n: int) -> int:
+    """Return the first candidate of all that are not clearly worse than the best one.
+
+    Accuracies on few photographs differ by chance; n is their number, 0 for a log loss, where the best one is taken.
+    """
+    best = max(scores)
+    error = np.sqrt(max(best * (1 - best), 0) / n) if n else 0.0
+    return next(i for i, score in enumerate(scores) if score >= best - CLEARLY * error)
 
 
 def _capped(pairs: Pairs, y: np.ndarray, random_state: int) -> Pairs:

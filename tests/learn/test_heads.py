@@ -57,11 +57,17 @@ def test_root_and_strength_are_those_with_the_best_held_out_score(name):
     strength = "n_neighbors" if name == "knn" else "C"
     roots = [row for row in head.search if "root" in row]
     strengths = [row for row in head.search if strength in row]
-    assert {row["root"] for row in roots} == {"none", "sqrt", "cbrt"} and len(strengths) >= 3
-    best = max(row["score"] for row in strengths)
-    assert {row["score"] for row in strengths if row[strength] == head.chosen[strength]} == {best}
-    best = max(row["score"] for row in roots)
-    assert {row["score"] for row in roots if row["root"] == head.chosen["root"]} == {best}
+    assert {row["root"] for row in roots} == {"none", "sqrt"} and len(strengths) >= 3
+    n = 0 if name == "logistic" else 150
+    for rows, parameter in ((roots, "root"), (strengths, strength)):
+        assert rows[selection._best([row["score"] for row in rows], n)][parameter] == head.chosen[parameter]
+
+
+def test_the_first_candidate_stays_where_no_other_is_clearly_better():
+    assert selection._best([0.80, 0.81, 0.70], 100) == 0
+    assert selection._best([0.80, 0.81, 0.70], 100_000) == 1
+    assert selection._best([0.70, 0.80, 0.81], 100) == 1
+    assert selection._best([-0.5, -0.4, -0.45], 0) == 1
 
 
 def test_features_below_zero_have_no_square_root():
