@@ -79,6 +79,9 @@ def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         reply = work(job)
     except errors.UsageError as error:
         reply = {"error": type(error).__name__, "arguments": [error.message, error.parameter]}
+    except ModuleNotFoundError as error:
+        sentence = f"To prepare the backbone, {errors.MISSING.format(library=error.name)}"
+        reply = {"error": "WeightsError", "arguments": [sentence]}
     except errors.EmbedError as error:
         reply = {"error": type(error).__name__, "arguments": [str(error)]}
     json.dump(reply, reply_to)

@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
 
     from embed.cli import common
     from embed.cli.app import app
-    from embed.errors import EmbedError, UsageError
+    from embed.errors import MISSING, EmbedError, UsageError
 
     # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
     click_exception: type[Exception] = typer.BadParameter.__mro__[2]
@@ -65,6 +65,11 @@ def run(arguments: list[str]) -> int:
     except click_exception as error:
         error.show()  # type: ignore[attr-defined]
         return exits.USAGE
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "embed":
+            raise
+        common.say(f"embed: {MISSING.format(library=error.name.partition('.')[0])}")
+        return exits.ERROR
     except typer.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
