@@ -104,6 +104,10 @@ class Network:
     mirror: bool = False
     preprocess: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.pooling == "mean":  # as it is called where tokens are pooled
+            object.__setattr__(self, "pooling", "avg")
+
     def resolve(self) -> ResolvedNetwork:
         """Find the weights and hash them. Keras is not imported unless they have to be downloaded.
 
