@@ -153,9 +153,9 @@ def test_a_wrong_output_lists_the_nearest(file):
 
 
 def test_a_size_that_the_network_cannot_take_is_refused(file):
-    onnx_networks.network(file, end="baked")
-    with pytest.raises(UsageError, match=r"size 20 cannot be used"):
-        features(file, size=20)
+    onnx_networks.network(file, end="dense")
+    with pytest.raises(UsageError, match=r"size 64 cannot be used: net\.onnx does not take"):
+        features(file, size=64)
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -25,7 +25,7 @@ def network(
     prefix="",
     channels=3,
 ):
-    """Write a network: a convolution with a stride of 8, and then what `end` says: map, pooled, classes, tokens, baked."""
+    """Write a network: a convolution with a stride of 8, and then what `end` says: map, pooled, classes, tokens, dense, baked."""
     sides = (size, size) if size else ("h", "w")
     shape = [batch, *sides, channels] if last else [batch, channels, *sides]
     nodes, tensors = [], [weights("kernel", CHANNELS, channels, 8, 8)]
@@ -53,6 +53,9 @@ def network(
     if end == "classes":
         tensors.append(weights("matrix", CHANNELS, CLASSES))
         value = node("Gemm", value, "matrix", out="logits")
+    if end == "dense":
+        tensors.append(weights("dense_matrix", CHANNELS * (size // 8) ** 2, CHANNELS))
+        value = node("MatMul", node("Flatten", value, out="all_of"), "dense_matrix", out="dense")
     if end == "tokens":
         value = node("Reshape", value, constant("rows", [0, CHANNELS, -1]), out="rows_of")
         value = node("Transpose", value, out="tokens", perm=[0, 2, 1])
@@ -80,6 +83,7 @@ def shape_of(end, batch, last):
         "classes": [batch, CLASSES],
         "tokens": [batch, "t", CHANNELS],
         "baked": [1, "all"],
+        "dense": [batch, CHANNELS],
     }[end]
 
 
