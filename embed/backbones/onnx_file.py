@@ -1,5 +1,6 @@
 """A backbone that is an ONNX file, which OpenVINO reads by itself: `tiny`, which comes with the package, or the user's own."""
 
+import contextlib
 import difflib
 import hashlib
 import re
@@ -126,7 +127,7 @@ class OnnxFile:
         steps.input().model().set_layout(openvino.Layout(layout))
         steps.output().tensor().set_element_type(openvino.Type.f32)
         shape = graph.output(0).get_partial_shape()
-        if shape.rank.get_length() == 4 and _channels_first(shape, layout):
+        if shape.rank.get_length() == 4 and _channels_reason(shape, layout):
             steps.output().model().set_layout(openvino.Layout("NCHW"))
             steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         return steps.build()
@@ -140,7 +141,7 @@ class OnnxFile:
         try:
             return import_openvino().Core().read_model(file)
         except RuntimeError as error:
-            raise WeightsError(f"OpenVINO cannot read {file}: {_first(error)}") from None
+            raise WeightsError(f"OpenVINO cannot read {file}: {_reason(error)}") from None
 
     def _value(self, graph: "openvino.Model", name: str) -> "openvino.Output":
         values = {
@@ -159,21 +160,27 @@ class OnnxFile:
     def _reshape(self, graph: "openvino.Model", layout: str, network: ResolvedNetwork) -> None:
         """Let the graph take any number of pictures of the size, or else one."""
         lengths = {"C": CHANNELS, "H": network.size, "W": network.size}
-        for batch in (-1, 1):
-            try:
-                graph.reshape([batch if axis == "N" else lengths[axis] for axis in layout])
-            except RuntimeError as error:
-                problem = _first(error)
-                continue
-            free = graph.output(0).get_partial_shape()[0].is_dynamic
-            if free or batch == 1:
-                break
-        else:
+        one, any_number = ([n if axis == "N" else lengths[axis] for axis in layout] for n in (1, -1))
+        problem = ""
+        try:
+            graph.reshape(one)
+            rows = graph.output(0).get_partial_shape()[0]
+            if rows != 1:
+                problem = f"it gives {rows} rows"
+        except RuntimeError as error:
+            problem = _reason(error)
+        if problem:
             raise UsageError(
                 f"{network.size} cannot be used: {self.name} does not take one picture of {network.size} pixels a side "
                 f"({problem}); export it for one picture, or for any number, of that size",
                 "size",
             )
+        free = False
+        with contextlib.suppress(RuntimeError):
+            graph.reshape(any_number)
+            free = graph.output(0).get_partial_shape()[0].is_dynamic
+        if not free:
+            graph.reshape(one)
         if network.mirror and not free:
             raise UsageError(
                 f"True cannot be used: {self.name} takes one picture at a time; export it with a free number of pictures",
@@ -286,14 +293,14 @@ def _layout(shape: "openvino.PartialShape") -> str:
     return "NHWC" if last.is_static and last.get_length() == CHANNELS and shape[1] != CHANNELS else "NCHW"
 
 
-def _channels_first(shape: "openvino.PartialShape", layout: str) -> bool:
+def _channels_reason(shape: "openvino.PartialShape", layout: str) -> bool:
     """Return whether the channels of a map come first: the two sides of a map are alike."""
     if shape[1] == shape[2] and shape[2] != shape[3]:
         return False
     return (shape[2] == shape[3] and shape[1] != shape[2]) or layout == "NCHW"
 
 
-def _first(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return the last line of what OpenVINO says, which holds the reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else type(error).__name__
