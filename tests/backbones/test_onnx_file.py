@@ -251,3 +251,20 @@ def test_a_whole_run_and_a_query_after_the_file_went_away(tmp_path, run_embed, f
     new = next((tmp_path / "new" / "train" / "sun").iterdir())
     run_embed("similar", new, env=home, check=True)
     run_embed("predict", new, env=home, check=True)
+
+
+@pytest.mark.photographs
+def test_a_real_network_gives_what_onnx_runtime_gives(efficientnet, ants_bees):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from embed import images, sources
+
+    files = sorted((ants_bees / "val" / "bees").iterdir())[:8]
+    source = sources.Files(files)
+    with images.Decoder(images.Resize(224, "stretch")) as decoder:
+        pixels = np.stack([one.pixels[0] for one in decoder.map(source.read([*source.items()]))])
+    session = onnxruntime.InferenceSession(efficientnet, providers=["CPUExecutionProvider"])
+    taken = ((pixels.astype(np.float32) - 127) / 128).transpose(0, 3, 1, 2)
+    (expected,) = session.run(["features"], {"pixels": taken})
+    for layer in (None, "features"):
+        found = features(efficientnet, pixels, preprocess="mean=127,std=128", layer=layer)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
