@@ -25,6 +25,7 @@ def extract_features(
     pooling: str = "avg",
     size: int | None = None,
     mirror: bool = False,
+    preprocess: str | None = None,
     fit: str = "stretch",
     views: int = 1,
     view_seed: int = 0,
@@ -50,7 +51,7 @@ def extract_features(
     cache : path
         Folder of the feature sets.
     backbone : str
-        Name of the network, one of ``embed.BACKBONES``.
+        Name of the network, one of ``embed.BACKBONES``, or a file with one of your own (``.onnx``).
     weights : path, optional
         Keras weights file to use instead of ImageNet's.
     layer : str, optional
@@ -61,6 +62,9 @@ def extract_features(
         Side of the input in pixels; by default the backbone's.
     mirror : bool
         Average the features with those of the mirror image: better, at twice the time.
+    preprocess : str, optional
+        What becomes of the pixels before a network in a file, where that cannot be read off it: ``"imagenet"``, ``"clip"``,
+        ``"minus1to1"``, ``"0to1"``, ``"caffe"``, ``"none"``, or ``"mean=M,std=S"`` for pixels 0..255.
     fit : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     views : int
@@ -125,6 +129,7 @@ def extract_features(
                 pooling=pooling,
                 size=size,
                 mirror=mirror,
+                preprocess=preprocess,
             ),
             fit=fit,
             views=views,

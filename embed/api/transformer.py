@@ -31,7 +31,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Parameters
     ----------
     backbone : str
-        Name of the network, one of ``embed.BACKBONES``.
+        Name of the network, one of ``embed.BACKBONES``, or a file with one of your own (``.onnx``).
     weights : path, optional
         Keras weights file to use instead of ImageNet's.
     layer : str, optional
@@ -42,6 +42,8 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Side of the input in pixels; by default the backbone's.
     mirror : bool
         Average the features with those of the mirror image.
+    preprocess : str, optional
+        What becomes of the pixels before a network in a file, where that cannot be read off it.
     resize : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     precision : {"float32", "bf16", "fp16"}
@@ -76,6 +78,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         pooling: str = "avg",
         size: int | None = None,
         mirror: bool = False,
+        preprocess: str | None = None,
         resize: str = "stretch",
         precision: str = "float32",
         device: str = "auto",
@@ -87,6 +90,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.pooling = pooling
         self.size = size
         self.mirror = mirror
+        self.preprocess = preprocess
         self.resize = resize
         self.precision = precision
         self.device = device
@@ -174,6 +178,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             pooling=self.pooling,
             size=self.size,
             mirror=self.mirror,
+            preprocess=self.preprocess,
         )
         options = FeatureOptions(network=network, fit=self.resize, precision=self.precision)
         resolved = network.resolve()

@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 def extract(
     data: Annotated[Path, typer.Argument(help="Folder of photographs.", show_default=False)],
     backbone: Annotated[
-        str, typer.Option(help="Network that computes the features; `embed backbones` lists them.")
+        str,
+        typer.Option(
+            help="Network that computes the features; `embed backbones` lists them. Or a file with your own: FILE.onnx."
+        ),
     ] = "mobilenetv2",
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            help="For a network in a file, where it cannot be read off it: imagenet, clip, minus1to1, 0to1, caffe, none, or "
+            "mean=M,std=S for pixels 0 to 255."
+        ),
+    ] = None,
     pooling: Annotated[
         str,
         typer.Option(
-            help="avg, max, grid (means of 3 × 3 regions) or flatten: what becomes of the last map."
+            help="avg, max, grid (means of 3 × 3 regions) or flatten: what becomes of the last map; cls: the first token."
         ),
     ] = "avg",
     layer: Annotated[
-        str | None, typer.Option(help="Layer to take; by default the last before the classes.")
+        str | None,
+        typer.Option("--layer", "--output", help="Layer to take; by default the last before the classes."),
     ] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the input in pixels; by default the backbone's.")
@@ -89,12 +100,21 @@ def extract(
     embed extract photos/ --backbone resnet50 --size 299
     embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
+    embed extract photos/ --backbone model.onnx --preprocess imagenet
     """
-    from embed.backbones import Network
+    from embed.backbones import Network, get
     from embed.extract import FeatureOptions, RunOptions, extract_features
 
     features = FeatureOptions(
-        network=Network(backbone, weights=weights, layer=layer, pooling=pooling, size=size, mirror=mirror),
+        network=Network(
+            backbone,
+            weights=weights,
+            layer=layer,
+            pooling=pooling,
+            size=size,
+            mirror=mirror,
+            preprocess=preprocess,
+        ),
         fit=fit,
         views=views,
         view_seed=seed,
@@ -111,6 +131,9 @@ def extract(
         allow_removals=allow_removals,
         verify=verify,
     )
+    if not quiet:
+        for note in get(backbone, preprocess).notes:
+            common.say(common.printable(note))
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExtractionDisplay(quiet=quiet) as display:

@@ -58,6 +58,7 @@ class FeatureOptions:
             pooling=network.pooling,
             size=network.size,
             mirror=network.mirror,
+            preprocess=network.backbone.preprocess,
             fit=self.fit,
             interpolation=images.INTERPOLATION,
             precision=PRECISIONS[self.precision],

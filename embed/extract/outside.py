@@ -55,7 +55,7 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
             f"{recipe.decoder}, {recipe.interpolation}); run embed extract {features.root} again."
         )
-    backbone = backbones.get(recipe.backbone)
+    backbone = backbones.known(recipe.backbone, recipe.preprocess)
     if recipe.weights != backbone.published:
         # A file of the user's own: its export is found by the hash of the file, which may be gone.
         return ResolvedNetwork(

@@ -65,7 +65,9 @@ def extract_features(
         outcome.tick()
 
     executor = executor or Here(run, notify)
-    backbones.get(features.network.backbone)  # refused before anything is looked at
+    backbones.get(
+        features.network.backbone, features.network.preprocess
+    )  # refused before anything is looked at
     source = sources.open(data) if isinstance(data, Path) else data
     with Scan(source) as scan:
         scan.wait_for_first()
