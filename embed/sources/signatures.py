@@ -16,6 +16,8 @@ _SIGNATURES = tuple(
         (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "JPEG 2000"),
         (rb".{4}ftyp(avif|avis)", "AVIF"),
         (rb".{4}ftyp(heic|heix|hevc|hevx|heim|heis|hevm|hevs|mif1|msf1)", "HEIF"),
+        # Those of most other cameras begin as a TIFF does.
+        (rb"II(RO|RS|U\x00)|MMOR|.{4}ftypcrx |FUJIFILMCCD-RAW|II\x1a\x00{3}HEAPCCDR|FOVb|\x00MRM", "RAW"),
     )
 )
 
