@@ -50,6 +50,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_NATIVE_ORDER = {"F;32BF": "F;32NF", "I;32BS": "I;32NS", "I;16BS": "I;16NS"}
+
 Reserve = Callable[[int], None]
 
 
@@ -157,15 +159,19 @@ def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve:
 def _prepared(image: ImageFile, size: int, directory: tiff.Directory | None) -> ImageFile:
     """Return an opened image that is going to be decoded to no more pixels than needed, and in all of its bits."""
     image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))  # of JPEGs alone
-    if directory is not None and directory.is_planar_and_deep:
-        # Of each plane, Pillow reads as many bytes as there are values; it can do better when it is told.
-        image.tile = [
-            tile._replace(args=(f"{tile.args[0]};16{directory.order}", *tile.args[1:]))
-            if tile.codec_name == "raw" and isinstance(tile.args, tuple)
-            else tile
-            for tile in image.tile
-        ]
+    if directory is not None:
+        image.tile = [tile._replace(args=_mended(tile, directory)) for tile in image.tile]
     return image
+
+
+def _mended(tile: Any, directory: tiff.Directory) -> Any:
+    """Return how Pillow is to read the values of a strip or a tile of a TIFF, where it is wrong about that."""
+    rawmode, *rest = tile.args
+    if tile.codec_name == "libtiff":
+        rawmode = _NATIVE_ORDER.get(rawmode, rawmode)  # values come in the order of this machine
+    elif directory.is_planar_and_deep:
+        rawmode = f"{rawmode};16{directory.order}"  # it would take each value for two
+    return (rawmode, *rest)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -185,7 +191,8 @@ def _render(photograph: Photograph, data: bytes, resize: Resize) -> Image.Image:
         if is_deep_colour:
             from embed.images import deep
 
-            picture = deep.colour(image, lambda: photograph.reopen(data), white)
+            planar = directory is not None and directory.is_planar_and_deep
+            picture = deep.colour(image, lambda: photograph.reopen(data), white, planar=planar)
         elif image.mode[0] in "IF":
             from embed.images import deep
 

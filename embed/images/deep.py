@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from embed.images.trouble import UnsupportedError
+
 _DEPTHS = (8, 10, 12, 14, 16)  # bits that sensors have
 FULL = 65535  # the highest value of 16 bits
 
@@ -64,7 +66,9 @@ def grey(image: Image.Image, white: int | None = None) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def colour(image: ImageFile, reopen: Callable[[], ImageFile], white: int | None = None) -> Image.Image:
+def colour(
+    image: ImageFile, reopen: Callable[[], ImageFile], white: int | None = None, *, planar: bool = False
+) -> Image.Image:
     """Return an image of several channels of 16 bits, of which Pillow kept the high bytes, as one of 8 bits.
 
     Where the high bytes are low ones, the low bytes have a part in it too.
@@ -77,11 +81,22 @@ def colour(image: ImageFile, reopen: Callable[[], ImageFile], white: int | None 
         Opens the same file, not yet loaded.
     white : int, optional
         The highest value that a sample may have, where that is known.
+    planar : bool
+        Whether each channel is stored for itself.
+
+    Raises
+    ------
+    UnsupportedError
+        The low bytes cannot be had.
     """
     highest = np.asarray(image)[..., :3].max()
     if highest >= _HIGH_BYTES_OF_14_BITS and (white is None or white >= FULL):
         return image
     other = reopen()
+    if planar and other.tile[0].codec_name == "libtiff":
+        raise UnsupportedError(
+            "is a TIFF of a kind that cannot be decoded"
+        )  # of planes it hands out high bytes alone
     other.tile = [_in_other_order(tile) for tile in other.tile]
     other.load()
     values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(other)
