@@ -15,7 +15,7 @@ from embed.errors import ImageError
 from embed.images import colours, formats, integrity, jpeg, tiff
 from embed.images.formats import Format
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
-from embed.images.trouble import DecoderError, UnsupportedError, told
+from embed.images.trouble import UnsupportedError, told
 
 _FILTER = Image.Resampling.BILINEAR
 
@@ -243,7 +243,9 @@ def _decode_raw(data: bytes, resize: Resize, max_pixels: int, reserve: Reserve) 
         if isinstance(picture, bytes):
             try:
                 return decode(picture, formats.JPEG.name, resize, max_pixels=max_pixels, reserve=reserve)
-            except DecoderError:
+            except CircumstanceError:
+                raise
+            except ImageError:
                 picture = None  # a damaged preview does not spoil the photograph
         if picture is None:
             reserve(raw.MEMORY + 3 * len(data) + width * height * raw.BYTES_PER_PIXEL)

@@ -93,21 +93,35 @@ def colour(
     if highest >= _HIGH_BYTES_OF_14_BITS and (white is None or white >= FULL):
         return image
     other = reopen()
-    if planar and other.tile[0].codec_name == "libtiff":
-        raise UnsupportedError(
-            "is a TIFF of a kind that cannot be decoded"
-        )  # of planes it hands out high bytes alone
-    other.tile = [_in_other_order(tile) for tile in other.tile]
-    other.load()
-    values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(other)
-    pixels = to_8_bits(values[..., :3], white)
+    if planar and other.tile[0].codec_name == "libtiff":  # which hands out the high bytes of planes alone
+        raise UnsupportedError("is a TIFF of a kind that cannot be decoded")
+    values = _all_bits(image, other)
+    colours = values.shape[-1] - (image.mode == "RGBA")
+    pixels = to_8_bits(values[..., :colours], white)
     if image.mode == "RGBA":
-        pixels = np.dstack([pixels, to_8_bits(values[..., 3], white)])
+        pixels = np.dstack([pixels, to_8_bits(values[..., -1], white)])
     return Image.fromarray(pixels)
 
 
-def _in_other_order(tile: Any) -> Any:
-    """Return a tile of which Pillow keeps the low bytes."""
-    rawmode = tile.args if isinstance(tile.args, str) else tile.args[0]
-    swapped = rawmode[:-1] + _OTHER_ORDER[rawmode[-1]]
-    return tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:]))
+def _all_bits(high: Image.Image, other: ImageFile) -> NDArray[Any]:
+    """Return all bits of a picture of which there are the high bytes, and which is opened once more."""
+    if _rawmode(other.tile[0]) == "LA;16B":  # two channels, which have as many bytes as four of 8 bits
+        other.tile = [_with_rawmode(tile, "RGBA") for tile in other.tile]
+        other.load()
+        pairs = np.asarray(other).astype(np.uint16)
+        return pairs[..., ::2] << 8 | pairs[..., 1::2]
+    rawmodes = map(_rawmode, other.tile)
+    other.tile = [
+        _with_rawmode(tile, rawmode[:-1] + _OTHER_ORDER[rawmode[-1]])
+        for tile, rawmode in zip(other.tile, rawmodes, strict=True)
+    ]
+    other.load()
+    return np.asarray(high).astype(np.uint16) << 8 | np.asarray(other)
+
+
+def _rawmode(tile: Any) -> str:
+    return str(tile.args if isinstance(tile.args, str) else tile.args[0])
+
+
+def _with_rawmode(tile: Any, rawmode: str) -> Any:
+    return tile._replace(args=rawmode if isinstance(tile.args, str) else (rawmode, *tile.args[1:]))

@@ -57,7 +57,7 @@ def _check_riff(data: bytes) -> None:
 
 
 def _check_gif(data: bytes) -> None:
-    """The blocks must be whole; what says that there are no more of them may be missing, as in files of some programs."""
+    """The blocks must be whole; what says that there are no more of them may be missing, or zeros."""
     if len(data) < 13:
         raise ImageError("truncated GIF")
     flags = data[10]
@@ -65,7 +65,7 @@ def _check_gif(data: bytes) -> None:
     frames = 0
     while position < len(data):
         kind = data[position]
-        if kind == 0x3B:
+        if kind == 0x3B or (kind == 0 and frames and not data[position:].strip(b"\0")):
             break
         if kind == 0x21:
             position += 2
