@@ -164,24 +164,26 @@ class Features(Photographs):
         """
         return self.model(model).evaluation()
 
-    def predict(self, files: File | Iterable[File], model: str | None = None) -> "pd.DataFrame":
+    def predict(self, files: Any, model: str | None = None) -> "pd.DataFrame":
         """Predict the class of photographs, in the cache or not, by a fitted model.
 
         Parameters
         ----------
-        files : path or iterable of paths
-            Photographs, and folders of them.
+        files : one photograph or several
+            As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
         model : str, optional
             Its name; by default the one fitted last.
 
         Returns
         -------
         DataFrame
-            One row per photograph: path, label, probability, problem (why it cannot be read, or None), and
+            One row per photograph: path (or its place, such as "photograph 0", where it has none), label, probability, problem (why it cannot be read, or None), and
             ``p(CLASS)`` for every class.
 
         Raises
         ------
+        InputError
+            Something is no photograph; the message says which.
         ModelError
             There is no such model.
         WeightsError
@@ -197,9 +199,10 @@ class Features(Photographs):
         """
         import pandas as pd
 
+        from embed.images import Given
         from embed.learn import predict_files
 
-        asked = _files(files)
+        asked = Given(files, folders=True)
         fitted = self.model(model)
         predicted = list(predict_files(asked, self._cache, fitted))
         rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
@@ -213,7 +216,7 @@ class Features(Photographs):
 
     def similar(
         self,
-        files: File | Iterable[File],
+        files: Any,
         k: int = 10,
         *,
         threshold: float = -1.0,
@@ -225,8 +228,8 @@ class Features(Photographs):
 
         Parameters
         ----------
-        files : path or iterable of paths
-            Photographs, and folders of them.
+        files : one photograph or several
+            As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
         k : int
             Neighbours for each.
         threshold : float
@@ -243,6 +246,8 @@ class Features(Photographs):
 
         Raises
         ------
+        InputError
+            Something is no photograph; the message says which.
         ImageError
             A photograph cannot be read.
         LabelError
@@ -258,13 +263,14 @@ class Features(Photographs):
         """
         import pandas as pd
 
-        from embed import search, sources
+        from embed import search
         from embed.extract import embed_files
+        from embed.images import Given
 
         options = search.SimilarOptions(
             k=k, threshold=threshold, label=label, split=split, include_self=include_self
         )
-        queries = embed_files(sources.expand(_files(files)), self._cache)
+        queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
         for found in search.similar(self._cache, queries, options, label_rule=self._rule):
             if found.problem is not None:

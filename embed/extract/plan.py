@@ -59,7 +59,7 @@ class Plan:
         self._state = np.zeros(len(known), np.int8)  # of every row
         self._next = 0  # the row after the one that was met last: names come in the order of the rows
         self._contents: _Contents | None = None
-        self._current = _are_current(known.decoders)
+        self._current = images.are_current(known.decoders)
 
     def groups(self) -> Iterator[list[Item]]:
         """Yield the photographs that have to be read, in order, those together that are to be read one after the other.
@@ -202,12 +202,6 @@ class _Contents:
         start = np.frombuffer(sha256, np.uint64, 1)[0]
         alike = slice(*(int(np.searchsorted(self._starts, start, side)) for side in ("left", "right")))
         return next((int(row) for row in self._rows[alike] if self._sha256[row].tobytes() == sha256), None)
-
-
-def _are_current(decoders: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Return of each row whether its pixels would be the same today; ndarray of shape (n,)."""
-    names, of = np.unique(decoders, return_inverse=True)
-    return np.array([images.is_current(name.decode()) for name in names], bool)[of]
 
 
 def _is_of(failure: Failure, item: Item) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embed import sources
+from embed import images, sources
 from embed.cache import FeatureCache
 from embed.errors import UsageError
 from embed.extract import Embedded, RunOptions, embed_files
@@ -42,7 +42,7 @@ class Prediction:
 
 
 def predict_files(
-    files: Iterable[Path],
+    files: Iterable[Path] | images.Given,
     features: FeatureCache,
     model: Model,
     run: RunOptions | None = None,
@@ -55,7 +55,7 @@ def predict_files(
 
     Parameters
     ----------
-    files : iterable of Path
+    files : iterable of Path, or Given
         Photographs and folders.
     features : FeatureCache
         The feature set that the model was fitted on, which says how features are computed.
@@ -79,7 +79,8 @@ def predict_files(
             f"the features of {features.name} have a single view; extract them with several views and fit again"
         )
     waiting: list[Embedded] = []
-    for embedded in embed_files(sources.expand(files), features, run, views=views):
+    found = files if isinstance(files, images.Given) else sources.expand(files)
+    for embedded in embed_files(found, features, run, views=views):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
             yield from _judge(waiting, model)
