@@ -256,10 +256,7 @@ class _Search:
         found = []
         for name, meta in self._metas.items():
             here = self._place.is_path_of(meta) and not self._place.is_folder_of(meta)
-            if here or (
-                _told(self._sampled(name, self._root).share, 0) >= SAME_SHARE
-                and self._is_away(name) is not False
-            ):
+            if here or self._may_have_moved(name):
                 all_of_it = self._all(name)
                 found.append(Moved(name, meta.root, all_of_it.rows, all_of_it.there))
         return max(found, key=lambda one: one.here, default=None)
@@ -290,14 +287,18 @@ class _Search:
             return False
         if meta.root and self._place.is_renamed(meta):
             return True
-        return self._all(name).whole and (not meta.root or self._holds_same(name))
+        return self._all(name).whole and (not meta.root or self._held(name).whole)
+
+    def _may_have_moved(self, name: str) -> bool:
+        shares = (self._sampled(name, self._root).share, self._held(name).share)
+        return min(_told(share, 0) for share in shares) >= SAME_SHARE and self._is_away(name) is not False
 
     def _is_back(self, name: str) -> bool:
         """Return whether the data folder is the one of a set that a copy took while it was away."""
         inode = self._metas[name].former.get(str(self._root), 0)
         if not inode or inode != self._place.inode:
             return False
-        return self._all(name).whole and self._holds_same(name)
+        return self._all(name).whole and self._held(name).whole
 
     def _is_away(self, name: str) -> bool | None:
         """Return whether a set's folder is not where it was; None where that cannot be told."""
@@ -317,8 +318,8 @@ class _Search:
     def _all(self, name: str) -> Presence:
         return self._look(name, "all", lambda photographs: photographs.all(self._root))
 
-    def _holds_same(self, name: str) -> bool:
-        return self._look(name, "contents", lambda photographs: photographs.same_contents(self._root)).whole
+    def _held(self, name: str) -> Presence:
+        return self._look(name, "contents", lambda photographs: photographs.same_contents(self._root))
 
     def _look(self, name: str, what: str, look: Callable[[Photographs], Presence]) -> Presence:
         key = (name, what)

@@ -90,19 +90,26 @@ class Photographs:
         return _look(root, zip(self._replay.keys(), sizes, strict=True))
 
     def same_contents(self, root: Path) -> Presence:
-        """Look for what those of the sample held, going by time stamp or sha256; the first difference ends it."""
-        hashed = 0
+        """Compare what those of the sample that are there hold with what they held, by time stamp or sha256."""
+        there = missing = unknown = hashed = 0
         for one in sorted(self._sample, key=lambda one: one.size):
             file = os.path.join(os.fsencode(root), one.key)
             try:
-                if os.stat(file).st_mtime_ns == one.mtime_ns:
+                status = os.stat(file)
+                if not stat.S_ISREG(status.st_mode) or status.st_size != one.size:
                     continue
-                hashed += 1
-                if hashed <= HASHED and _sha256(file) != one.sha256:
-                    return Presence(missing=1)
+                same = status.st_mtime_ns == one.mtime_ns
+                if not same:
+                    hashed += 1
+                    if hashed > HASHED:
+                        continue
+                    same = _sha256(file) == one.sha256
+                there, missing = there + same, missing + (not same)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
             except OSError:
-                return Presence(unknown=1)
-        return Presence(len(self._sample))
+                unknown += 1
+        return Presence(there, missing, unknown)
 
     @cached_property
     def _sample(self) -> list[_Known]:
