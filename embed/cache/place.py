@@ -1,6 +1,7 @@
 """Where a data folder is: its path, and what its file system knows it by."""
 
 import os
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Place:
     relative : str
         The path as seen from the cache; the same after both were moved, or copied, together.
     filesystem, inode : int
-        What the folder is known by; 0 where that is not known.
+        What the folder is known by; 0 where that is not known, or it is none.
     lasting : bool
         Whether the file system has the same number wherever and whenever it is mounted. Otherwise it has that of the
         device, which the next disk will have.
@@ -37,6 +38,8 @@ class Place:
         try:
             status, filesystem = os.stat(root), os.statvfs(root).f_fsid
         except OSError:
+            return cls(str(root), relative)
+        if not stat.S_ISDIR(status.st_mode):
             return cls(str(root), relative)
         lasting = filesystem not in (0, status.st_dev)
         return cls(str(root), relative, _number(filesystem or status.st_dev), _number(status.st_ino), lasting)
@@ -60,8 +63,11 @@ class Place:
 
     def is_folder_of(self, meta: Meta) -> bool:
         """Return whether this is the very folder of a set, whatever is in it now."""
+        if not self.inode:
+            return meta.root == self.root and not meta.inode  # photographs that lie in no folder
+        known = (meta.filesystem, meta.inode) == (self.filesystem, self.inode)
         # Every disk has the same number for its top folder.
-        return self._is_numbered_as(meta) and (self.lasting or not os.path.ismount(self.root))
+        return known and (self.lasting or not os.path.ismount(self.root))
 
     def is_renamed(self, meta: Meta) -> bool:
         """Return whether this is the very folder of a set, which was given another name on its disk."""
@@ -69,9 +75,6 @@ class Place:
             return False
         above = next(path for path in (Path(meta.root), *Path(meta.root).parents) if path.exists())
         return self.lasting or os.stat(above).st_dev == os.stat(self.root).st_dev
-
-    def _is_numbered_as(self, meta: Meta) -> bool:
-        return bool(self.inode) and (self.filesystem, self.inode) == (meta.filesystem, meta.inode)
 
 
 def _number(value: int) -> int:

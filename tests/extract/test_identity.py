@@ -274,7 +274,7 @@ def test_a_set_is_moved_on_request_also_after_another_was_begun(world, tmp_path)
     assert world.extract(moved).features != first.features
     for move in (True, False, True):
         assert world.extract(moved, move=move).features == first.features
-    with pytest.raises(UsageError, match="^move has nothing to move"):
+    with pytest.raises(UsageError, match=r"^move has nothing to move"):
         world.extract(draw(tmp_path / "new", seed=1), move=True)
 
 
