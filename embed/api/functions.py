@@ -166,7 +166,7 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     cache : path
         Folder of the feature sets.
     name : str, optional
-        Name of one of them; by default the one that was extracted last.
+        Name of one of them, or of its data set; by default the one that was extracted last.
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split.

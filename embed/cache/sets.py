@@ -1,11 +1,13 @@
 """The feature sets of a cache."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from embed.cache.listing import part_names
 from embed.cache.meta import META_NAME, Meta, read_meta
+from embed.cache.names import folder_names
 from embed.errors import CacheDamagedError, CacheError, NoFeaturesError
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,11 @@ class FeatureSet:
     def name(self) -> str:
         """Name of the folder, which picks the set on the command line."""
         return self.folder.name
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set, which picks the set as well where there is one of that name."""
+        return self.name.removesuffix(folder_names("", self.meta.recipe)[1])
 
 
 def list_features(cache: Path) -> list[FeatureSet]:
@@ -47,25 +54,30 @@ def sick_features(cache: Path) -> dict[str, CacheError]:
 
 
 def find_features(cache: Path, name: str | None = None) -> FeatureSet:
-    """Return the feature set of that name, or the one extracted last.
+    """Return the feature set of that name, or the one of the data set of that name, or the one extracted last.
 
     A set that is damaged or of a newer format stops nobody who asks for another one; it is said in the log.
 
     Raises
     ------
     NoFeaturesError
-        There is none.
+        There is none, or the data set has several.
     CacheDamagedError, CacheFormatError
         The set of that name, or every one, is damaged or of a newer format.
     """
     cache = Path(cache)
     if name is not None:
         # Only this one is looked at: damage in another set is no concern of its reader.
-        try:
-            return FeatureSet(cache / name, read_set(cache / name))
-        except FileNotFoundError:
-            known = ", ".join(found.name for found in list_features(cache)) or "none"
-            raise NoFeaturesError(f"{cache} holds no feature set {name!r}; it holds: {known}") from None
+        with suppress(FileNotFoundError):
+            if Path(name).name == name:
+                return FeatureSet(cache / name, read_set(cache / name))
+        sets = list_features(cache)
+        of_that_name = [found for found in sets if found.data_name == name]
+        if len(of_that_name) == 1:
+            return of_that_name[0]
+        known = ", ".join(found.name for found in of_that_name or sets) or "none"
+        one = "more than one feature set" if of_that_name else "no feature set"
+        raise NoFeaturesError(f"{cache} holds {one} {name!r}; it holds: {known}")
     sets, sick = _scan(cache)
     if not sets:
         raise next(
