@@ -156,6 +156,7 @@ class _Search:
         self._place = Place.of_folder(root, cache)
         self._metas: dict[str, Meta] = {}
         self._looked: dict[tuple[str, str], Presence] = {}
+        self._opened: tuple[str, Photographs] | None = None
         self._answers: dict[str, bool] = {}
 
     def choose(self) -> _Choice:
@@ -168,7 +169,7 @@ class _Search:
                 return self._of_that_name(taken)
         if own is not None and not self._wish.move:
             return own
-        likely = self._likely() if self._wish.name is None or self._wish.move else None
+        likely = self._likely(own) if self._wish.name is None or self._wish.move else None
         if likely is not None and (self._wish.move or self._agreed(likely)):
             return self._moved(likely.name)
         if own is not None:
@@ -224,6 +225,9 @@ class _Search:
         same = next((name for name in here if self._place.is_folder_of(self._metas[name])), None)
         if same is not None:
             return self._kept(same)
+        renamed = next((name for name in self._metas if name not in here and self._is_renamed(name)), None)
+        if renamed is not None:
+            return self._moved(renamed)
         # Another folder may have taken the path, as disks do that are mounted in turn.
         shares = {name: self._sampled(name, self._root).share for name in here}
         best = max(here, key=lambda name: _told(shares[name]), default=None)
@@ -251,12 +255,12 @@ class _Search:
             "name",
         )
 
-    def _likely(self) -> Moved | None:
+    def _likely(self, own: _Choice | None) -> Moved | None:
         """Return the set of a folder that is gone of which the most photographs are in the data folder."""
         found = []
         for name, meta in self._metas.items():
-            here = self._place.is_path_of(meta) and not self._place.is_folder_of(meta)
-            if here or self._may_have_moved(name):
+            here = self._place.is_path_of(meta)
+            if (here and own is None) or (not here and self._may_have_moved(name)):
                 all_of_it = self._all(name)
                 found.append(Moved(name, meta.root, all_of_it.rows, all_of_it.there))
         return max(found, key=lambda one: one.here, default=None)
@@ -275,30 +279,38 @@ class _Search:
         meta = self._metas[name]
         former = dict(meta.former)
         back = former.pop(str(self._root), None) is not None
-        if meta.root and not back:  # who had it while the folder was away is a copy
+        if (
+            meta.root not in ("", str(self._root)) and not back
+        ):  # who had it while the folder was away is a copy
             former[meta.root] = meta.inode
         former = dict(list(former.items())[-FORMER_PLACES:])
-        return _Choice(self._cache / name, replace(meta, former=former), moved_from=meta.root or None)
+        moved_from = None if self._place.is_path_of(meta) else meta.root or None
+        return _Choice(self._cache / name, replace(meta, former=former), moved_from=moved_from)
+
+    def _is_renamed(self, name: str) -> bool:
+        """Return whether the data folder is that of a set, going by what the file system knows it by."""
+        meta = self._metas[name]
+        known = bool(meta.root) and self._place.is_renamed(meta)
+        return known and _told(self._sampled(name, self._root).share, 0) >= SAME_SHARE
 
     def _has_moved(self, name: str) -> bool:
-        """Return whether the data folder is, for certain, the one of a set, under another path."""
-        meta = self._metas[name]
-        if _told(self._sampled(name, self._root).share, 0) < SAME_SHARE or not self._is_away(name):
-            return False
-        if meta.root and self._place.is_renamed(meta):
-            return True
-        return self._all(name).whole and (not meta.root or self._held(name).whole)
-
-    def _may_have_moved(self, name: str) -> bool:
-        shares = (self._sampled(name, self._root).share, self._held(name).share)
-        return min(_told(share, 0) for share in shares) >= SAME_SHARE and self._is_away(name) is not False
+        """Return whether the data folder is that of a set, going by the photographs: all of them are there."""
+        whole = self._may_have_moved(name) and self._is_away(name) and self._all(name).whole
+        return bool(whole) and (not self._metas[name].root or self._held(name).whole)
 
     def _is_back(self, name: str) -> bool:
-        """Return whether the data folder is the one of a set that a copy took while it was away."""
+        """Return whether the data folder is that of a set which a copy took while the folder was away."""
         inode = self._metas[name].former.get(str(self._root), 0)
-        if not inode or inode != self._place.inode:
-            return False
-        return self._all(name).whole and self._held(name).whole
+        return bool(inode) and inode == self._place.inode and self._holds_most(name)
+
+    def _may_have_moved(self, name: str) -> bool:
+        return self._holds_most(name) and self._is_away(name) is not False
+
+    def _holds_most(self, name: str) -> bool:
+        shares = [self._sampled(name, self._root).share]
+        if self._metas[name].root:
+            shares.append(self._held(name).share)
+        return min(_told(share, 0) for share in shares) >= SAME_SHARE
 
     def _is_away(self, name: str) -> bool | None:
         """Return whether a set's folder is not where it was; None where that cannot be told."""
@@ -325,7 +337,9 @@ class _Search:
         key = (name, what)
         if key not in self._looked:
             try:
-                self._looked[key] = look(Photographs(self._cache / name, self._metas[name]))
+                if self._opened is None or self._opened[0] != name:
+                    self._opened = name, Photographs(self._cache / name, self._metas[name])
+                self._looked[key] = look(self._opened[1])
             except CacheError as error:
                 log.warning("%s", error)
                 self._looked[key] = Presence()

@@ -63,18 +63,25 @@ class Place:
 
     def is_folder_of(self, meta: Meta) -> bool:
         """Return whether this is the very folder of a set, whatever is in it now."""
-        if not self.inode:
-            return meta.root == self.root and not meta.inode  # photographs that lie in no folder
+        if not (self.inode and meta.inode):
+            return self.is_path_of(
+                meta
+            )  # nothing else is known of photographs that lie in no folder, and of older sets
         known = (meta.filesystem, meta.inode) == (self.filesystem, self.inode)
         # Every disk has the same number for its top folder.
         return known and (self.lasting or not os.path.ismount(self.root))
 
     def is_renamed(self, meta: Meta) -> bool:
         """Return whether this is the very folder of a set, which was given another name on its disk."""
-        if not self.is_folder_of(meta):
+        if not (meta.inode and self.is_folder_of(meta)):
             return False
-        above = next(path for path in (Path(meta.root), *Path(meta.root).parents) if path.exists())
-        return self.lasting or os.stat(above).st_dev == os.stat(self.root).st_dev
+        try:
+            above = next(path for path in (Path(meta.root), *Path(meta.root).parents) if path.exists())
+            there = Place.of_folder(above, above)
+        except OSError:
+            return False
+        is_left = (there.filesystem, there.inode) != (meta.filesystem, meta.inode)
+        return is_left and (self.lasting or os.stat(above).st_dev == os.stat(self.root).st_dev)
 
 
 def _number(value: int) -> int:

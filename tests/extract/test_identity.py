@@ -202,16 +202,27 @@ def test_a_folder_that_moves_back_and_forth_keeps_its_set(world, tmp_path):
         assert (summary.features, summary.extracted, summary.copied) == (name, 0, 0)
 
 
-def test_disks_that_change_places_keep_their_sets(world, tmp_path):
+def rename(source, target):
+    source.rename(target)
+
+
+def carry(source, target):
+    """Move a folder to another disk."""
+    copy_without_dates(source, target)
+    shutil.rmtree(source)
+
+
+@pytest.mark.parametrize("move", [rename, carry])
+def test_disks_that_change_places_keep_their_sets(world, tmp_path, move):
     names = [
         world.extract(draw(tmp_path / f"usb{i}" / "photos", seed=i, size=8 + i)).features for i in (0, 1)
     ]
     for _ in range(2):
         for source, target in (("usb0", "aside"), ("usb1", "usb0"), ("aside", "usb1")):
-            (tmp_path / source).rename(tmp_path / target)
+            move(tmp_path / source, tmp_path / target)
         names.reverse()
         for i in (0, 1):
-            summary = world.extract(tmp_path / f"usb{i}" / "photos")
+            summary = world.extract(tmp_path / f"usb{i}" / "photos", move=True)
             assert (summary.features, summary.extracted, summary.copied, summary.removed) == (
                 names[i],
                 0,
@@ -228,9 +239,42 @@ def test_another_disk_at_the_same_path_takes_no_set(world, tmp_path):
     second = world.extract(place)
     assert (second.extracted, second.removed) == (30, 0) and second.features != first.features
     assert second.likely == Moved(first.features, str(place), 30, 0)
+    assert world.extract(place, move=True).features == second.features
     shutil.rmtree(place)
     (tmp_path / "unplugged").rename(place)
     assert world.extract(place).features == first.features
+
+
+def test_what_took_the_place_of_a_folder_has_its_set_on_request(world, tmp_path):
+    first = world.extract(draw(tmp_path / "data"))
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "in between").mkdir()
+    draw(tmp_path / "data", seed=1, size=9)
+    summary = world.extract(tmp_path / "data", move=True)
+    assert (summary.features, summary.extracted, summary.removed, summary.moved_from) == (
+        first.features,
+        12,
+        0,
+        None,
+    )
+
+
+def test_photographs_that_were_moved_into_another_folder_take_their_set_along(world, tmp_path):
+    first = world.extract(draw(tmp_path / "data"))
+    (tmp_path / "data2").mkdir()
+    (tmp_path / "data" / "train").rename(tmp_path / "data2" / "train")
+    assert world.extract(tmp_path / "data2").features == first.features
+
+
+def test_a_folder_that_another_one_replaced_is_told_from_it(world, tmp_path):
+    old = world.extract(draw(tmp_path / "data", 20))
+    copy_without_dates(tmp_path / "data", tmp_path / "next")
+    draw(tmp_path / "next", 22)
+    new = world.extract(tmp_path / "next")
+    (tmp_path / "data").rename(tmp_path / "old")
+    (tmp_path / "next").rename(tmp_path / "data")
+    assert world.extract(tmp_path / "data").features == new.features
+    assert world.extract(tmp_path / "old").features == old.features
 
 
 def test_a_folder_whose_photographs_were_all_replaced_in_place_is_the_same(world, tmp_path):
