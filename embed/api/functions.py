@@ -38,6 +38,8 @@ def extract_features(
     retry_failed: bool = False,
     allow_removals: bool = False,
     verify: bool = False,
+    name: str | None = None,
+    move: bool = False,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -88,6 +90,11 @@ def extract_features(
         Let rows leave though more than half of the set (and more than 20) would: their photographs are gone for good.
     verify : bool
         Read every byte of the set first, set damaged parts aside and compute their rows again.
+    name : str, optional
+        Name of the feature set, before the backbone; by default that of the folder.
+    move : bool
+        The folder is one that moved: it keeps the set, and the models, of a folder that is gone and had most of its
+        photographs. Where all of them are there, that is seen without being told.
     progress : callable, optional
         Called with a `Progress` after every photograph.
 
@@ -95,7 +102,8 @@ def extract_features(
     -------
     Summary
         What was done: images found, extracted, reused, removed, failed, unreachable; seconds. Where `kept` is not 0,
-        so many rows stay though their photographs are gone: see `allow_removals`.
+        so many rows stay though their photographs are gone: see `allow_removals`; where `likely` is not None, a set may
+        be that of the folder: see `move`.
 
     Raises
     ------
@@ -145,6 +153,8 @@ def extract_features(
             retry_failed=retry_failed,
             allow_removals=allow_removals,
             verify=verify,
+            name=name,
+            move=move,
         ),
         progress or (lambda _: None),
     )
@@ -161,7 +171,7 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     cache : path
         Folder of the feature sets.
     name : str, optional
-        Name of one of them; by default the one that was extracted last.
+        Name of one of them, or of its data set; by default the one that was extracted last.
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split.

@@ -2,8 +2,11 @@
 
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
+from embed.cache.identity import Moved, Wish
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta
+from embed.cache.names import check_name
+from embed.cache.others import OtherSets
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
@@ -18,10 +21,14 @@ __all__ = [
     "FeatureWriter",
     "Lock",
     "Meta",
+    "Moved",
+    "OtherSets",
     "Receipt",
     "Recipe",
     "Report",
     "Row",
+    "Wish",
+    "check_name",
     "find_features",
     "list_features",
     "open_features",

@@ -1,6 +1,7 @@
 """``embed extract``."""
 
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from embed.cli.app import app
 from embed.cli.progress import ExtractionDisplay
 
 if TYPE_CHECKING:
+    from embed.cache import Moved
     from embed.extract import Summary
 
 
@@ -85,6 +87,14 @@ def extract(
             "--verify", help="Check every byte of the cache first; recompute the rows of damaged parts."
         ),
     ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="Name of the feature set; by default the folder's.", show_default=False),
+    ] = None,
+    move: Annotated[
+        bool,
+        typer.Option("--move", help="The folder has moved: keep the set, and the models, it had before."),
+    ] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -130,14 +140,17 @@ def extract(
         retry_failed=retry_failed,
         allow_removals=allow_removals,
         verify=verify,
+        name=name,
+        move=move,
     )
     if not quiet:
         for note in get(backbone, preprocess).notes:
             common.say(common.printable(note))
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
     with ExtractionDisplay(quiet=quiet) as display:
-        summary = extract_features(data, cache, features, run, progress=display.update)
+        summary = extract_features(data, cache, features, run, progress=display.update, ask=ask)
     if as_json:
         common.print_json(summary.to_json())
     if not quiet:
@@ -145,6 +158,17 @@ def extract(
             common.say(common.printable(sentence))
         if not as_json:
             print(_sentence(summary))
+        if summary.moved_from is not None:
+            common.say(
+                common.printable(
+                    f"{data} was {summary.moved_from} before: {summary.features} and its models are kept."
+                )
+            )
+        if summary.likely is not None:
+            common.say(
+                f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
+                "its set and its models back; --as NAME names a set of its own."
+            )
         if summary.failed:
             common.say(
                 f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
@@ -174,7 +198,9 @@ BOTTLENECKS = {
 
 def _sentence(summary: "Summary") -> str:
     parts = [f"{summary.features}: {summary.images} images, {summary.extracted} extracted"]
-    parts += [f"{n} {what}" for n, what in ((summary.reused, "reused"), (summary.removed, "removed")) if n]
+    copied = f" ({summary.copied} from other sets)" if summary.copied else ""
+    parts += [f"{summary.reused} reused{copied}"] if summary.reused else []
+    parts += [f"{summary.removed} removed"] if summary.removed else []
     parts += [
         f"{n} {what}" for n, what in ((summary.failed, "failed"), (summary.unreachable, "unreachable")) if n
     ]
@@ -182,6 +208,17 @@ def _sentence(summary: "Summary") -> str:
     if summary.bottleneck:
         line += f" ({summary.images_per_second:.0f} images/s, limited by {BOTTLENECKS[summary.bottleneck]})"
     return line
+
+
+def _likely(moved: "Moved") -> str:
+    return common.printable(
+        f"{moved.name} is of a folder that was {moved.root or 'somewhere else'} and is not there any more; {moved.here} "
+        f"of its {common.counted(moved.rows, 'photograph')} are here."
+    )
+
+
+def _ask(moved: "Moved") -> bool:
+    return typer.confirm(f"{_likely(moved)} Is it this folder, moved?", default=False, err=True)
 
 
 def _unreachable(summary: "Summary") -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed import images
-from embed.cache import Failure, FeatureCache, Recipe
+from embed.cache import Failure, FeatureCache, OtherSets, Recipe
 from embed.extract.options import RunOptions
 from embed.extract.scan import Scan
 from embed.extract.summary import Outcome
@@ -43,6 +43,8 @@ class Plan:
         Where the photographs are read from.
     recipe : Recipe
         By which they are computed.
+    others : OtherSets
+        Where rows of contents are that this set does not know.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Plan:
     ) -> None:
         self.source: Source = scan.source
         self.recipe: Recipe = known.recipe
+        self.others = OtherSets(known.folder, known.recipe, images.is_current)
         self._scan = scan
         self._known = known
         self._run = run
@@ -105,8 +108,8 @@ class Plan:
         return self._contents.row(sha256)
 
     def knows(self, sha256: bytes) -> bool:
-        """Return whether a content need not be computed."""
-        return self.row_of_content(sha256) is not None
+        """Return whether a content need not be computed: this set has it, or another that can be read."""
+        return self.row_of_content(sha256) is not None or self.others.find(sha256) is not None
 
     def unchanged(self, row: int, item: Item) -> bool:
         """Return whether a row is what would be computed of a photograph, going by its size and its stamp."""

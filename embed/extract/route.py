@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from embed import backbones, sources
-from embed.cache import FeatureWriter, Recipe, list_features
+from embed.cache import FeatureWriter, Moved, Recipe, Wish, list_features
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -24,11 +24,13 @@ def extract_features(
     run: RunOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Executor | None = None,
+    ask: Callable[[Moved], bool] | None = None,
 ) -> Summary:
     """Compute the features of every photograph below `data` that are not in `cache` yet.
 
     A photograph whose name, size and modification time are known is not opened; one that was moved or renamed is
-    recognised by the sha256 of its content; rows of photographs that are gone leave.
+    recognised by the sha256 of its content, and one that another feature set of the recipe has is copied from there; rows
+    of photographs that are gone leave.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ def extract_features(
         Told how far the extraction is.
     executor : Executor, optional
         What computes the features; by default this process.
+    ask : callable, optional
+        Asked whether `data` is the folder of a feature set, moved, where that is likely and not certain.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def extract_features(
         `data` is no folder, cannot be listed, or holds no images.
     WeightsError
         The weights of the backbone cannot be had.
+    UsageError
+        The name of the set cannot be one, or belongs to another folder; there is nothing to move.
     CacheError
         The cache is locked, of a newer format, or cannot be written.
     """
@@ -75,7 +81,14 @@ def extract_features(
         recipe = features.recipe(network)
         dimension = _known_dimension(cache, recipe) or executor.dimension(network, recipe)
         with FeatureWriter.open(
-            cache, source.name, source.root, recipe, dimension, libraries=_libraries(), check=run.verify
+            cache,
+            source.name,
+            source.root,
+            recipe,
+            dimension,
+            libraries=_libraries(),
+            check=run.verify,
+            wish=Wish(run.name, run.move, ask),
         ) as writer:
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
@@ -99,6 +112,7 @@ def extract_features(
         images=done.done,
         extracted=done.extracted,
         reused=done.reused,
+        copied=done.copied,
         removed=removed,
         failed=done.failed,
         seconds=time.perf_counter() - started,
@@ -108,6 +122,8 @@ def extract_features(
         unreachable=done.unreachable,
         unreachable_places=tuple(outcome.unreachable),
         kept=kept,
+        moved_from=writer.claim.moved_from,
+        likely=writer.claim.likely,
     )
 
 
