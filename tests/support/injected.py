@@ -5,6 +5,7 @@ Run with the shim of `injector` preloaded. Prints one JSON document: the faults 
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -12,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +22,6 @@ from cache_checker import check_files
 from injector import ERRORS, READING, WRITING, Injector, rule
 from torture import fork, wait
 
-# What the commands import: once, here, and not in every process that is forked.
-import faiss  # noqa: F401
-import jinja2  # noqa: F401
-import openvino  # noqa: F401
-import pandas  # noqa: F401
-import sklearn.calibration  # noqa: F401
-import sklearn.linear_model  # noqa: F401
-import sklearn.model_selection  # noqa: F401
-import sklearn.pipeline  # noqa: F401
-import skops.io  # noqa: F401
-
 from embed import demo
 from embed.cache import find_features, open_features
 from embed.cli import main, register
@@ -38,6 +29,25 @@ from embed.errors import EmbedError
 
 DEADLINE_S = 120  # longer than any command takes here
 TOLD = "embed: "
+# What the commands import: once, and not in every process that is forked.
+IMPORTED = (
+    "faiss",
+    "jinja2",
+    "openvino",
+    "pandas",
+    "skops.io",
+    "sklearn.calibration",
+    "sklearn.linear_model",
+)
+IMPORTED += ("sklearn.model_selection", "sklearn.pipeline")
+ANSWERS = {
+    "predict",
+    "similar",
+    "duplicates",
+    "mislabelled",
+    "info",
+    "verify",
+}  # whose output is what they are for
 SPOILS = {"extract", "fit", "index"}  # commands that write into the cache
 
 
@@ -92,24 +102,19 @@ class Scene:
 
     def do(self, command, cache, arm=lambda: None):
         """Run a command in a process of its own; return its exit status, and what it printed to stdout and stderr."""
-        streams = [tempfile.TemporaryFile(dir=self.folder) for _ in range(2)]
+        names = [self.folder / f"stream {number}" for number in (1, 2)]
 
         def work():
             signal.alarm(DEADLINE_S)
-            for number, stream in enumerate(streams, 1):
-                os.dup2(stream.fileno(), number)
+            for number, name in enumerate(names, 1):
+                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
             arm()
             code = main(list(map(str, self.arguments(command, cache))))
             sys.stdout.flush()
             raise SystemExit(code)
 
         status = wait(fork(work))
-        told = []
-        for stream in streams:
-            stream.seek(0)
-            told.append(stream.read().decode(errors="replace").replace(str(cache), "CACHE"))
-            stream.close()
-        return status, *told
+        return status, *(name.read_text(errors="replace").replace(str(cache), "CACHE") for name in names)
 
     def rows(self, cache):
         """Return what a reader sees: by path, the content and the features of each row."""
@@ -133,9 +138,8 @@ class Scene:
             found.append(f"it ended with {status}: {told[-1500:]}")
         if status == 1 and TOLD not in told:
             found.append(f"nothing says why it ended with 1: {told[-500:]!r}")
-        if status == 0 and command in ("predict", "similar", "duplicates", "mislabelled", "info", "verify"):
-            if out != self.clean(command)[1]:
-                found.append(f"the answer is another one: {out[:500]!r}")
+        if status == 0 and command in ANSWERS and out != self.clean(command)[1]:
+            found.append(f"the answer is another one: {out[:500]!r}")
         found += check_files(cache)
         found += self._judge_rows(command, cache)
         found += self._judge_outcome(command, cache) if status == 0 else []
@@ -259,7 +263,7 @@ def run(scene, shim, commands, every, seed):
         shutil.copytree(scene.base if command == "extract" else scene.current, cache)
         part = str(cache if place == "cache" else scene.data)
         broken = rule(call, action, part, first, times)
-        status, out, told = scene.do(command, cache, lambda: shim.arm(broken))
+        status, out, told = scene.do(command, cache, partial(shim.arm, broken))
         found = scene.judge(command, cache, status, out, told)
         if command in SPOILS:
             found += scene.mend(cache)
@@ -287,6 +291,8 @@ def main_():
     broken = without(arguments.without) if arguments.without else contextlib.nullcontext()
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="injected-") as scratch:
         register()
+        for module in IMPORTED:
+            importlib.import_module(module)
         shim = Injector()
         scene = Scene(Path(scratch))
         with broken:
