@@ -279,7 +279,9 @@ class Features(Photographs):
                 (str(found.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
                 for rank, neighbour in enumerate(found.neighbours, 1)
             ]
-        return pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"])
+        # As objects: the strings of pandas hold no file name that is no UTF-8.
+        table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
+        return table.astype({"rank": "int64", "similarity": "float64"})
 
     def explain(
         self,

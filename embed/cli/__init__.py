@@ -1,6 +1,7 @@
 """The command line: parse, make one library call, print."""
 
 import errno
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,10 @@ def run(arguments: list[str]) -> int:
             return 0
         raise
     except OSError as error:
-        if error.filename is not None or error.errno not in OUTPUT_ERRORS:
+        if error.filename is not None:  # a disk that fails where nobody has a better sentence
+            common.say(f"embed: {common.printable(os.fsdecode(error.filename))}: {error.strerror}")
+            return exits.ERROR
+        if error.errno not in OUTPUT_ERRORS:
             raise
         streams.drop_output()
         common.say(f"embed: cannot write the output: {error.strerror}")

@@ -26,7 +26,7 @@ import numpy as np
 from embed.cache import FeatureCache
 from embed.cache.lock import Lock
 from embed.errors import CacheError, CacheLockedError, ModelError, UsageError
-from embed.files import make_folder, read_bytes, read_document, replace, sweep, write_document
+from embed.files import folders_with, make_folder, read_bytes, read_document, replace, sweep, write_document
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation, decide
 from embed.learn.selection import FittedHead
@@ -322,7 +322,7 @@ def all_models(features: FeatureCache) -> list[Model]:
 
 
 def _folders(features: FeatureCache) -> list[Path]:
-    return sorted(path.parent for path in features.folder.glob(f"models/*/{DOCUMENT}"))
+    return folders_with(features.folder / "models", DOCUMENT)
 
 
 def _open(folder: Path) -> Model:
@@ -330,7 +330,7 @@ def _open(folder: Path) -> Model:
     try:
         document = read_document(file, FIRST_SEALED)
     except FileNotFoundError as error:
-        others = sorted(path.parent.name for path in folder.parent.glob(f"*/{DOCUMENT}"))
+        others = [path.name for path in folders_with(folder.parent, DOCUMENT)]
         there = f"; there is {', '.join(others)}" if others else ""
         raise ModelError(f"there is no model {folder.name!r}{there}; run `embed fit`") from error
     except CacheError as error:
