@@ -4,7 +4,7 @@ Folds are drawn elsewhere, by content and group, and come as pairs of index arra
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,11 @@ CLEARLY = 0.5  # standard errors of an accuracy by which another candidate than 
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # (rows to fit on, rows held out)
+Tell = Callable[[str], None]
+
+
+def silent(*_: Any) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ def fit_head(
     random_state: int = 0,
     options: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    tell: Tell = silent,
 ) -> FittedHead:
     """Return a head other than the dense one, fitted on features.
 
@@ -134,6 +140,8 @@ def fit_head(
         Parameters that are given.
     chosen : dict, optional
         What was chosen before; nothing is searched then.
+    tell : callable
+        Takes a word on what is done next.
     """
     from sklearn.pipeline import Pipeline
 
@@ -148,11 +156,12 @@ def fit_head(
         if chosen is not None:
             pipeline.set_params(**_parameters(chosen))
         elif folds.honest:
-            search = _search(pipeline, plan, seen, y, _capped(folds.pairs, y, random_state), weight)
+            search = _search(pipeline, plan, seen, y, _capped(folds.pairs, y, random_state), weight, tell)
         found = {key: value for stage in plan.stages for key, value in _set_in(pipeline, stage).items()}
         if plan.calibrated:
             pipeline.steps[-1] = ("classifier", calibrated(pipeline.steps[-1][1], folds))
         accepted = {} if weight is None else {"classifier__sample_weight": weight}
+        tell("fitting")
         pipeline.fit(seen, y, **accepted)
     whole = Pipeline([*(before.steps if before is not None else ()), *pipeline.steps])
     return FittedHead(whole, found, search)
@@ -197,6 +206,7 @@ def fit_dense(
     random_state: int = 0,
     options: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    tell: Tell = silent,
 ) -> FittedHead:
     """Return a dense head, trained until it no longer gets better on a validation part, or as many epochs as chosen.
 
@@ -205,7 +215,8 @@ def fit_dense(
     heads.check("dense", options or {})
     dense = DenseClassifier(random_state=random_state, **(options or {}))
     weight = _balancing(y) if balanced else None
-    dense.fit(X, y, weight, validation, epochs=chosen["epochs"] if chosen else None)
+    epochs = chosen["epochs"] if chosen else None
+    dense.fit(X, y, weight, validation, epochs, lambda epoch: tell(f"fitting, epoch {epoch}"))
     with _calm():
         estimator = dense.pipeline()
     return FittedHead(estimator, {"epochs": dense.best_epoch_}, [], dense.history_, dense.keras_file())
@@ -222,7 +233,13 @@ def calibrated(classifier: Any, folds: Folds) -> Any:
 
 
 def _search(
-    pipeline: Any, plan: heads.Plan, X: np.ndarray, y: np.ndarray, pairs: Pairs, weight: np.ndarray | None
+    pipeline: Any,
+    plan: heads.Plan,
+    X: np.ndarray,
+    y: np.ndarray,
+    pairs: Pairs,
+    weight: np.ndarray | None,
+    tell: Tell,
 ) -> list[dict[str, Any]]:
     """Set the parameters of the pipeline to the best ones, stage after stage, and return what was tried."""
     from sklearn.metrics import log_loss, make_scorer
@@ -236,6 +253,7 @@ def _search(
     tried = []
     for stage in plan.stages:
         grid = {key: list(values) for key, values in stage.items()}
+        tell(f"choosing {', '.join(map(_short, grid))}")
         search = GridSearchCV(pipeline, grid, scoring=scoring, cv=pairs, refit=False, error_score="raise")
         takes_weight = weight is not None and "n_neighbors" not in pipeline.steps[-1][1].get_params()
         search.fit(X, y, **({"classifier__sample_weight": weight} if takes_weight else {}))

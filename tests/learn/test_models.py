@@ -98,7 +98,7 @@ def test_two_fits_of_one_name_at_once_leave_one_whole_model(features):
     assert [process.returncode for process in fits] == [0, 0]
     model = learn.load(features, "m")
     assert model.predict_proba(features.X).shape == (len(features), 3) and len(model.evaluation())
-    assert len(list(model.folder.iterdir())) == 3
+    assert len(list(model.folder.iterdir())) == 4
 
 
 def test_what_a_killed_fit_left_is_swept_by_the_next_one(features):
