@@ -233,10 +233,11 @@ class Features(Photographs):
             table[f"probability_{place}"] = [probability for _, probability in named]
         numbers = [name for name in table if name == "similarity" or name.startswith("probability")]
         table[numbers] = table[numbers].astype(float)
-        table.attrs["model"] = fitted.name
         columns = [f"p({label})" for label in fitted.classes]
         of_classes = pd.DataFrame(probabilities.reshape(len(predicted), len(columns)), columns=columns)
-        return pd.concat([table, of_classes], axis=1)
+        table = pd.concat([table, of_classes], axis=1)
+        table.attrs["model"] = fitted.name
+        return table
 
     def similar(
         self,

@@ -46,7 +46,9 @@ def test_a_sample_has_its_limits_and_is_drawn_by_content():
     X = np.random.default_rng(0).random((MOST_ROWS + 50, 8)).astype(np.float32)
     sample = drawn(X)
     assert len(sample.rows) == MOST_ROWS
-    assert np.array_equal(sample.rows, drawn(X).rows) and not np.array_equal(sample.rows, drawn(X, seed=1).rows)
+    assert np.array_equal(sample.rows, drawn(X).rows) and not np.array_equal(
+        sample.rows, drawn(X, seed=1).rows
+    )
     long = np.ones((FEWEST_ROWS + 1, MOST_VALUES // 10), np.float32)
     assert len(drawn(long).rows) == FEWEST_ROWS
 
