@@ -92,12 +92,11 @@ class StageDisplay:
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far the work is."""
         self._line = f"{what}: {done:,} of {total:,}" if done else what
-        if time.monotonic() >= self._next_line:
-            self._show()
+        self._show()
 
     def _show(self) -> None:
         with self._writing:
-            if self._quiet or not self._line:
+            if self._quiet or not self._line or time.monotonic() < self._next_line:
                 return
             in_terminal = sys.stderr.isatty()
             pause = SECONDS_BETWEEN_CHANGES if in_terminal else SECONDS_BETWEEN_LINES
