@@ -8,7 +8,7 @@ from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
 from embed.learn import selection, splits
-from embed.learn.selection import silent
+from embed.learn.choice import Folds, silent
 from embed.learn.trainer import Progress
 
 FOLDS = 5
@@ -106,7 +106,7 @@ def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progre
     for k in range(fold.max() + 1):
         progress("judging the labels of a fold", k + 1, fold.max() + 1)
         held_out = fold == k
-        nothing = selection.Folds([], whole=True, honest=False)
+        nothing = Folds([], whole=True, honest=False)
         head = selection.fit_head("logistic", X[~held_out], y[~held_out], nothing, options={"C": STRENGTH})
         probabilities[np.ix_(held_out, head.classes_)] = head.predict_proba(X[held_out])
     return probabilities

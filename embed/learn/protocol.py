@@ -23,9 +23,10 @@ from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
 from embed.learn import heads, installed, models, reference, splits
+from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
 from embed.learn.model import Model
-from embed.learn.selection import FittedHead, silent
+from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
 from embed.learn.trainer import FitOptions, Progress, Trainer
 
@@ -255,21 +256,20 @@ Outcome = tuple[
 
 
 def _hold_out(trainer: Trainer, split: Split, threshold: float | str | None) -> Outcome:
-    head = trainer.fit(split.train, split.validation if len(split.test) else None)
     scored: Scored = {}
     trained = split.train
+    if len(split.test) and len(split.validation):
+        both = np.sort(np.concatenate([split.train, split.validation]))
+        trained = both[np.isin(trainer.labels[both], np.unique(trainer.labels[split.train]))]
+        first, head = trainer.fit_twice(split.train, split.validation, trained)
+    else:
+        first = head = trainer.fit(split.train)
     if len(split.validation):
-        scored["validation"] = trainer.score(head, trained, split.validation)
+        scored["validation"] = trainer.score(first, split.train, split.validation)
     tuned = _tuned(
         threshold, trainer, split.train, scored["validation"] if len(split.test) and scored else None
     )
     if len(split.test):
-        if len(split.validation):
-            both = np.sort(np.concatenate([split.train, split.validation]))
-            trained = both[np.isin(trainer.labels[both], scored["validation"].classes)]
-            search, curve = head.search, head.curve
-            head = trainer.fit(trained, chosen=head.chosen)
-            head = replace(head, search=search, curve=curve)
         scored["test"] = trainer.score(head, trained, split.test)
     answers = {role: replace(found, threshold=tuned) for role, found in scored.items()}
     return head, answers, tuned, trained

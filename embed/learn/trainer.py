@@ -1,7 +1,7 @@
 """Heads fitted on some photographs of a feature set and asked about others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ from embed.cache import FeatureCache
 from embed.errors import CacheDamagedError, LabelError
 from embed.labels import RULE_VERSION, Labels
 from embed.learn import selection, splits
+from embed.learn.choice import Folds, silent
 from embed.learn.evaluation import Evaluation
-from embed.learn.selection import FittedHead, Folds, silent
+from embed.learn.selection import FittedHead
 
 FOLDS = 3  # that a strength is chosen and probabilities are calibrated on
+MANY = 10_000  # photographs beyond which two folds do
 STOPPING_PARTS = 10  # one of them stops a dense head where there is no validation part
 
 Progress = Callable[[str, int, int], None]  # what is done, how many of it are, and of how many
@@ -135,13 +137,41 @@ class Trainer:
             if chosen is None:
                 X, y, stop_by = self._stopping_part(X, y, of, positions, validation)
             return selection.fit_dense(X, y, stop_by, options=own, chosen=chosen, tell=self._tell, **common)
-        folds = self.folds(positions, of, FOLDS)
+        folds = self.folds(positions, of, FOLDS if len(positions) <= MANY else 2)
         if isinstance(classifier, str):
             return selection.fit_head(
                 classifier, X, y, folds, options=own, chosen=chosen, tell=self._tell, **common
             )
         self._tell("fitting")
         return selection.fit_own(classifier, X, y, folds, **common)
+
+    def fit_twice(
+        self, train: np.ndarray, validation: np.ndarray, both: np.ndarray
+    ) -> tuple[FittedHead, FittedHead]:
+        """Return a head fitted on the training photographs, and one on both parts with what was chosen for the first.
+
+        Parameters are positions of photographs.
+        """
+        classifier, options = self.options.classifier, self.options
+        if isinstance(classifier, str) and classifier != "dense":
+            self._tell("reading features")
+            first, second = selection.fit_twice(
+                classifier,
+                self._part(train),
+                self._part(both),
+                balanced=options.balanced,
+                random_state=options.seed,
+                options=options.head,
+                tell=self._tell,
+            )
+        else:
+            first = self.fit(train, validation)
+            second = self.fit(both, chosen=first.chosen)
+        return first, replace(second, search=first.search, curve=first.curve)
+
+    def _part(self, positions: np.ndarray) -> selection.Part:
+        X, y, of = self.rows(positions)
+        return X, y, self.folds(positions, of, FOLDS if len(positions) <= MANY else 2)
 
     def folds(self, positions: np.ndarray, of: np.ndarray, k: int) -> Folds:
         """Return how photographs are held out while a head is fitted on them, by content and group.
