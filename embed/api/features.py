@@ -164,7 +164,14 @@ class Features(Photographs):
         """
         return self.model(model).evaluation()
 
-    def predict(self, files: Any, model: str | None = None) -> "pd.DataFrame":
+    def predict(
+        self,
+        files: Any,
+        model: str | None = None,
+        *,
+        top: int = 1,
+        min_probability: float = 0.0,
+    ) -> "pd.DataFrame":
         """Predict the class of photographs, in the cache or not, by a fitted model.
 
         Parameters
@@ -173,12 +180,18 @@ class Features(Photographs):
             As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
         model : str, optional
             Its name; by default the one fitted last.
+        top : int
+            Classes to name, the likeliest first.
+        min_probability : float
+            No class is predicted whose probability is below it: its label is None.
 
         Returns
         -------
         DataFrame
-            One row per photograph: path (or its place, such as "photograph 0", where it has none), label, probability, problem (why it cannot be read, or None), and
-            ``p(CLASS)`` for every class.
+            One row per photograph: path (or its place, such as "photograph 0", where it has none), label, probability, problem
+            (why it cannot be read, or None), similarity (cosine to the most similar photograph that the model was fitted
+            on), unlike (whether it is unlike all of those), ``label_2``, ``probability_2`` and so on up to `top`, and
+            ``p(CLASS)`` for every class. ``attrs["model"]`` is the name of the model.
 
         Raises
         ------
@@ -186,33 +199,48 @@ class Features(Photographs):
             Something is no photograph; the message says which.
         ModelError
             There is no such model.
+        UsageError
+            An argument has a value that cannot work.
         WeightsError
             The weights of the backbone cannot be had.
 
         Examples
         --------
         >>> table = embed.open("cache").predict("pictures/test/fish")
-        >>> table.columns.tolist()[:6]
-        ['path', 'label', 'probability', 'problem', 'p(boat)', 'p(fish)']
-        >>> len(table)
-        1
+        >>> table.columns.tolist()[:7]
+        ['path', 'label', 'probability', 'problem', 'similarity', 'unlike', 'p(boat)']
+        >>> len(table), table.attrs["model"], bool(table.loc[0, "unlike"])
+        (1, 'logistic', False)
         """
         import pandas as pd
 
         from embed.images import Given
         from embed.learn import predict_files
 
+        if top < 1:
+            raise UsageError(f"must be at least 1, not {top}", "top")
         asked = Given(files, folders=True)
         fitted = self.model(model)
-        predicted = list(predict_files(asked, self._cache, fitted))
-        rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
+        predicted = list(predict_files(asked, self._cache, fitted, min_probability=min_probability))
+        rows = [
+            (str(one.file), one.label, one.probability, one.problem, one.similarity, one.unlike)
+            for one in predicted
+        ]
         unknown = (float("nan"),) * len(fitted.classes)
         probabilities = np.array([one.probabilities or unknown for one in predicted], np.float64)
-        table = pd.DataFrame(rows, columns=["path", "label", "probability", "problem"], dtype=object)
-        table["probability"] = table["probability"].astype(float)
+        names = ["path", "label", "probability", "problem", "similarity", "unlike"]
+        table = pd.DataFrame(rows, columns=names, dtype=object)
+        for place in range(2, min(top, len(fitted.classes)) + 1):
+            named = [one.ranked[place - 1] if one.ranked else (None, None) for one in predicted]
+            table[f"label_{place}"] = pd.Series([label for label, _ in named], dtype=object)
+            table[f"probability_{place}"] = [probability for _, probability in named]
+        numbers = [name for name in table if name == "similarity" or name.startswith("probability")]
+        table[numbers] = table[numbers].astype(float)
         columns = [f"p({label})" for label in fitted.classes]
         of_classes = pd.DataFrame(probabilities.reshape(len(predicted), len(columns)), columns=columns)
-        return pd.concat([table, of_classes], axis=1)
+        table = pd.concat([table, of_classes], axis=1)
+        table.attrs["model"] = fitted.name
+        return table
 
     def similar(
         self,

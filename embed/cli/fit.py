@@ -7,6 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def fit(
         head=own,
         trust=tuple(trust or ()),
     )
-    fitted = fit_features(common.open_features(cache, features), options)
+    known = common.open_features(cache, features)
+    with StageDisplay(quiet=quiet) as progress:
+        fitted = fit_features(known, options, progress)
     for note in fitted.notes:
         common.say(f"Note: {note}.")
     if as_json:

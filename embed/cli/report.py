@@ -43,7 +43,8 @@ def report(
     from embed import report as pages
 
     feature_set = common.open_features(cache, features)
-    review = api.review(feature_set, model, labels=labels, explained=pages.TOP_LOSSES if maps else 0)
+    explained = pages.TOP_LOSSES if maps else 0
+    review = api.review(feature_set, model, labels=labels, explained=explained, notify=common.say)
     file = out or feature_set.folder / "report.html"
     files.write(file, pages.report_page(review))
     scores = review.scores
