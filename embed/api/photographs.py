@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embed import sources
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
 from embed.labels import Labels, assign, chosen
@@ -90,7 +91,7 @@ class Photographs:
     @property
     def files(self) -> list[Path]:
         """Where the photographs are; n paths."""
-        return [self.root / path for path in self.paths]
+        return [*map(sources.locator(self.root), self.paths)]
 
     @cached_property
     def sha256(self) -> NDArray[np.uint8]:

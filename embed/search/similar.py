@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import labels
+from embed import labels, sources
 from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, NoFeaturesError, UsageError
 from embed.search.current import open_index, silent
@@ -206,9 +206,11 @@ def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
     and otherwise the first, whose copy the query is.
     """
 
+    file_of = sources.locator(features.root)
+
     def rank(i: int) -> int:
         try:
-            return 0 if (features.root / features.paths[same[i]]).samefile(file) else 2
+            return 0 if file_of(features.paths[same[i]]).samefile(file) else 2
         except OSError:
             return 1
 
