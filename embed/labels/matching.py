@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+LAST_PART = "the last part of the path"
 SEVERAL = -1  # instead of a position: more than one photograph is called so
 PICTURES = frozenset(
     [
@@ -95,7 +96,7 @@ def match(names: Sequence[str], paths: Sequence[str], root: str | Path | None, e
         found = []
         for how, spelt, keys in spellings:
             positions = find(spelt, keys)
-            hits = sum(position is not None for position in positions)
+            hits = _found(positions, kind)
             found.append((hits, ", ".join([kind, *how]), positions, spelt, keys))
             if hits == len(different):
                 break
@@ -103,7 +104,7 @@ def match(names: Sequence[str], paths: Sequence[str], root: str | Path | None, e
         if best[-1][0] == len(different):
             break
     most = max(hits for hits, *_ in best)
-    # A looser kind may find a photograph by chance: it has to find many more, unless it finds all.
+    # A looser kind may find a photograph by chance: it has to find many more, unless it finds one for every name.
     enough = most if most == len(different) else most / 2
     _, way, positions, spelt, keys = next(one for one in best if one[0] >= enough)
     several = None
@@ -113,6 +114,12 @@ def match(names: Sequence[str], paths: Sequence[str], root: str | Path | None, e
         several = names.index(different[place]), first, second
     position_of = dict(zip(different, positions, strict=True))
     return Match([position_of[name] for name in names], way, several)
+
+
+def _found(positions: Sequence[int | None], kind: str) -> int:
+    """Return how many names were found. By the last part, folders may contradict: two names of one photograph count once."""
+    found = [position for position in positions if position is not None]
+    return len(found) if kind != LAST_PART else len({*found} - {SEVERAL}) + found.count(SEVERAL)
 
 
 def _spellings(
@@ -246,7 +253,7 @@ def _by_last_part(names: Sequence[str], keys: Sequence[str]) -> list[int | None]
 KINDS = {
     "the path": _by_path,
     "the end of the path": _by_end,
-    "the last part of the path": _by_last_part,
+    LAST_PART: _by_last_part,
 }
 
 
