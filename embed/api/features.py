@@ -11,6 +11,7 @@ import numpy as np
 from embed.api.photographs import Photographs
 from embed.cache import Failure, FeatureCache
 from embed.errors import ImageError, UsageError
+from embed.labels import with_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,7 @@ class Features(Photographs):
         *,
         cv: int | None = None,
         group: str | None = None,
+        where: str | None = None,
         balanced: bool = False,
         threshold: float | Literal["auto"] | None = None,
         random_state: int = 0,
@@ -69,7 +71,9 @@ class Features(Photographs):
         cv : int, optional
             Cross-validate in so many folds.
         group : str, optional
-            ``"regex:PATTERN"``: photographs with one match stay on one side.
+            A column of the table that labels, or ``"regex:PATTERN"``: photographs with one value stay on one side.
+        where : str, optional
+            Only photographs as this condition says; see `select`.
         balanced : bool
             Let every class count the same.
         threshold : float or "auto", optional
@@ -105,7 +109,7 @@ class Features(Photographs):
 
         options = FitOptions(
             classifier=classifier,
-            labels=self._rule,
+            labels=with_where(self._rule, where),
             cv=cv,
             group=group,
             balanced=balanced,
@@ -250,6 +254,7 @@ class Features(Photographs):
         threshold: float = -1.0,
         label: str | None = None,
         split: str | None = None,
+        where: str | None = None,
         include_self: bool = False,
     ) -> "pd.DataFrame":
         """Return the photographs that look most like others, in the cache or not.
@@ -264,6 +269,8 @@ class Features(Photographs):
             Only photographs at least this similar.
         label, split : str, optional
             Only photographs with this label, in this split.
+        where : str, optional
+            Only photographs as this condition says; see `select`.
         include_self : bool
             A photograph may be its own neighbour.
 
@@ -300,7 +307,7 @@ class Features(Photographs):
         )
         queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
-        for found in search.similar(self._cache, queries, options, label_rule=self._rule):
+        for found in search.similar(self._cache, queries, options, label_rule=with_where(self._rule, where)):
             if found.problem is not None:
                 raise ImageError(f"{found.query} {found.problem}")
             rows += [

@@ -211,7 +211,7 @@ def _split_scored(
     if document["fingerprint"] != features.fingerprint:
         return None
     paths = features.paths.tolist()
-    groups = label_rules.groups(paths, document["group"]) if document["group"] else None
+    groups = label_rules.groups(labelled, paths, document["group"])
     try:
         split = divide(labelled, features.sha256, seed=document["seed"], cv=document["cv"], groups=groups)
     except LabelError:  # too few labels are left

@@ -23,6 +23,7 @@ def duplicates(
         bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
     ] = False,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -44,9 +45,10 @@ def duplicates(
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
         found = search.duplicates(
-            known, threshold, across_splits=across_splits, label_rule=labels, progress=progress
+            known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
         )
     rows = [
         (number, one.path, one.similarity)
@@ -64,6 +66,7 @@ def duplicates(
 def outliers(
     limit: LimitOption = 50,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -83,8 +86,9 @@ def outliers(
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=labels, progress=progress)[:limit]
+        found = search.outliers(known, label_rule=rule, progress=progress)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
@@ -97,6 +101,7 @@ def outliers(
 def mislabelled(
     limit: LimitOption = SHOWN,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -116,8 +121,9 @@ def mislabelled(
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
-        found = learn.mislabelled(known, label_rule=labels, progress=progress)
+        found = learn.mislabelled(known, label_rule=rule, progress=progress)
     rows = [
         (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
         for one in found[:limit]
@@ -136,6 +142,7 @@ def matrix(
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
@@ -149,7 +156,8 @@ def matrix(
 
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=labels)
+    rule = common.label_rule(known, labels, where)
+    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
     files.write(out, report.matrix_picture(known.root, found, form))
     print(out)
 
@@ -162,6 +170,7 @@ def map_features(
     ] = 3000,
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -180,7 +189,8 @@ def map_features(
     check_page(html, show)
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    placed = search.layout(known, limit=limit, seed=seed, label_rule=labels)
+    rule = common.label_rule(known, labels, where)
+    placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
     files.write(out, report.map_picture(placed, form))
     print(out)
     if html is not None:

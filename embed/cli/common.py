@@ -26,7 +26,19 @@ FeaturesOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    str, typer.Option("--labels", help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
+    str,
+    typer.Option(
+        "--labels",
+        help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+    ),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        help="Only these photographs: a condition on columns of the table of --labels, as \"site == 'A' and year >= 2020\".",
+        show_default=False,
+    ),
 ]
 ModelOption = Annotated[
     str | None,
@@ -80,6 +92,16 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
             f" embed extract {features.root} goes on."
         )
     return features
+
+
+def label_rule(features: "FeatureCache", labels: str, where: str | None) -> str:
+    """Return the rule that labels the photographs asked for; say what it makes of a table, before anything is made of it."""
+    from embed.labels import assign, with_where
+
+    rule = with_where(labels, where)
+    for note in assign(features.paths.tolist(), rule, features.root).notes:
+        say(f"Note: {printable(note)}.")
+    return rule
 
 
 def say(message: str) -> None:

@@ -19,6 +19,7 @@ def compare(
     ] = False,
     cv: Annotated[int, typer.Option(help="Folds.", min=2)] = 5,
     labels: LabelsOption = "folder",
+    where: common.WhereOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     seed: SeedOption = 0,
@@ -43,8 +44,9 @@ def compare(
 
     for name in clf or ():
         learn.check_classifier(name, {})
-    options = learn.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
     chosen = common.open_features(cache, features)
+    rule = common.label_rule(chosen, labels, where)
+    options = learn.FitOptions(labels=rule, cv=cv, group=group, balanced=balanced, seed=seed)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:

@@ -21,6 +21,7 @@ def export(
         ),
     ] = None,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
@@ -54,9 +55,9 @@ def export(
     """
     from embed import api
 
-    photographs = api.Features(common.open_features(cache, features), labels).select(
-        label=label or None, split=split or None
-    )
+    known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
+    photographs = api.Features(known, rule).select(label=label or None, split=split or None, where=where)
     files = photographs.export(to, format, overwrite=overwrite)
     if as_json:
         common.print_json(

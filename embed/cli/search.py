@@ -34,6 +34,7 @@ def similar(
         ),
     ] = False,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
@@ -66,11 +67,12 @@ def similar(
         k=k, threshold=threshold, label=label, split=split, include_self=include_self
     )
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     queries = embed_files(expand(images), known)
     with StageDisplay() as progress:
         found = list(
             search.similar(
-                known, queries, options, label_rule=labels, progress=progress, notice=progress.notice
+                known, queries, options, label_rule=rule, progress=progress, notice=progress.notice
             )
         )
     failed = [(one.query, one.problem) for one in found if one.problem is not None]

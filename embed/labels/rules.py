@@ -1,14 +1,16 @@
 """Labels and splits by a rule that can be written down in one word, and stored with a model."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
+from embed.labels import query
 from embed.labels.folders import by_folder, split_of
 from embed.labels.patterns import by_pattern
 
@@ -30,9 +32,15 @@ class Labels:
     rule : str
         The rule that was applied, as it can be given again from any folder.
     unknown : tuple of str
-        Paths that a table labels although no photograph has them.
+        Names in a table that are no photograph.
     version : int
         Of the meaning of the rule; stored beside it.
+    notes : tuple of str
+        How the names in a table were matched, and how many.
+    columns : mapping of str to ndarray of shape (n,)
+        What each column of a table says, str; None for a photograph that has no row.
+    asked : ndarray of shape (n,), bool, optional
+        Which photographs a condition asks for; the others have no label. None where there is no condition.
     """
 
     labels: NDArray[np.object_]
@@ -40,6 +48,9 @@ class Labels:
     rule: str
     unknown: tuple[str, ...] = ()
     version: int = RULE_VERSION
+    notes: tuple[str, ...] = ()
+    columns: Mapping[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
+    asked: NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -54,8 +65,9 @@ class Labels:
 
     @property
     def unlabelled(self) -> NDArray[np.intp]:
-        """Positions of the paths without a label."""
-        return np.flatnonzero([label is None for label in self.labels])
+        """Positions of the paths without a label, but those that are not asked for."""
+        without = np.array([label is None for label in self.labels], bool)
+        return np.flatnonzero(without if self.asked is None else without & self.asked)
 
 
 def assign(
@@ -77,8 +89,11 @@ def assign(
           ``valid/``, ``validation/``, ``test/``). A photograph in no folder has no label.
         - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
           not found there, in the path with a "/" before it. Splits are the first folder's, as above.
-        - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are relative
-          to the data folder. Without the column ``split``, splits are the first folder's.
+        - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted, also Parquet;
+          ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
+          splits are the first folder's.
+
+        Before each of them, ``where:CONDITION;`` asks for some photographs only. `with_where` puts it there.
     root : path, optional
         The data folder; absolute paths in a table are taken relative to it.
     version : int
@@ -96,58 +111,90 @@ def assign(
         The table cannot be read.
     LabelError
         The table contradicts itself; the rule is of a version that is not known.
+    UsageError
+        No photograph is as the condition says.
     """
     if version != RULE_VERSION:
         raise LabelError(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows version {RULE_VERSION}: use the"
             " one that wrote it, or fit again"
         )
-    kind, _, argument = str(rule).partition(":")
+    where, rule = query.parted(str(rule))
+    kind, _, argument = rule.partition(":")
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    columns: Mapping[str, NDArray[np.object_]] = {}
     if rule == "folder":
         labels, splits = by_folder(paths)
     elif kind == "regex" and argument:
         labels, splits = by_pattern(paths, argument), [split_of(path) for path in paths]
     elif kind == "csv" and argument:
+        from embed.labels import columns as of_table
         from embed.labels.tables import by_table
 
-        file = Path(argument).absolute()  # the rule holds in another working folder, too
-        labels, splits, unknown = by_table(paths, file, root)
-        rule = f"csv:{file}"
+        file, given = of_table.parse(argument)
+        found = by_table(paths, file, root, given)
+        labels, unknown, columns, notes = found.labels, found.unknown, found.columns, (found.note,)
+        splits = found.splits if found.splits is not None else [split_of(path) for path in paths]
+        rule = of_table.rule(file, given)
     else:
         raise UsageError(f"{rule!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
-    return Labels(_objects(labels), _objects(splits), rule, unknown, version)
+    asked = None
+    if where is not None:
+        known = {"path": _objects(paths), "label": _objects(labels), "split": _objects(splits)}
+        asked = query.asked(where, columns, known)
+        labels = [label if wanted else None for label, wanted in zip(labels, asked, strict=True)]
+        notes = (*notes, f"{where!r} asks for {asked.sum()} of {len(asked)} photographs")
+    return Labels(
+        _objects(labels),
+        _objects(splits),
+        query.with_where(rule, where),
+        unknown,
+        version,
+        notes=notes,
+        columns=columns,
+        asked=asked,
+    )
 
 
-def groups(paths: Sequence[str], rule: str) -> NDArray[np.object_]:
+def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[np.object_] | None:
     """Return what keeps photographs together.
 
     Parameters
     ----------
+    labelled : Labels
+        Of the paths.
     paths : sequence of str
         As for `assign`.
-    rule : str
-        ``regex:PATTERN`` with one group.
+    rule : str, optional
+        ``regex:PATTERN`` with one group, or a column of the table that labels. Without it nothing does.
 
     Returns
     -------
-    ndarray of shape (n,)
-        What the group captures, str, or None.
+    ndarray of shape (n,), optional
+        What the group captures, or what the column holds, str; None where that is nothing.
 
     Raises
     ------
     UsageError
-        The rule is no usable pattern.
+        The rule is no usable pattern, and no column.
     """
+    if rule is None:
+        return None
     kind, _, pattern = rule.partition(":")
-    if kind != "regex" or not pattern:
-        raise UsageError(
-            f"{rule!r} is not known; it is regex:PATTERN with one group, as in 'regex:([^/]+)_'", "group"
-        )
-    return _objects(by_pattern(paths, pattern, "group"))
+    if rule in labelled.columns:
+        return _objects([cell or None for cell in labelled.columns[rule]])
+    if kind == "regex" and pattern:
+        return _objects(by_pattern(paths, pattern, "group"))
+    columns = ", ".join(map(repr, labelled.columns)) or "none, for the labels are of no table (csv:FILE)"
+    raise UsageError(
+        f"{rule!r} is not known; it is a column of the table that labels, which are {columns}, or regex:PATTERN with one"
+        " group, as in 'regex:([^/]+)_'",
+        "group",
+    )
 
 
-def _objects(values: Sequence[str | None]) -> NDArray[np.object_]:
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array

@@ -32,7 +32,13 @@ LIGHTEST = 0.25  # shade of a rare error, which the eye should find
 def summary(scores: Scores) -> dict[str, Any]:
     """Return the accuracy and the other numbers that describe the whole."""
     classes = list(scores.confusion.columns)
-    return {"scores": scores.summary, "second": classes[1], "notes": scores.document["notes"]}
+    groups = scores.document.get("groups") or {}
+    return {
+        "scores": scores.summary,
+        "second": classes[1],
+        "notes": scores.document["notes"],
+        "groups": [(name, groups[name]) for name in ("worst", "best") if groups],
+    }
 
 
 def confusion(table: "pd.DataFrame") -> dict[str, Any]:

@@ -71,7 +71,7 @@ def duplicates(
     across_splits : bool
         Only groups with photographs of more than one split: what was trained on is tested with.
     label_rule : str
-        Where splits come from.
+        Where splits come from, and which photographs are asked for.
     progress : callable
         Is told what is done, and how many photographs of how many.
 
@@ -81,10 +81,15 @@ def duplicates(
         The threshold is no similarity.
     """
     check_similarity(threshold)
-    splits = labels.assign(features.paths.tolist(), label_rule, features.root).splits
+    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    splits = labelled.splits
     index = Index(features)
-    copies = index.copies(index.rows)
-    vectors = CachedVectors(features, index.rows)[np.arange(len(index.rows))]
+    distinct, copies = index.rows, index.copies(index.rows)
+    if labelled.asked is not None:
+        copies = [rows[labelled.asked[rows]] for rows in copies]
+        distinct = distinct[[len(rows) > 0 for rows in copies]]
+        copies = [rows for rows in copies if len(rows)]
+    vectors = CachedVectors(features, distinct)[np.arange(len(distinct))]
     groups = []
     for members in _stars(list(map(len, copies)), near_pairs(vectors, threshold, progress)):
         rows = [(int(row), similarity) for number, similarity in members for row in copies[number]]

@@ -38,13 +38,14 @@ def layout(
             f"There is no photograph in {features.name}: run `embed extract` on some first."
         )
     labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:limit])
+    asked = np.arange(len(features)) if labelled.asked is None else np.flatnonzero(labelled.asked)
+    rows = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])
     placed = positions(normalised(features.rows(rows)), seed)
     return Layout(
         [features.paths[row] for row in rows],
         [labelled.labels[row] for row in rows],
         placed,
-        len(features) - len(rows),
+        len(asked) - len(rows),
     )
 
 

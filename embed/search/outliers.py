@@ -55,6 +55,8 @@ def outliers(
             nearness[copies] = near.mean() if len(near) else 0.0
         progress("Comparing photographs", start + len(block), len(rows))
     order = np.argsort(nearness, kind="stable")
+    if labelled.asked is not None:
+        order = order[labelled.asked[order]]
     return [
         Outlier(features.paths[row], round(float(nearness[row]), 6), labelled.labels[row]) for row in order
     ]

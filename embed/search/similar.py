@@ -161,9 +161,10 @@ def similar(
 def _allowed_rows(labelled: labels.Labels, options: SimilarOptions) -> NDArray[np.bool_] | None:
     """Return which rows may be found, bool (rows,), or None for all."""
     if options.label is None and options.split is None:
-        return None
+        return labelled.asked
     label, split = ([one] if one is not None else None for one in (options.label, options.split))
-    return labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
+    rows = labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
+    return rows if labelled.asked is None else rows & labelled.asked
 
 
 def _neighbours(
