@@ -38,6 +38,9 @@ class Copied:
     decoder: str
 
 
+AreCurrent = Callable[[NDArray[np.bytes_]], NDArray[np.bool_]]
+
+
 class OtherSets:
     """The rows of every other set of a recipe. Nothing is opened before the first question; any thread may ask.
 
@@ -50,15 +53,10 @@ class OtherSets:
         Of the set that asks.
     recipe : Recipe
     are_current : callable
-        Says of the names and versions of decoders, an ndarray of shape (n,), which would give the same pixels today.
+        Says of the names and versions of decoders which of them would give the same pixels today.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        recipe: Recipe,
-        are_current: Callable[[NDArray[np.bytes_]], NDArray[np.bool_]],
-    ) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, are_current: AreCurrent) -> None:
         self._folder = folder
         self._recipe = recipe
         self._are_current = are_current
