@@ -3,6 +3,7 @@
 import os
 import reprlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from embed.explain import Explained
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
+    from embed.search import Searcher
 
 File = str | os.PathLike[str]
 
@@ -254,6 +256,9 @@ class Features(Photographs):
     ) -> "pd.DataFrame":
         """Return the photographs that look most like others, in the cache or not.
 
+        The first call reads and checks what is compared, and keeps it for the next: the vectors, float32, 256 MiB at most, or an
+        index that stays on disk.
+
         Parameters
         ----------
         files : one photograph or several
@@ -300,7 +305,7 @@ class Features(Photographs):
         )
         queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
-        for found in search.similar(self._cache, queries, options, label_rule=self._rule):
+        for found in self._searcher.similar(queries, options):
             if found.problem is not None:
                 raise ImageError(f"{found.query} {found.problem}")
             rows += [
@@ -310,6 +315,12 @@ class Features(Photographs):
         # As objects: the strings of pandas hold no file name that is no UTF-8.
         table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
         return table.astype({"rank": "int64", "similarity": "float64"})
+
+    @cached_property
+    def _searcher(self) -> "Searcher":
+        from embed.search import Searcher
+
+        return Searcher(self._cache, label_rule=self._rule)
 
     def explain(
         self,

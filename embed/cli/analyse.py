@@ -84,7 +84,7 @@ def outliers(
     check_page(html, show)
     known = common.open_features(cache, features)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=labels, progress=progress)[:limit]
+        found = search.outliers(known, label_rule=labels, progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
