@@ -23,12 +23,16 @@ class Contents:
         self._rows = order if rows is None else rows[order]
         self._starts = starts[order]
 
-    def rows(self, sha256: bytes) -> list[int]:
-        """Return the rows of a content, in order."""
-        start = np.frombuffer(sha256, np.uint64, 1)[0]
-        alike = slice(*(int(np.searchsorted(self._starts, start, side)) for side in ("left", "right")))
-        return [row for row in self._rows[alike].tolist() if self._sha256[row].tobytes() == sha256]
+    def rows(self, contents: NDArray[np.uint8]) -> list[list[int]]:
+        """Return the rows of each of some contents (k, 32), in order."""
+        starts = np.ascontiguousarray(contents[:, :8]).view(np.uint64)[:, 0]
+        first, stop = (np.searchsorted(self._starts, starts, side).tolist() for side in ("left", "right"))
+        return [
+            [row for row in self._rows[begin:end].tolist() if (self._sha256[row] == content).all()]
+            for content, begin, end in zip(contents, first, stop, strict=True)
+        ]
 
     def row(self, sha256: bytes) -> int | None:
         """Return the first row of a content, or None."""
-        return next(iter(self.rows(sha256)), None)
+        (rows,) = self.rows(np.frombuffer(sha256, np.uint8)[None])
+        return next(iter(rows), None)

@@ -175,8 +175,5 @@ class Index:
         """Return the rows that have each of a few contents; one that no row has is left out."""
         if self._contents is None:
             return rows_with(self.features.sha256, contents)
-        found = {
-            key: self._contents.rows(one.tobytes())
-            for key, one in zip(as_keys(contents), contents, strict=True)
-        }
-        return {key: rows for key, rows in found.items() if rows}
+        found = zip(as_keys(contents), self._contents.rows(contents), strict=True)
+        return {key: rows for key, rows in found if rows}

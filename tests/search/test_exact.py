@@ -91,7 +91,9 @@ def test_contents_are_compared_as_sets_and_dictionaries_do(contents, others, blo
         ]
         lookup = Contents(contents)
         for key in {*keys, *known}:
-            assert lookup.rows(key) == [i for i, one in enumerate(keys) if one == key]
+            assert lookup.rows(np.frombuffer(key, np.uint8)[None]) == [
+                [i for i, one in enumerate(keys) if one == key]
+            ]
             assert lookup.row(key) == firsts.get(key)
     finally:
         module.BLOCK_VALUES = before
