@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from embed.explain import Explained
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
+    from embed.search import Searcher
 
 File = str | os.PathLike[str]
 
@@ -31,6 +32,7 @@ class Features(Photographs):
 
     def __init__(self, cache: FeatureCache, labels: str = "folder") -> None:
         super().__init__(cache, labels)
+        self._kept_searcher: Searcher | None = None
 
     @property
     def cache(self) -> FeatureCache:
@@ -259,6 +261,9 @@ class Features(Photographs):
     ) -> "pd.DataFrame":
         """Return the photographs that look most like others, in the cache or not.
 
+        The first call reads and checks what is compared, and keeps it for the next: the vectors, float32, 256 MiB at most, or an
+        index that stays on disk.
+
         Parameters
         ----------
         files : one photograph or several
@@ -307,7 +312,7 @@ class Features(Photographs):
         )
         queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
-        for found in search.similar(self._cache, queries, options, label_rule=with_where(self._rule, where)):
+        for found in self._searcher(where).similar(queries, options):
             if found.problem is not None:
                 raise ImageError(f"{found.query} {found.problem}")
             rows += [
@@ -317,6 +322,15 @@ class Features(Photographs):
         # As objects: the strings of pandas hold no file name that is no UTF-8.
         table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
         return table.astype({"rank": "int64", "similarity": "float64"})
+
+    def _searcher(self, where: str | None) -> "Searcher":
+        from embed.search import Searcher
+
+        if where is not None:
+            return Searcher(self._cache, label_rule=with_where(self._rule, where))
+        if self._kept_searcher is None:
+            self._kept_searcher = Searcher(self._cache, label_rule=self._rule)
+        return self._kept_searcher
 
     def explain(
         self,

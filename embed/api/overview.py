@@ -3,8 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from embed import files, labels
+from embed import files
 from embed.cache import FeatureCache
+from embed.search import labels_of
 
 
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
@@ -27,7 +28,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     LabelError, InputError
         The labels cannot be had.
     """
-    assigned = labels.assign(features.paths.tolist(), rule, features.root)
+    assigned = labels_of(features, rule)
     failures = features.failures()
     return {
         "features": features.name,

@@ -281,7 +281,9 @@ class Photographs:
 
     @cached_property
     def _labels(self) -> Labels:
-        return assign(self._cache.paths.tolist(), self._rule, self.root)
+        from embed.search import labels_of
+
+        return labels_of(self._cache, self._rule)
 
     def _of(self, column: NDArray[Any]) -> NDArray[Any]:
         return column if self._rows is None else column[self._rows]

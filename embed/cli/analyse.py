@@ -88,7 +88,7 @@ def outliers(
     known = common.open_features(cache, features)
     rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=rule, progress=progress)[:limit]
+        found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
