@@ -23,9 +23,18 @@ def test_the_folder_is_the_label_and_a_split_folder_above_it_the_split():
 
 
 def test_photographs_at_the_root_have_no_label():
-    found = assign(["1.jpg", "ants/2.jpg", "train/bees/3.jpg", "train/4.jpg"])
+    found = assign(["1.jpg", "train/ants/2.jpg", "train/bees/3.jpg", "train/4.jpg"])
     assert found.labels.tolist() == [None, "ants", "bees", None]
     assert found.unlabelled.tolist() == [0, 3]
+
+
+def test_what_the_first_version_of_the_rule_means_stays():
+    paths = ["1.jpg", "ants/2.jpg", "train/bees/3.jpg", "train/4.jpg", "training/bees/5.jpg"]
+    found = assign(paths, version=1)
+    assert found.labels.tolist() == [None, "ants", "bees", None, "training"]
+    assert found.splits.tolist() == [None, None, "train", "train", None]
+    assert found.version == 1
+    assert assign(["training/bees/5.jpg"], "regex:(bees)", version=1).splits.tolist() == [None]
 
 
 def test_a_class_may_be_called_train_where_no_split_has_class_folders():
@@ -173,7 +182,7 @@ def test_blank_lines_short_rows_and_the_line_that_excel_writes_are_no_matter(tmp
         ("file,label\n1.jpg,a\n", "no column path"),
         ("path,label,Label\n1.jpg,a,b\n", "two columns 'label'"),
         ("path,label\n1.jpg,a\n1.jpg,b\n", "line 3: 1.jpg is labelled 'b' here and 'a' before"),
-        ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,dev\n', "line 5: the split 'dev'"),
+        ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,first\n', "line 5: the split 'first'"),
         ("\npath,label\nelsewhere/1.jpg,a\n", "none of the 1 paths"),
         ('path,label\n0.jpg,"a\nb"\n1.jpg,"a\n2.jpg,b\n', "line 4: a quotation mark is opened here"),
         ('\n\npath,"label\n0.jpg,a\n', "line 3: a quotation mark is opened here"),

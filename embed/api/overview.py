@@ -28,7 +28,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     LabelError, InputError
         The labels cannot be had.
     """
-    assigned = labels.assign(features.paths.tolist(), rule, features.root)
+    assigned = labels.of(features, rule)
     failures = features.failures()
     return {
         "features": features.name,

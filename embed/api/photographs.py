@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
-from embed.labels import Labels, assign, chosen
+from embed.labels import Labels, chosen
+from embed.labels import of as labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,7 +269,7 @@ class Photographs:
 
     @cached_property
     def _labels(self) -> Labels:
-        return assign(self._cache.paths.tolist(), self._rule, self.root)
+        return labelled(self._cache, self._rule)
 
     def _of(self, column: NDArray[Any]) -> NDArray[Any]:
         return column if self._rows is None else column[self._rows]

@@ -3,8 +3,18 @@
 Labels are not part of the features: any rule may be applied to the same cache, as often as wanted.
 """
 
-from embed.labels.folders import SPLITS, split_of
-from embed.labels.rules import RULE_VERSION, Labels, assign, groups
+from embed.labels.names import SPLITS
+from embed.labels.rules import RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
 from embed.labels.selection import chosen
 
-__all__ = ["RULE_VERSION", "SPLITS", "Labels", "assign", "chosen", "groups", "split_of"]
+__all__ = [
+    "RULE_VERSION",
+    "SPLITS",
+    "Labels",
+    "Photographed",
+    "assign",
+    "chosen",
+    "groups",
+    "of",
+    "with_splits",
+]

@@ -1,20 +1,47 @@
 """Labels and splits by a rule that can be written down in one word, and stored with a model."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels.folders import by_folder, split_of
+from embed.labels import folders, layout
+from embed.labels.names import SPLITS, split_named
 from embed.labels.patterns import by_pattern
 
 # What rules mean. It is raised when a rule reads a path otherwise than before, and the former meaning stays in reach:
 # a model is used with the version that it was fitted with.
-RULE_VERSION = 1
+#
+# 1: the first folder is the label, and train, val, valid, validation and test before it are splits.
+# 2: splits by all their names, above the classes or below them; folders that hold one folder are looked through.
+RULE_VERSION = 2
+VERSIONS = (1, 2)
+
+SPLITS_PREFIX = "splits:"
+NO_SPLITS = "none"
+
+
+class Photographed(Protocol):
+    """Photographs that can be labelled: a feature set, or part of one."""
+
+    @property
+    def paths(self) -> NDArray[np.object_]:
+        """Relative to `root`, with "/" between folders."""
+
+    @property
+    def sha256(self) -> NDArray[np.uint8]:
+        """Of the content of each, shape (n, 32)."""
+
+    @property
+    def root(self) -> Path:
+        """The data folder."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,14 @@ class Labels:
         Paths that a table labels although no photograph has them.
     version : int
         Of the meaning of the rule; stored beside it.
+    folds : ndarray of shape (n,), optional
+        The fold that each lies in, str or None.
+    notes : tuple of str
+        What could have been read otherwise, each with what decides it.
+    lines : tuple of str
+        The first lines of the tree of folders as it was understood, for people.
+    copies : ndarray of shape (n,), bool, optional
+        Which are left out, for they lie in a folder of which all is elsewhere.
     """
 
     labels: NDArray[np.object_]
@@ -40,6 +75,10 @@ class Labels:
     rule: str
     unknown: tuple[str, ...] = ()
     version: int = RULE_VERSION
+    folds: NDArray[np.object_] | None = None
+    notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    copies: NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -54,8 +93,14 @@ class Labels:
 
     @property
     def unlabelled(self) -> NDArray[np.intp]:
-        """Positions of the paths without a label."""
-        return np.flatnonzero([label is None for label in self.labels])
+        """Positions of the paths without a label, but those left out as copies."""
+        without = np.array([label is None for label in self.labels], bool)
+        return np.flatnonzero(without if self.copies is None else without & ~self.copies)
+
+
+def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERSION) -> Labels:
+    """Give every photograph of a feature set its label and its split; see `assign`."""
+    return assign(photographs.paths.tolist(), rule, photographs.root, version, contents=photographs)
 
 
 def assign(
@@ -63,6 +108,7 @@ def assign(
     rule: str = "folder",
     root: str | Path | None = None,
     version: int = RULE_VERSION,
+    contents: Photographed | None = None,
 ) -> Labels:
     """Give every path its label and its split.
 
@@ -73,16 +119,22 @@ def assign(
     rule : str
         How a path is labelled.
 
-        - ``folder``: the first folder, or the one below it where the first is a split (``train/``, ``val/``,
-          ``valid/``, ``validation/``, ``test/``). A photograph in no folder has no label.
+        - ``folder``: the folder, as a person would read the tree: splits are recognised by their names, above the classes
+          or below them, and folders that hold nothing but one folder, or nothing but splits, are looked through. A
+          photograph in no folder has no label.
         - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
-          not found there, in the path with a "/" before it. Splits are the first folder's, as above.
+          not found there, in the path with a "/" before it. Splits are those of the folders.
         - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are relative
-          to the data folder. Without the column ``split``, splits are the first folder's.
+          to the data folder. Without the column ``split``, splits are those of the folders.
+
+        Before each of them, ``splits:train=training,test=testing;`` names the folders that are splits, instead of those
+        recognised; ``splits:none;`` says that there are none. `with_splits` puts it there.
     root : path, optional
         The data folder; absolute paths in a table are taken relative to it.
     version : int
         Of the meaning of the rule, as it was stored with what was fitted by it.
+    contents : Photographed, optional
+        The photographs of the paths: a folder ``sample/`` of which every content is elsewhere is then left out.
 
     Returns
     -------
@@ -97,26 +149,136 @@ def assign(
     LabelError
         The table contradicts itself; the rule is of a version that is not known.
     """
-    if version != RULE_VERSION:
+    if version not in VERSIONS:
         raise LabelError(
-            f"the labels are by version {version} of the rule {rule!r}; this embed knows version {RULE_VERSION}: use the"
-            " one that wrote it, or fit again"
+            f"the labels are by version {version} of the rule {rule!r}; this embed knows the versions up to"
+            f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
-    kind, _, argument = str(rule).partition(":")
+    prefix, plain = _parted(str(rule))
+    kind, _, argument = plain.partition(":")
+    if version == 1:
+        read = _first_version(paths)
+    else:
+        digests = _Digests(contents) if contents is not None else None
+        read = layout.read(paths, _named_splits(prefix), digests)
+    labels: Sequence[str | None] = [place.label for place in read.places]
+    splits: Sequence[str | None] = [place.split for place in read.places]
+    copies = np.array([place.copy for place in read.places], bool)
     unknown: tuple[str, ...] = ()
-    if rule == "folder":
-        labels, splits = by_folder(paths)
+    notes = read.notes
+    if plain == "folder":
+        pass
     elif kind == "regex" and argument:
-        labels, splits = by_pattern(paths, argument), [split_of(path) for path in paths]
+        labels = by_pattern(paths, argument)
+        notes = ()
     elif kind == "csv" and argument:
         from embed.labels.tables import by_table
 
         file = Path(argument).absolute()  # the rule holds in another working folder, too
-        labels, splits, unknown = by_table(paths, file, root)
-        rule = f"csv:{file}"
+        labels, own_splits, unknown = by_table(paths, file, root)
+        splits = own_splits or splits
+        plain, notes = f"csv:{file}", ()
     else:
-        raise UsageError(f"{rule!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
-    return Labels(_objects(labels), _objects(splits), rule, unknown, version)
+        raise UsageError(f"{plain!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
+    labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
+    return Labels(
+        _objects(labels),
+        _objects(splits),
+        prefix + plain,
+        unknown,
+        version,
+        folds=_objects([place.fold for place in read.places]),
+        notes=notes,
+        lines=read.lines,
+        copies=copies,
+    )
+
+
+def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | None) -> str:
+    """Return a rule with the folders that are its splits.
+
+    Parameters
+    ----------
+    rule : str
+        As for `assign`.
+    splits : str or mapping, optional
+        ``"train=training,test=testing"`` or ``{"train": "training", "test": ["testing", "more"]}``: each split with the
+        names, or the paths, of its folders. ``"none"`` or an empty mapping: there are none. By default the rule stays as
+        it is: splits are recognised.
+
+    Raises
+    ------
+    UsageError
+        It does not say of each split which folder it is.
+    """
+    if splits is None:
+        return rule
+    pairs = _pairs(splits) if isinstance(splits, str) else _listed(splits)
+    named = []
+    for role, folder in pairs:
+        split = split_named(role)
+        if split is None or not folder.strip("/"):
+            raise UsageError(
+                f"{role}={folder} is not understood; say which folder each split is, as in train=training,test=testing, or"
+                f" none; the splits are {', '.join(SPLITS)}",
+                "splits",
+            )
+        named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
+    return f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(rule)[1]}"
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    if text == NO_SPLITS:
+        return []
+    return [
+        (role.strip(), folder.strip()) for role, _, folder in (one.partition("=") for one in text.split(","))
+    ]
+
+
+def _listed(splits: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
+    return [
+        (role, folder)
+        for role, folders in splits.items()
+        for folder in ([folders] if isinstance(folders, str) else folders)
+    ]
+
+
+def _parted(rule: str) -> tuple[str, str]:
+    """Return what a rule says of splits, and the rest."""
+    if not rule.startswith(SPLITS_PREFIX):
+        return "", rule
+    prefix, semicolon, rest = rule.partition(";")
+    return prefix + semicolon, rest
+
+
+def _named_splits(prefix: str) -> dict[str, str] | None:
+    """Return the splits that a rule names, by folder."""
+    if not prefix:
+        return None
+    text = prefix.removeprefix(SPLITS_PREFIX).removesuffix(";")
+    return {unquote(folder, errors="surrogateescape"): role for role, folder in _pairs(text)}
+
+
+def _first_version(paths: Sequence[str]) -> layout.Layout:
+    labels, splits = folders.by_folder(paths)
+    return layout.Layout([layout.Place(*both) for both in zip(labels, splits, strict=True)])
+
+
+class _Digests(Sequence[bytes]):
+    """The sha256 of photographs, read once one is asked for."""
+
+    def __init__(self, photographs: Photographed) -> None:
+        self._photographs = photographs
+
+    @cached_property
+    def _column(self) -> list[bytes]:
+        return [row.tobytes() for row in self._photographs.sha256]
+
+    def __len__(self) -> int:
+        return len(self._photographs.paths)
+
+    def __getitem__(self, position):  # type: ignore[no-untyped-def]
+        return self._column[position]
 
 
 def groups(paths: Sequence[str], rule: str) -> NDArray[np.object_]:

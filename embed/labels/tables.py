@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed.errors import InputError, LabelError
-from embed.labels.folders import SPLIT_FOLDERS, split_of
+from embed.labels.names import SPLITS, split_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,8 @@ _LINE_END = re.compile(r"\r\n?|\n")
 
 def by_table(
     paths: Sequence[str], file: Path, root: str | Path | None
-) -> tuple[list[str | None], list[str | None], tuple[str, ...]]:
-    """Return the label and the split of every path, and the paths of the table that are none of these.
+) -> tuple[list[str | None], list[str | None] | None, tuple[str, ...]]:
+    """Return the label of every path, its split where the table has splits, and the paths of the table that are none of these.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def by_table(
         )
     return (
         [label_of.get(path) for path in paths],
-        [split_of(path) if splits is None else split_by_path.get(path) for path in paths],
+        None if splits is None else [split_by_path.get(path) for path in paths],
         unknown,
     )
 
@@ -194,9 +194,7 @@ def _relative(path: str, root: str | Path | None) -> str:
 def _split(name: str, where: str) -> str | None:
     if not name:
         return None
-    try:
-        return SPLIT_FOLDERS[name.lower()]
-    except KeyError:
-        raise LabelError(
-            f"{where}: the split {name!r} is none of {', '.join(sorted(SPLIT_FOLDERS))}"
-        ) from None
+    split = split_named(name)
+    if split is None:
+        raise LabelError(f"{where}: the split {name!r} is none of {', '.join(SPLITS)}, by whatever name")
+    return split

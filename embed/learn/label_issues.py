@@ -48,7 +48,7 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[L
     LabelError
         Fewer than two labels have five photographs each.
     """
-    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    labelled = labels.of(features, label_rule)
     counts = labelled.counts
     classes = np.array([label for label in labelled.classes if counts[label] >= FOLDS], dtype=object)
     if len(classes) < 2:

@@ -103,7 +103,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     started = time.perf_counter()
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
-    labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
+    labelled = labels.of(features, options.labels)
     groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)

@@ -81,7 +81,7 @@ def duplicates(
         The threshold is no similarity.
     """
     check_similarity(threshold)
-    splits = labels.assign(features.paths.tolist(), label_rule, features.root).splits
+    splits = labels.of(features, label_rule).splits
     index = Index(features)
     copies = index.copies(index.rows)
     vectors = CachedVectors(features, index.rows)[np.arange(len(index.rows))]

@@ -37,7 +37,7 @@ def layout(
         raise NoFeaturesError(
             f"There is no photograph in {features.name}: run `embed extract` on some first."
         )
-    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    labelled = labels.of(features, label_rule)
     rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:limit])
     placed = positions(normalised(features.rows(rows)), seed)
     return Layout(

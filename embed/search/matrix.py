@@ -30,7 +30,7 @@ def similarity_matrix(
     """
     if per_class < 1:
         raise UsageError(f"{per_class} shows nothing; it is 1 or more.", "per_class")
-    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    labelled = labels.of(features, label_rule)
     if not labelled.classes:
         raise LabelError(f"No photograph has a label by the rule {labelled.rule!r}.")
     generator = np.random.default_rng(seed)

@@ -43,7 +43,7 @@ def outliers(
     progress : callable
         Is told what is done, and how many photographs of how many.
     """
-    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    labelled = labels.of(features, label_rule)
     index = open_index(features, progress=progress)
     rows = index.rows
     nearness = np.zeros(len(features))

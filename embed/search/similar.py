@@ -151,7 +151,7 @@ def similar(
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(opened)
-        labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+        labelled = labels.of(features, label_rule)
         rows = _allowed_rows(labelled, options)
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):
