@@ -1,6 +1,6 @@
 """The functions of the Python interface: extract features, open a cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from embed import cache as caches
 from embed import extract
 from embed.api.features import Features
 from embed.backbones import Network
+from embed.labels import with_splits
 
 if TYPE_CHECKING:
     from embed.extract import Progress, Summary
@@ -148,7 +149,13 @@ def extract_features(
     return summary
 
 
-def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: str = "folder") -> Features:
+def open(
+    cache: str | Path = DEFAULT_CACHE,
+    name: str | None = None,
+    *,
+    labels: str = "folder",
+    splits: str | Mapping[str, str | Sequence[str]] | None = None,
+) -> Features:
     """Open the features in a cache.
 
     Parameters
@@ -160,6 +167,9 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split.
+    splits : str or mapping, optional
+        Which folders are splits, as ``{"train": "training", "test": ["testing", "more"]}``; an empty one: none is. By
+        default they are recognised.
 
     Returns
     -------
@@ -182,4 +192,4 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     >>> features.y[:2], features.splits[:2]
     (array(['boat', 'fish'], dtype=object), array(['test', 'test'], dtype=object))
     """
-    return Features(caches.open_features(Path(cache), name), labels)
+    return Features(caches.open_features(Path(cache), name), with_splits(labels, splits))

@@ -20,8 +20,9 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     Returns
     -------
     dict
-        features, folder, data, recipe, dimension, images, complete; classes, splits and failure_reasons with their
-        counts; failures, bytes, parts, and the names of the models.
+        features, folder, data, recipe, dimension, images, complete; classes, splits, folds and failure_reasons with their
+        counts; unlabelled, what is to be noted of the folders and of photographs that are there more than once (notes);
+        failures, bytes, parts, and the names of the models.
 
     Raises
     ------
@@ -40,6 +41,9 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "complete": features.meta.complete,
         "classes": _counts(assigned.labels),
         "splits": _counts(assigned.splits),
+        "folds": _counts(assigned.folds if assigned.folds is not None else ()),
+        "unlabelled": len(assigned.unlabelled),
+        "notes": [*assigned.notes, *labels.conflicts(assigned, features)],
         "failures": len(failures),
         "failure_reasons": _counts([failure.reason for failure in failures]),
         "bytes": features.bytes_on_disk,

@@ -23,6 +23,7 @@ def duplicates(
         bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
     ] = False,
     labels: common.LabelsOption = "folder",
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -41,19 +42,26 @@ def duplicates(
     embed duplicates --threshold 0.98 --html duplicates.html --open
     """
     from embed import search
+    from embed.labels import with_splits
 
     check_page(html, show)
     known = common.open_features(cache, features)
     with StageDisplay() as progress:
         found = search.duplicates(
-            known, threshold, across_splits=across_splits, label_rule=labels, progress=progress
+            known,
+            threshold,
+            across_splits=across_splits,
+            label_rule=with_splits(labels, splits),
+            progress=progress,
         )
     rows = [
-        (number, one.path, one.similarity)
+        (number, one.path, one.similarity, one.label, one.split)
         for number, group in enumerate(found, 1)
         for one in group.photographs
     ]
-    common.print_table(("group", "path", "similarity"), rows, form=common.output(as_json, as_csv))
+    common.print_table(
+        ("group", "path", "similarity", "label", "split"), rows, form=common.output(as_json, as_csv)
+    )
     if html is not None:
         from embed import report
 

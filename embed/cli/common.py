@@ -28,6 +28,14 @@ FeaturesOption = Annotated[
 LabelsOption = Annotated[
     str, typer.Option("--labels", help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
 ]
+SplitsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--splits",
+        help="Folders that are splits, as train=training,test=testing; none: no folder is. By default they are recognised.",
+        show_default=False,
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="Model to use; by default the one fitted last.", show_default=False),
@@ -76,6 +84,16 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
             f" embed extract {features.root} goes on."
         )
     return features
+
+
+def say_notes(features: "FeatureCache", rule: str) -> list[str]:
+    """Say how the folders could be read otherwise, before anything is made of them; return what was said."""
+    from embed import labels
+
+    notes = list(labels.of(features, rule).notes)
+    for note in notes:
+        say(f"Note: {printable(note)}.")
+    return notes
 
 
 def say(message: str) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
-from embed.cli.fit import GROUP_HELP, LabelsOption, SeedOption
+from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, SeedOption, parse_cv
 
 
 @app.command()
@@ -17,8 +17,9 @@ def compare(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Accuracy against the photographs of each class.")
     ] = False,
-    cv: Annotated[int, typer.Option(help="Folds.", min=2)] = 5,
+    cv: Annotated[str, typer.Option(help=CV_HELP)] = "5",
     labels: LabelsOption = "folder",
+    splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     seed: SeedOption = 0,
@@ -40,11 +41,15 @@ def compare(
     """
     from embed import learn
     from embed.cache import FeatureCache, list_features
+    from embed.labels import with_splits
 
     for name in clf or ():
         learn.check_classifier(name, {})
-    options = learn.FitOptions(labels=labels, cv=cv, group=group, balanced=balanced, seed=seed)
+    options = learn.FitOptions(
+        labels=with_splits(labels, splits), cv=parse_cv(cv), group=group, balanced=balanced, seed=seed
+    )
     chosen = common.open_features(cache, features)
+    common.say_notes(chosen, options.labels)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:

@@ -21,6 +21,7 @@ def export(
         ),
     ] = None,
     labels: common.LabelsOption = "folder",
+    splits: common.SplitsOption = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
@@ -53,8 +54,9 @@ def export(
     embed export projector/ --format projector
     """
     from embed import api
+    from embed.labels import with_splits
 
-    photographs = api.Features(common.open_features(cache, features), labels).select(
+    photographs = api.Features(common.open_features(cache, features), with_splits(labels, splits)).select(
         label=label or None, split=split or None
     )
     files = photographs.export(to, format, overwrite=overwrite)

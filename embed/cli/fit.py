@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = "folder, 'regex:PATTERN' with one group, or csv:FILE (path, label and, if wanted, split)."
+CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
 GROUP_HELP = "'regex:PATTERN': photographs with one match stay on one side."
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
@@ -44,9 +45,8 @@ def fit(
     ] = "logistic",
     settings: SetOption = None,
     labels: LabelsOption = "folder",
-    cv: Annotated[
-        int | None, typer.Option(help="Cross-validate in so many folds.", min=2, show_default=False)
-    ] = None,
+    splits: common.SplitsOption = None,
+    cv: Annotated[str | None, typer.Option(help=CV_HELP, show_default=False)] = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     threshold: Annotated[
@@ -89,6 +89,7 @@ def fit(
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
     embed fit --clf sklearn.ensemble.RandomForestClassifier --set n_estimators=300
     """
+    from embed.labels import with_splits
     from embed.learn import FitOptions, check_classifier, parse_settings
     from embed.learn import fit as fit_features
 
@@ -96,8 +97,8 @@ def fit(
     check_classifier(clf, own)
     options = FitOptions(
         classifier=clf,
-        labels=labels,
-        cv=cv,
+        labels=with_splits(labels, splits),
+        cv=parse_cv(cv),
         group=group,
         balanced=balanced,
         threshold=threshold,
@@ -106,15 +107,23 @@ def fit(
         head=own,
         trust=tuple(trust or ()),
     )
-    fitted = fit_features(common.open_features(cache, features), options)
+    known = common.open_features(cache, features)
+    said = common.say_notes(known, options.labels)
+    fitted = fit_features(known, options)
     for note in fitted.notes:
-        common.say(f"Note: {note}.")
+        if note not in said:
+            common.say(f"Note: {common.printable(note)}.")
     if as_json:
         common.print_json(fitted.summary())
     elif quiet:
         print(f"{fitted.evaluation.accuracy:.4f}")
     else:
         _print_result(fitted)
+
+
+def parse_cv(text: str | None) -> int | str | None:
+    """Return the number of folds that is meant, or the text itself."""
+    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _head_options(

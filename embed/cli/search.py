@@ -34,6 +34,7 @@ def similar(
         ),
     ] = False,
     labels: common.LabelsOption = "folder",
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
@@ -59,9 +60,11 @@ def similar(
     """
     from embed import search
     from embed.extract import embed_files
+    from embed.labels import with_splits
     from embed.sources import expand
 
     check_page(html, show)
+    rule = with_splits(labels, splits)
     options = search.SimilarOptions(
         k=k, threshold=threshold, label=label, split=split, include_self=include_self
     )
@@ -70,7 +73,7 @@ def similar(
     with StageDisplay() as progress:
         found = list(
             search.similar(
-                known, queries, options, label_rule=labels, progress=progress, notice=progress.notice
+                known, queries, options, label_rule=rule, progress=progress, notice=progress.notice
             )
         )
     failed = [(one.query, one.problem) for one in found if one.problem is not None]

@@ -3,6 +3,7 @@
 Labels are not part of the features: any rule may be applied to the same cache, as often as wanted.
 """
 
+from embed.labels.conflicts import conflicts
 from embed.labels.names import SPLITS
 from embed.labels.rules import RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
 from embed.labels.selection import chosen
@@ -14,6 +15,7 @@ __all__ = [
     "Photographed",
     "assign",
     "chosen",
+    "conflicts",
     "groups",
     "of",
     "with_splits",

@@ -92,6 +92,11 @@ class Labels:
         return {label: counted[label] for label in self.classes}
 
     @property
+    def n_folds(self) -> int:
+        """How many folds the folders say."""
+        return 0 if self.folds is None else len(set(self.folds.tolist()) - {None})
+
+    @property
     def unlabelled(self) -> NDArray[np.intp]:
         """Positions of the paths without a label, but those left out as copies."""
         without = np.array([label is None for label in self.labels], bool)

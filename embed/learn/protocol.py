@@ -304,7 +304,9 @@ def _notes(
     evaluation: Evaluation,
     features: FeatureCache,
 ) -> list[str]:
-    notes = []
+    notes = [*labelled.notes, *labels.conflicts(labelled, features)]
+    if split.fold is None and labelled.n_folds > 1:
+        notes.append("the photographs lie in folds; --cv folders cross-validates over them")
     if len(labelled.unlabelled):
         first = features.paths[labelled.unlabelled[0]]
         notes.append(

@@ -28,8 +28,8 @@ class FitOptions:
         scikit-learn classifier.
     labels : str
         The rule that labels photographs.
-    cv : int, optional
-        Folds of a cross-validation, instead of a held-out part.
+    cv : int or "folders", optional
+        Folds of a cross-validation, or those of the folders, instead of a held-out part.
     group : str, optional
         ``regex:PATTERN``; photographs with one match stay on one side of a split.
     balanced : bool
@@ -48,7 +48,7 @@ class FitOptions:
 
     classifier: Any = "logistic"
     labels: str = "folder"
-    cv: int | None = None
+    cv: int | str | None = None
     group: str | None = None
     balanced: bool = False
     threshold: float | str | None = None

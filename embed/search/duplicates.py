@@ -35,11 +35,12 @@ class Duplicate:
     path : str
     similarity : float
         To the first of the group.
-    split : str or None
+    label, split : str or None
     """
 
     path: str
     similarity: float
+    label: str | None
     split: str | None
 
 
@@ -71,7 +72,7 @@ def duplicates(
     across_splits : bool
         Only groups with photographs of more than one split: what was trained on is tested with.
     label_rule : str
-        Where splits come from.
+        Where labels and splits come from.
     progress : callable
         Is told what is done, and how many photographs of how many.
 
@@ -81,7 +82,8 @@ def duplicates(
         The threshold is no similarity.
     """
     check_similarity(threshold)
-    splits = labels.of(features, label_rule).splits
+    labelled = labels.of(features, label_rule)
+    splits = labelled.splits
     index = Index(features)
     copies = index.copies(index.rows)
     vectors = CachedVectors(features, index.rows)[np.arange(len(index.rows))]
@@ -92,7 +94,10 @@ def duplicates(
             continue
         groups.append(
             DuplicateGroup(
-                [Duplicate(features.paths[row], similarity, splits[row]) for row, similarity in rows]
+                [
+                    Duplicate(features.paths[row], similarity, labelled.labels[row], splits[row])
+                    for row, similarity in rows
+                ]
             )
         )
     return sorted(groups, key=lambda group: features.index_of(group.photographs[0].path) or 0)
