@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed import cache as caches
-from embed import extract
+from embed import extract, sources
 from embed.api.features import Features
 from embed.backbones import Network
 from embed.labels import with_splits
@@ -17,7 +17,7 @@ DEFAULT_CACHE = "cache"
 
 
 def extract_features(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     cache: str | Path = DEFAULT_CACHE,
     *,
     backbone: str = "mobilenetv2",
@@ -38,6 +38,8 @@ def extract_features(
     retry_failed: bool = False,
     allow_removals: bool = False,
     verify: bool = False,
+    exclude: Sequence[str] | None = None,
+    include: Sequence[str] | None = None,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -46,8 +48,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : path
-        Folder of photographs.
+    data : path or sequence of paths
+        Folder of photographs, or several: they become one feature set.
     cache : path
         Folder of the feature sets.
     backbone : str
@@ -85,6 +87,11 @@ def extract_features(
         Let rows leave though more than half of the set (and more than 20) would: their photographs are gone for good.
     verify : bool
         Read every byte of the set first, set damaged parts aside and compute their rows again.
+    exclude : sequence of str, optional
+        Patterns as in ``.gitignore`` of files and folders to leave out. They hold for the folder until others are given;
+        an empty sequence forgets them.
+    include : sequence of str, optional
+        Patterns of what is taken although it is excluded, or hidden, or in the folder of a program.
     progress : callable, optional
         Called with a `Progress` after every photograph.
 
@@ -116,7 +123,7 @@ def extract_features(
     24
     """
     summary = extract.extract_features(
-        Path(data),
+        Path(data) if isinstance(data, (str, Path)) else [Path(folder) for folder in data],
         Path(cache),
         extract.FeatureOptions(
             network=Network(
@@ -143,6 +150,7 @@ def extract_features(
             verify=verify,
         ),
         progress or (lambda _: None),
+        filters=sources.filters(exclude, include),
     )
     if summary.interrupted:
         raise KeyboardInterrupt

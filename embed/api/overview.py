@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from embed import labels
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, read_origin
 
 
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
@@ -44,6 +44,10 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "folds": _counts(assigned.folds if assigned.folds is not None else ()),
         "unlabelled": len(assigned.unlabelled),
         "notes": [*assigned.notes, *labels.conflicts(assigned, features)],
+        "left_out": [
+            {"place": place, "reason": reason, "images": images}
+            for place, reason, images in read_origin(features.folder).left_out
+        ],
         "failures": len(failures),
         "failure_reasons": _counts([failure.reason for failure in failures]),
         "bytes": features.bytes_on_disk,

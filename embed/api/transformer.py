@@ -243,6 +243,7 @@ class _Arrays:
 
     name = "arrays"
     root = Path()
+    again = ""
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays = arrays

@@ -17,6 +17,7 @@ from embed.errors import CacheDamagedError
 DOCUMENTS = (
     "models/*/model.json",
     "tune/meta.json",
+    "source.json",
 )  # sealed documents that cannot be made again from the parts
 
 

@@ -1,6 +1,10 @@
 """``embed extract``."""
 
+import shlex
 import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,14 +13,36 @@ import typer
 from embed.cli import common, exits
 from embed.cli.app import app
 from embed.cli.progress import ExtractionDisplay
+from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.extract import Summary
+    from embed.sources import Filters, Source
 
 
 @app.command()
 def extract(
-    data: Annotated[Path, typer.Argument(help="Folder of photographs.", show_default=False)],
+    data: Annotated[
+        list[Path] | None, typer.Argument(help="Folder of photographs, or several.", show_default=False)
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file", help="List of photographs, or of folders, one on a line; - reads it from a pipe."
+        ),
+    ] = None,
+    zero: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths in the list end in a zero byte, as of find -print0.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="GLOB to leave out, as in .gitignore, repeatable; '' forgets those before."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="GLOB to take in although it is excluded or hidden, repeatable."),
+    ] = None,
+    splits: common.SplitsOption = None,
     backbone: Annotated[
         str, typer.Option(help="Network that computes the features; `embed backbones` lists them.")
     ] = "mobilenetv2",
@@ -89,10 +115,16 @@ def extract(
     embed extract photos/ --backbone resnet50 --size 299
     embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
+    embed extract spring/ autumn/ --exclude 'drafts/'
+    find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     """
     from embed.backbones import Network
     from embed.extract import FeatureOptions, RunOptions, extract_features
+    from embed.labels import with_splits
 
+    rule = with_splits("folder", splits)
+    filters = _filters(exclude, include)
+    source = _source(data or [], from_file, zero, filters)
     features = FeatureOptions(
         network=Network(backbone, weights=weights, layer=layer, pooling=pooling, size=size, mirror=mirror),
         fit=fit,
@@ -114,14 +146,17 @@ def extract(
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExtractionDisplay(quiet=quiet) as display:
-        summary = extract_features(data, cache, features, run, progress=display.update)
+        summary = extract_features(source, cache, features, run, progress=display.update, filters=filters)
     if as_json:
         common.print_json(summary.to_json())
     if not quiet:
         for sentence in summary.damaged:
             common.say(common.printable(sentence))
+        for sentence in _left_out(summary):
+            common.say(sentence)
         if not as_json:
             print(_sentence(summary))
+            _print_understood(summary, rule)
         if summary.failed:
             common.say(
                 f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
@@ -133,11 +168,87 @@ def extract(
         return exits.INTERRUPTED
     if summary.kept:
         common.say(
-            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {data}, or cannot be "
+            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {_shown(data or [from_file])}, or cannot be "
             "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
         return exits.ERROR
     return exits.SOME_FAILED if strict and (summary.failed or summary.unreachable) else 0
+
+
+def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters | None":
+    from embed import sources
+
+    given = [None if globs is None else [glob for glob in globs if glob] for globs in (exclude, include)]
+    return sources.filters(*given)
+
+
+def _source(
+    data: list[Path], from_file: Path | None, zero: bool, filters: "Filters | None"
+) -> "list[Path] | Source":
+    """Return what is to be extracted: folders, or a list."""
+    from embed import sources
+
+    if from_file is None:
+        if zero:
+            raise UsageError("is for a list (--from-file)", "null")
+        kept, others = sources.apart(data)
+        for folder in others:
+            common.say(
+                f"{common.printable(str(folder))} is given twice, or lies in another folder that is given."
+            )
+        return kept
+    if data:
+        raise UsageError(
+            "is given beside folders: name them in the list, or extract one after the other", "from-file"
+        )
+    piped = str(from_file) == "-"
+    listed = sys.stdin.buffer.read() if piped else sources.read_list(from_file)
+    return sources.Listing(None if piped else from_file, listed, zero=zero, filters=filters)
+
+
+def _shown(places: Sequence[Path | None]) -> str:
+    return ", ".join(common.printable(str(place)) for place in places)
+
+
+def _left_out(summary: "Summary") -> Iterator[str]:
+    """Yield what is to be said of what was left out, and why."""
+    filters = summary.filters
+    given = [f"--exclude {shlex.quote(glob)}" for glob in filters.exclude]
+    given += [f"--include {shlex.quote(glob)}" for glob in filters.include]
+    if given:
+        yield f"Patterns, now and in later runs until others are given: {common.printable(' '.join(given))}"
+    if summary.left_out:
+        places = [place or "." for place, _, _ in summary.left_out]
+        more = len(places) - PLACES_SHOWN
+        shown = ", ".join(map(common.printable, places[:PLACES_SHOWN])) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        yield (
+            f"Left out: {common.counted(summary.images_left_out, 'image')} in {shown}; `embed info` lists them, "
+            "--include takes them in."
+        )
+
+
+def _print_understood(summary: "Summary", rule: str) -> None:
+    """Print what the folders were understood as: classes, splits and the first lines of the tree."""
+    from embed import api, labels
+
+    known = api.FeatureCache.open(api.find_features(summary.folder.parent, summary.features))
+    labelled = labels.of(known, rule)
+    parts = [common.counted(len(labelled.classes), "class").replace("classs", "classes")]
+    splits = Counter(split for split in labelled.splits if split is not None)
+    parts += [f"{name} {splits[name]}" for name in labels.SPLITS if splits[name]]
+    if labelled.n_folds:
+        parts.append(f"{labelled.n_folds} folds")
+    if len(labelled.unlabelled):
+        parts.append(f"{len(labelled.unlabelled)} without a label")
+    if labelled.copies is not None and labelled.copies.any():
+        parts.append(f"{int(labelled.copies.sum())} left out as copies")
+    print(f"understood as: {', '.join(parts)}")
+    for line in labelled.lines:
+        print(common.printable(line))
+    for note in labelled.notes:
+        common.say(f"Note: {common.printable(note)}.")
 
 
 PLACES_SHOWN = 3  # of those that cannot be looked at

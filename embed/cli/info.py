@@ -54,6 +54,9 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for note in document["notes"]:
         yield "note", note
     yield "models", ", ".join(document["models"]) or "none yet; `embed fit` makes one"
+    for place in document["left_out"]:
+        name = common.printable(place["place"] or ".")
+        yield "left out", f"{name}: {common.counted(place['images'], 'image')}, {place['reason']}"
     yield "failures", f"{document['failures']}"
     for reason, count in document["failure_reasons"].items():
         yield "", f"{count} × {reason}"

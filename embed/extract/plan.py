@@ -13,7 +13,7 @@ from embed.cache import Failure, FeatureCache, Recipe
 from embed.extract.options import RunOptions
 from embed.extract.scan import Scan
 from embed.extract.summary import Outcome
-from embed.sources import Failed, Item, Listed, Source
+from embed.sources import Failed, Item, LeftOut, Listed, Source
 
 GROUP_ITEMS = 16  # photographs that are read one after the other
 GROUP_BYTES = 16 << 20
@@ -73,7 +73,9 @@ class Plan:
             group: list[Item] = []
             size = 0
             for told in block:
-                if not isinstance(told, Item):
+                if isinstance(told, LeftOut):
+                    self._outcome.left_out.append((told.place, told.reason, told.images))
+                elif not isinstance(told, Item):
                     self._settle_place(told)
                 elif not self._settle(told):
                     group.append(told)

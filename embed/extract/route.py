@@ -2,13 +2,13 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from embed import backbones, sources
-from embed.cache import FeatureWriter, Recipe, list_features
+from embed.cache import FeatureWriter, Origin, Recipe, list_features, origin_of, write_origin
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -18,12 +18,13 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path | sources.Source,
+    data: Path | Sequence[Path] | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Executor | None = None,
+    filters: sources.Filters | None = None,
 ) -> Summary:
     """Compute the features of every photograph below `data` that are not in `cache` yet.
 
@@ -32,8 +33,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path or Source
-        Where the photographs are.
+    data : Path, sequence of Path, or Source
+        Where the photographs are: a folder, several, or another kind of source.
     cache : Path
         Folder of the feature sets.
     features : FeatureOptions, optional
@@ -42,6 +43,8 @@ def extract_features(
         Told how far the extraction is.
     executor : Executor, optional
         What computes the features; by default this process.
+    filters : Filters, optional
+        What is left out of folders, and taken in; by default what was given for the same folder before.
 
     Returns
     -------
@@ -66,7 +69,13 @@ def extract_features(
 
     executor = executor or Here(run, notify)
     backbones.get(features.network.backbone)  # refused before anything is looked at
-    source = sources.open(data) if isinstance(data, Path) else data
+    if isinstance(data, (Path, Sequence)):
+        source = sources.open(data)
+        filters = _filters_before(cache, source) if filters is None else filters
+        source = sources.open(data, filters)
+    else:
+        source = data
+    filters = filters or sources.Filters()
     with Scan(source) as scan:
         scan.wait_for_first()
         network = features.network.resolve()
@@ -88,13 +97,15 @@ def extract_features(
             writer.commit()
             if not interrupted:
                 writer.write_failures(outcome.failures)
+                left_out = tuple(sorted(outcome.left_out))
+                write_origin(writer.folder, Origin(filters.exclude, filters.include, left_out, source.again))
     done = outcome.progress
     return Summary(
         features=writer.folder.name,
         folder=writer.folder,
         backbone=recipe.backbone,
         dimension=dimension,
-        images=done.done,
+        images=done.done - done.left_out,
         extracted=done.extracted,
         reused=done.reused,
         removed=removed,
@@ -106,7 +117,15 @@ def extract_features(
         unreachable=done.unreachable,
         unreachable_places=tuple(outcome.unreachable),
         kept=kept,
+        left_out=tuple(outcome.left_out),
+        filters=filters,
     )
+
+
+def _filters_before(cache: Path, source: sources.Source) -> sources.Filters:
+    """Return what was left out of folders, and taken in, when they were extracted last."""
+    before = origin_of(cache, source.root, source.again)
+    return sources.Filters(before.exclude, before.include)
 
 
 def _known_dimension(cache: Path, recipe: Recipe) -> int | None:

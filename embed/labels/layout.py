@@ -283,8 +283,8 @@ class _Reader:
             if kid.name in known:
                 return folder
             role = self._roles(kids).get(kid.name)
-            if role is not None and role.split != split:
-                return folder
+            if role is not None and role.split != split and (role.split == TRAIN or self._splits is not None):
+                return folder  # alone, a folder "test_data" divides nothing
             if role is None and not self._says_nothing(kid, known):
                 only = only or folder
             folder = kid

@@ -112,7 +112,8 @@ def compare(
                 baseline=summary["baseline_accuracy"],
                 balanced_accuracy=summary["balanced_accuracy"],
                 log_loss=summary["log_loss"],
-                seconds=(time.perf_counter() - started) / (int(split.fold.max()) + 1 if split.fold is not None else 1),
+                seconds=(time.perf_counter() - started)
+                / (int(split.fold.max()) + 1 if split.fold is not None else 1),
             )
 
 

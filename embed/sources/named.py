@@ -21,6 +21,7 @@ class Files:
 
     name = "files"
     root = Path()
+    again = ""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = paths
