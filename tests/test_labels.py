@@ -47,7 +47,8 @@ def test_a_pattern_labels_by_file_name_with_or_without_a_slash_before_it():
     paths = ["Abyssinian_12.jpg", "great_pyrenees_3.jpg", "README.jpg", "sub/pug_1.jpg"]
     for pattern in (r"regex:([^/]+)_\d+\.jpg$", r"regex:/([^/]+)_\d+.jpg$"):
         assert assign(paths, pattern).labels.tolist() == ["Abyssinian", "great_pyrenees", None, "pug"]
-    assert assign(["val/pug_1.jpg"], r"regex:([^/]+)_\d").splits.tolist() == ["validation"]
+    splits = assign(["train/pug_2.jpg", "val/pug_1.jpg"], r"regex:([^/]+)_\d").splits
+    assert splits.tolist() == ["train", "validation"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     LabelError, InputError
         The labels cannot be had.
     """
-    assigned = labels.of(features, rule)
+    found, assigned = understood(features, rule)
     failures = features.failures()
     return {
         "features": features.name,
@@ -39,11 +39,8 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "dimension": features.dimension,
         "images": len(features),
         "complete": features.meta.complete,
-        "classes": _counts(assigned.labels),
-        "splits": _counts(assigned.splits),
-        "folds": _counts(assigned.folds if assigned.folds is not None else ()),
-        "unlabelled": len(assigned.unlabelled),
-        "notes": [*assigned.notes, *labels.conflicts(assigned, features)],
+        **found,
+        "notes": [*found["notes"], *labels.conflicts(assigned, features)],
         "left_out": [
             {"place": place, "reason": reason, "images": images}
             for place, reason, images in read_origin(features.folder).left_out
@@ -54,6 +51,33 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "parts": len(features.parts),
         "models": _models(features.folder),
     }
+
+
+def understood(features: FeatureCache, rule: str = "folder") -> tuple[dict[str, Any], labels.Labels]:
+    """Return what a rule makes of the photographs of a feature set.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    rule : str
+        Where the labels come from, as in `embed.labels.assign`.
+
+    Returns
+    -------
+    document : dict
+        classes, splits and folds with their counts; unlabelled and copies, as numbers; notes.
+    labelled : Labels
+    """
+    assigned = labels.of(features, rule)
+    document = {
+        "classes": _counts(assigned.labels),
+        "splits": _counts(assigned.splits),
+        "folds": _counts(assigned.folds if assigned.folds is not None else ()),
+        "unlabelled": len(assigned.unlabelled),
+        "copies": 0 if assigned.copies is None else int(assigned.copies.sum()),
+        "notes": list(assigned.notes),
+    }
+    return document, assigned
 
 
 def _counts(values: Any) -> dict[str, int]:

@@ -244,6 +244,7 @@ class _Arrays:
     name = "arrays"
     root = Path()
     again = ""
+    places: tuple[str, ...] = ()
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays = arrays

@@ -4,7 +4,7 @@ from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta
-from embed.cache.origin import Origin, again, origin_of, read_origin, write_origin
+from embed.cache.origin import Origin, origin_of, read_origin, write_origin
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
@@ -24,7 +24,6 @@ __all__ = [
     "Recipe",
     "Report",
     "Row",
-    "again",
     "find_features",
     "list_features",
     "open_features",

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from embed import files
-from embed.cache.reader import FeatureCache
 from embed.cache.sets import list_features
 from embed.errors import CacheDamagedError
 
@@ -26,12 +25,15 @@ class Origin:
         Places that were left out, why, and how many files with the name of an image lie there, as far as they were counted.
     again : str
         The arguments of ``embed extract`` that look there again; empty where it is the data folder.
+    places : tuple of str
+        The folders in the data folder that were given, where there are several.
     """
 
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str, int], ...] = ()
     again: str = ""
+    places: tuple[str, ...] = ()
 
 
 def write_origin(folder: Path, origin: Origin) -> None:
@@ -51,6 +53,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
         "include": list(origin.include),
         "left_out": [list(one) for one in origin.left_out],
         "again": origin.again,
+        "places": list(origin.places),
     }
     files.write_document(folder, ORIGIN_NAME, document)
 
@@ -71,6 +74,7 @@ def read_origin(folder: Path) -> Origin:
             tuple(map(str, document["include"])),
             tuple((str(place), str(reason), int(images)) for place, reason, images in document["left_out"]),
             str(document["again"]),
+            tuple(map(str, document["places"])),
         )
     except FileNotFoundError:
         return Origin()
@@ -89,8 +93,3 @@ def origin_of(cache: Path, root: Path, again: str) -> Origin:
                 if origin.again == again:
                     return origin
     return Origin()
-
-
-def again(features: FeatureCache) -> str:
-    """Return the command that extracts the photographs of a feature set again."""
-    return f"embed extract {read_origin(features.folder).again or features.root}"

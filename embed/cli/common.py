@@ -76,13 +76,12 @@ def find_features(cache: Path, name: str | None) -> "FeatureSet":
 def open_features(cache: Path, name: str | None) -> "FeatureCache":
     """Open the feature set that `find_features` finds; say so if its extraction has not come to its end."""
     from embed import api
-    from embed.cache import again
 
     features = api.FeatureCache.open(find_features(cache, name))
     if not features.meta.complete:
         say(
             f"The extraction of {features.root} has not come to its end: {counted(len(features), 'photograph')} so far;"
-            f" {again(features)} goes on."
+            f" {features.again} goes on."
         )
     return features
 

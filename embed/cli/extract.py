@@ -3,10 +3,9 @@
 import shlex
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +16,7 @@ from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.extract import Summary
+    from embed.labels import Labels
     from embed.sources import Filters, Source
 
 
@@ -148,7 +148,7 @@ def extract(
     with ExtractionDisplay(quiet=quiet) as display:
         summary = extract_features(source, cache, features, run, progress=display.update, filters=filters)
     if as_json:
-        common.print_json(summary.to_json())
+        common.print_json({**summary.to_json(), **_understood(summary, rule)[0]})
     if not quiet:
         for sentence in summary.damaged:
             common.say(common.printable(sentence))
@@ -190,7 +190,9 @@ def _source(
 
     if from_file is None:
         if zero:
-            raise UsageError("is for a list (--from-file)", "null")
+            raise UsageError("is for a list: --from-file", "zero")
+        if not data:
+            raise UsageError("name a folder of photographs, or a list of them: --from-file LIST")
         kept, others = sources.apart(data)
         for folder in others:
             common.say(
@@ -198,9 +200,7 @@ def _source(
             )
         return kept
     if data:
-        raise UsageError(
-            "is given beside folders: name them in the list, or extract one after the other", "from-file"
-        )
+        raise UsageError("is given beside folders: name them in the list instead", "from_file")
     piped = str(from_file) == "-"
     listed = sys.stdin.buffer.read() if piped else sources.read_list(from_file)
     return sources.Listing(None if piped else from_file, listed, zero=zero, filters=filters)
@@ -229,26 +229,34 @@ def _left_out(summary: "Summary") -> Iterator[str]:
         )
 
 
-def _print_understood(summary: "Summary", rule: str) -> None:
-    """Print what the folders were understood as: classes, splits and the first lines of the tree."""
-    from embed import api, labels
+def _understood(summary: "Summary", rule: str) -> tuple[dict[str, Any], "Labels"]:
+    """Return what the folders were understood as: classes, splits and folds with their counts, and the labels."""
+    from embed import api
 
-    known = api.FeatureCache.open(api.find_features(summary.folder.parent, summary.features))
-    labelled = labels.of(known, rule)
-    parts = [common.counted(len(labelled.classes), "class").replace("classs", "classes")]
-    splits = Counter(split for split in labelled.splits if split is not None)
-    parts += [f"{name} {splits[name]}" for name in labels.SPLITS if splits[name]]
-    if labelled.n_folds:
-        parts.append(f"{labelled.n_folds} folds")
-    if len(labelled.unlabelled):
-        parts.append(f"{len(labelled.unlabelled)} without a label")
-    if labelled.copies is not None and labelled.copies.any():
-        parts.append(f"{int(labelled.copies.sum())} left out as copies")
+    return api.understood(
+        api.FeatureCache.open(api.find_features(summary.folder.parent, summary.features)), rule
+    )
+
+
+def _print_understood(summary: "Summary", rule: str) -> None:
+    """Print what the folders were understood as, and the first lines of the tree."""
+    document, labelled = _understood(summary, rule)
+    classes = len(document["classes"])
+    parts = ["1 class" if classes == 1 else f"{classes} classes"]
+    parts += [f"{name} {count}" for name, count in document["splits"].items()]
+    parts += [f"{len(document['folds'])} folds"] if document["folds"] else []
+    parts += [f"{document['unlabelled']} without a label"] if document["unlabelled"] else []
+    parts += [f"{document['copies']} left out as copies"] if document["copies"] else []
     print(f"understood as: {', '.join(parts)}")
     for line in labelled.lines:
         print(common.printable(line))
-    for note in labelled.notes:
+    for note in document["notes"]:
         common.say(f"Note: {common.printable(note)}.")
+    if not classes:
+        common.say(
+            "No photograph has a label by its folder: --labels 'regex:PATTERN' or csv:FILE labels them for `embed fit`;"
+            " `embed similar`, `embed duplicates` and `embed map` need no labels."
+        )
 
 
 PLACES_SHOWN = 3  # of those that cannot be looked at

@@ -98,7 +98,10 @@ def extract_features(
             if not interrupted:
                 writer.write_failures(outcome.failures)
                 left_out = tuple(sorted(outcome.left_out))
-                write_origin(writer.folder, Origin(filters.exclude, filters.include, left_out, source.again))
+                write_origin(
+                    writer.folder,
+                    Origin(filters.exclude, filters.include, left_out, source.again, source.places),
+                )
     done = outcome.progress
     return Summary(
         features=writer.folder.name,

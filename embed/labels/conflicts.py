@@ -56,9 +56,9 @@ def conflicts(labelled: Labels, photographs: Photographed) -> list[str]:
             f"{_photographs(splits)} in more than one split, so that what is scored was trained on: {example}"
         )
     if groups:
-        more = sum(map(len, groups)) - len(groups)
+        names = sum(map(len, groups))
         sentences.append(
-            f"{_photographs(len(groups))} there more than once, under other names ({more} in all): {shown(groups[0][0])} and"
+            f"{_photographs(len(groups))} there under more than one name ({names} in all): {shown(groups[0][0])} and"
             f" {shown(groups[0][1])}"
         )
     return sentences

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from embed.errors import LabelError
 from embed.labels import names
 from embed.labels.names import TEST, TRAIN, VALIDATION
+from embed.labels.roles import DEEPEST, Roles
 from embed.labels.tree import Folder, Place, grow, lines, places
 
 MOST_NAMED = 5  # folders in a sentence
-DEEPEST = 60  # levels of splits and wrappers that are looked through; below them a folder is a class
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def read(
     paths: Sequence[str],
     splits: Mapping[str, str] | None = None,
     contents: Sequence[bytes] | None = None,
+    given: Sequence[str] = (),
 ) -> Layout:
     """Return what the folders of photographs stand for.
 
@@ -52,6 +53,8 @@ def read(
         Names or paths of folders, each with its split: these are the splits, and no others. By default they are recognised.
     contents : sequence of bytes, optional
         The sha256 of each photograph. Without it no folder is known to be a copy of others.
+    given : sequence of str
+        Folders that the user named, where there are several: they are classes or splits, or each holds the classes.
 
     Raises
     ------
@@ -59,12 +62,12 @@ def read(
         There is no folder of a name in `splits`.
     """
     folders = [path.rpartition("/")[0] for path in paths]
-    root, _ = grow(folders)
+    root = grow(folders)
     if splits:
         _check_names(root, splits)
     if contents is not None and splits is None:
         _leave_copies_out(root, folders, contents)
-    reader = _Reader(splits)
+    reader = _Reader(splits, [folder for folder in root.below() if folder.path in set(given)])
     reader.read(root, Place())
     place_of = places(root)
     found = [place_of[folder] for folder in folders]
@@ -132,10 +135,9 @@ def _of_folds(found: list[Place], paths: Sequence[str], contents: Sequence[bytes
 class _Reader:
     """Reads a tree from its top, and gives folders their places."""
 
-    def __init__(self, splits: Mapping[str, str] | None) -> None:
-        self._splits = splits
-        self._known_holders: dict[tuple[Folder, frozenset[str]], bool] = {}
-        self._known_classes: dict[tuple[Folder, ...], frozenset[str]] = {}
+    def __init__(self, splits: Mapping[str, str] | None, given: list[Folder]) -> None:
+        self._roles = Roles(splits)
+        self._given = given
         self.notes: list[str] = []
 
     def read(self, folder: Folder, above: Place, known: frozenset[str] = frozenset(), depth: int = 0) -> None:
@@ -152,26 +154,32 @@ class _Reader:
         """
         if folder.place is None and (above != Place() or folder.path):
             folder.place = above
-        folder = self._unwrapped(folder, known, above.split)
-        kids = self._considered(folder)
+        folder = self._roles.unwrapped(folder, known, above.split)
+        kids = self._roles.considered(folder)
         if not kids or depth > DEEPEST:
             return
         for kid in folder.children.values():
             if kid not in kids and kid.place is None:
                 kid.place = Place(None, above.split, above.fold)
-        roles = self._roles(kids)
-        if self._are_folds(kids):
-            classes = self._classes(kids) | known
+        roles = self._roles.roles(kids)
+        if self._roles.are_folds(kids):
+            classes = self._roles.classes(kids) | known
             for kid in kids:
                 self.read(kid, Place(None, above.split, kid.name), classes, depth + 1)
-        elif self._is_divided(kids, roles, known):
+        elif self._roles.is_divided(kids, roles, known):
             self._read_splits(kids, roles, above, known, depth)
-        elif self._wraps_splits(kids, known):
+        elif self._roles.wraps_splits(kids, known):
             for kid in kids:
-                if self._holds_splits(kid, known):
+                if self._roles.holds_splits(kid, known):
                     self.read(kid, above, known, depth + 1)
                 else:
                     kid.place = Place(None, above.split, above.fold)
+        elif self._given and all(one.children for one in self._given):
+            # Each of the folders that were named holds the classes.
+            named, self._given = self._given, []
+            classes = self._roles.classes(named)
+            for one in named:
+                self.read(one, above, classes, depth + 1)
         else:
             self._read_classes(kids, roles, above, known, depth)
 
@@ -184,7 +192,7 @@ class _Reader:
         depth: int,
     ) -> None:
         divided = [kid for kid in kids if kid.name in roles]
-        classes = self._classes(divided) | known
+        classes = self._roles.classes(divided) | known
         rests = {roles[kid.name].rest for kid in divided}
         beside = {kid.name for kid in kids} - {kid.name for kid in divided}
         if classes & beside:
@@ -198,7 +206,7 @@ class _Reader:
                     kid.place = Place(role.rest or None, split, above.fold)
                 else:
                     self.read(kid, Place(None, split, above.fold), classes, depth + 1)
-            elif self._holds_splits(kid, classes):
+            elif self._roles.holds_splits(kid, classes):
                 self.read(kid, above, classes, depth + 1)
             elif kid.name in classes:
                 kid.place = Place(kid.name, above.split, above.fold)
@@ -222,14 +230,14 @@ class _Reader:
         known: frozenset[str],
         depth: int,
     ) -> None:
-        below = self._splits_below(kids)
+        below = self._roles.splits_below(kids)
         beside = {kid.name for kid in kids}
         others = [
             kid for kid in kids if kid.name not in roles or roles[kid.name].ambiguous or kid.name in known
         ]
         alike: list[Folder] = []
         for kid in kids:
-            inner = {one.name for one in self._considered(kid)}
+            inner = {one.name for one in self._roles.considered(kid)}
             if names.is_unlabelled(kid.name):
                 kid.place = Place(None, above.split, above.fold)
             elif kid not in others and not kid.children and len(others) > 1:
@@ -248,7 +256,7 @@ class _Reader:
                         self._place_below(one, kid.name, above, below[kid.name][one.name])
                     elif one.name not in inner and one.place is None:
                         one.place = Place(None, above.split, above.fold)
-        inner_names = {frozenset(one.name for one in self._considered(kid)) for kid in alike}
+        inner_names = {frozenset(one.name for one in self._roles.considered(kid)) for kid in alike}
         if (
             len(alike) > 1
             and len(inner_names) == 1
@@ -265,145 +273,6 @@ class _Reader:
             folder.place = Place(label, above.split, folder.name)
         else:
             folder.place = Place(label, TEST if above.split == TEST else role.split, above.fold)
-
-    # What a folder is.
-
-    def _considered(self, folder: Folder) -> list[Folder]:
-        """Return the folders in a folder that may be something: no copies, and no masks beside images."""
-        kids = [kid for kid in folder.children.values() if kid.place is None or not kid.place.copy]
-        if any(names.is_plain(kid.name) for kid in kids):
-            kids = [kid for kid in kids if not names.is_beside(kid.name)]
-        return kids
-
-    def _unwrapped(self, folder: Folder, known: frozenset[str], split: str | None = None) -> Folder:
-        """Return the first folder, from this one down, that holds more than one folder, or splits, or the only class."""
-        only: Folder | None = None  # the first on the way that holds what may be a class
-        while len(kids := self._considered(folder)) == 1:
-            (kid,) = kids
-            if kid.name in known:
-                return folder
-            role = self._roles(kids).get(kid.name)
-            if role is not None and role.split != split and (role.split == TRAIN or self._splits is not None):
-                return folder  # alone, a folder "test_data" divides nothing
-            if role is None and not self._says_nothing(kid, known):
-                only = only or folder
-            folder = kid
-        return folder if kids or only is None else only
-
-    def _says_nothing(self, folder: Folder, known: frozenset[str]) -> bool:
-        return names.is_plain(folder.name) or (bool(known) and names.is_unknown(folder.name))
-
-    def _roles(self, kids: list[Folder]) -> dict[str, names.Parsed]:
-        """Return the folders that have the name of a split, each with its split."""
-        if self._splits is not None:
-            given = [(kid.name, self._splits.get(kid.path) or self._splits.get(kid.name)) for kid in kids]
-            return {name: names.Parsed(split, "", False) for name, split in given if split}
-        found = {kid.name: parsed for kid in kids if (parsed := names.parse(kid.name)) is not None}
-        kinds = {parsed.split for parsed in found.values()}
-        rests = {parsed.rest for parsed in found.values()}
-        divided = len(found) == len(kids) and len(kinds) > 1
-        if not divided or (len(rests) > 1 and "" in rests):
-            # "flowers_train" beside "flowers_test" is a split, "pregnancy test" beside "fever" is not.
-            lone = len(kids) == 1 and bool(kids[0].children)
-            found = {name: parsed for name, parsed in found.items() if not parsed.rest or lone}
-            kinds = {parsed.split for parsed in found.values()}
-        as_eval = VALIDATION if TEST in kinds else TEST
-        return {
-            name: names.Parsed(as_eval, parsed.rest, parsed.ambiguous) if parsed.split == "eval" else parsed
-            for name, parsed in found.items()
-        }
-
-    def _are_folds(self, kids: list[Folder]) -> bool:
-        words = {names.fold_word(kid.name) for kid in kids}
-        return self._splits is None and len(kids) > 1 and len(words) == 1 and None not in words
-
-    def _is_divided(self, kids: list[Folder], roles: dict[str, names.Parsed], known: frozenset[str]) -> bool:
-        """Return whether the folders of a folder are its splits, perhaps with others beside them."""
-        divided = [kid for kid in kids if kid.name in roles]
-        others = [kid for kid in kids if kid.name not in roles]
-        if not divided or any(kid.name in known for kid in divided):
-            return False
-        if self._splits is not None or not others:
-            return True
-        classes = self._classes(divided)
-        kinds = {roles[kid.name].split for kid in divided}
-        if not classes:
-            return (TRAIN in kinds and len(kinds) > 1 and len(divided) >= len(others)) or all(
-                names.is_plain(kid.name) or names.is_unlabelled(kid.name) or self._holds_splits(kid, known)
-                for kid in others
-            )
-        return (
-            len(kinds) > 1
-            or any(kid.name in classes or classes.intersection(kid.children) for kid in others)
-            or any(self._holds_splits(kid, classes) for kid in others)
-            or (len(others) == 1 and not others[0].children)
-            or all(names.is_plain(kid.name) or names.is_unlabelled(kid.name) for kid in others)
-        )
-
-    def _classes(self, divided: list[Folder]) -> frozenset[str]:
-        """Return the classes that lie below splits or folds: the names of their folders where there are several."""
-        key = tuple(divided)
-        if key not in self._known_classes:
-            self._known_classes[key] = self._find_classes(divided)
-        return self._known_classes[key]
-
-    def _find_classes(self, divided: list[Folder]) -> frozenset[str]:
-        several: set[str] = set()
-        single: set[str] = set()
-        for folder in divided:
-            if folder.path.count("/") > DEEPEST:
-                continue
-            kids = self._considered(self._unwrapped(folder, frozenset(several), self._split_of(folder)))
-            inner = self._roles(kids)
-            if kids and (self._are_folds(kids) or (inner and self._is_divided(kids, inner, frozenset()))):
-                several |= self._classes([kid for kid in kids if not inner or kid.name in inner])
-                continue
-            (several if len(kids) > 1 else single).update(
-                kid.name for kid in kids if not self._says_nothing(kid, frozenset(several)) or kid.children
-            )
-        return frozenset(several or single)
-
-    def _split_of(self, folder: Folder) -> str | None:
-        role = self._roles([folder]).get(folder.name)
-        return None if role is None else role.split
-
-    def _holds_splits(self, folder: Folder, known: frozenset[str]) -> bool:
-        """Return whether a folder holds nothing but splits, or folds, with classes below them."""
-        key = (folder, known)
-        if key not in self._known_holders:
-            self._known_holders[key] = folder.path.count("/") <= DEEPEST and self._finds_splits(folder, known)
-        return self._known_holders[key]
-
-    def _finds_splits(self, folder: Folder, known: frozenset[str]) -> bool:
-        kids = self._considered(self._unwrapped(folder, known))
-        roles = self._roles(kids)
-        if self._are_folds(kids):
-            return bool(self._classes(kids))
-        if not roles or not self._is_divided(kids, roles, frozenset()):
-            return False
-        return bool(self._classes([kid for kid in kids if kid.name in roles]))
-
-    def _wraps_splits(self, kids: list[Folder], known: frozenset[str]) -> bool:
-        holders = sum(self._holds_splits(kid, known) for kid in kids)
-        return bool(holders) and (2 * holders >= len(kids) or (len(kids) - holders == 1))
-
-    def _splits_below(self, kids: list[Folder]) -> dict[str, dict[str, names.Parsed | None]]:
-        """Return the splits (or folds: None) that lie in the classes: class → folder → split."""
-        found: dict[str, dict[str, names.Parsed | None]] = {}
-        splits: set[str] = set()
-        for kid in kids:
-            inner = self._considered(kid)
-            if self._are_folds(inner):
-                found[kid.name] = dict.fromkeys(one.name for one in inner)
-                splits.update(found[kid.name])
-                continue
-            roles = self._roles(inner)
-            if roles:
-                found[kid.name] = {**roles}
-                splits.update(role.split for role in roles.values())
-            elif inner:
-                return {}  # a class with other folders: they are no splits
-        return found if len(splits) > 1 else {}
 
     def _note_class_or_split(self, kid: Folder, *, taken: bool) -> None:
         split = names.parse(kid.name)

@@ -43,6 +43,10 @@ class Photographed(Protocol):
     def root(self) -> Path:
         """The data folder."""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The folders in the data folder that were given, where there are several."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -165,7 +169,8 @@ def assign(
         read = _first_version(paths)
     else:
         digests = _Digests(contents) if contents is not None else None
-        read = layout.read(paths, _named_splits(prefix), digests)
+        places = contents.places if contents is not None else ()
+        read = layout.read(paths, _named_splits(prefix), digests, places)
     labels: Sequence[str | None] = [place.label for place in read.places]
     splits: Sequence[str | None] = [place.split for place in read.places]
     copies = np.array([place.copy for place in read.places], bool)

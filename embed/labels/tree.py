@@ -66,8 +66,8 @@ class Folder:
         return sum(folder.loose for folder in self.below())
 
 
-def grow(folders: Sequence[str]) -> tuple[Folder, dict[str, Folder]]:
-    """Return the tree of photographs that lie in these folders, one entry for each, and its folders by their paths."""
+def grow(folders: Sequence[str]) -> Folder:
+    """Return the tree of photographs that lie in these folders, one entry for each."""
     root = Folder()
     known = {"": root}
     for path in folders:
@@ -82,7 +82,7 @@ def grow(folders: Sequence[str]) -> tuple[Folder, dict[str, Folder]]:
                 folder = below
             known[path] = folder
         folder.loose += 1
-    return root, known
+    return root
 
 
 def places(root: Folder) -> dict[str, Place]:

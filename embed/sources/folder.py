@@ -41,6 +41,7 @@ class Folder:
         self.root = folder.resolve()
         self.name = self.root.name
         self.again = ""
+        self.places: tuple[str, ...] = ()
 
     def find(self) -> Iterator[Told]:
         """Yield every candidate image, in the order of the bytes of the paths, and each folder after what is in it.

@@ -59,6 +59,7 @@ class Listing:
         outside = len(relative) < len(entries) or not all(path.startswith(inside) for path in paths)
         self.root = Path("/") if outside else base
         identity = os.path.normpath(file.absolute()) if file is not None else os.path.commonpath(paths)
+        self.places: tuple[str, ...] = ()
         self.again = f"--from-file {'-' if file is None else shlex.quote(identity)}" + (" -0" if zero else "")
         stem = file.stem if file is not None else "list"
         self.name = f"{stem}-{hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]}"

@@ -56,7 +56,8 @@ class Folders:
             ((path.relative_to(self.root).as_posix(), Folder(path, filters)) for path in paths),
             key=lambda one: os.fsencode(one[0] + "/"),
         )
-        prefixes = [prefix.replace("/", "-") for prefix, _ in self._folders]
+        self.places = tuple(prefix for prefix, _ in self._folders)
+        prefixes = [prefix.replace("/", "-") for prefix in self.places]
         self.again = shlex.join(str(folder.folder) for _, folder in self._folders)
         more = len(prefixes) - NAMED
         self.name = "+".join(prefixes[:NAMED]) + (f"+{more} more" if more > 0 else "")

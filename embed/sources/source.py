@@ -107,11 +107,14 @@ class Source(Protocol):
         Where it is; a feature set remembers that.
     again : str
         The arguments of ``embed extract`` that lead there; empty where that is `root`.
+    places : tuple of str
+        The folders in `root` that it looks into, where there are several.
     """
 
     name: str
     root: Path
     again: str
+    places: tuple[str, ...]
 
     def find(self) -> Iterator[Told]:
         """Yield every item, best in the order of the bytes of the names, and each place after what is in it.
