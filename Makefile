@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench demo test test-giants torture torture-images lint format docs lock notebooks pythons stress clean
+.PHONY: bench demo test test-giants torture torture-images soak fuzz lint format docs lock notebooks pythons stress clean
 
 # What was tested is what gets installed: every version, with its hash, is in the lock.
 $(BIN)/.installed: requirements.lock pyproject.toml
@@ -41,8 +41,16 @@ stress: $(BIN)/.installed  ## what depends on signals, processes and threads, tw
 torture: $(BIN)/.installed  ## everything long: kills, power cuts, damaged files
 	$(BIN)/pytest -s -m torture
 
+MINUTES ?= 60
+
 torture-images: $(BIN)/.installed  ## ten thousand damaged files through embed extract
 	$(BIN)/pytest tests/images/test_torture.py -m torture
+
+soak: $(BIN)/.installed  ## an hour of use while processes are killed and disks fail; make soak MINUTES=10 is shorter
+	$(BIN)/python tests/support/soak.py --minutes $(MINUTES) --out benchmarks/results/soak.json
+
+fuzz: $(BIN)/.installed  ## twenty minutes of made-up content for every file that is read
+	$(BIN)/python tests/support/fuzz.py --minutes 20
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
@@ -54,7 +62,7 @@ format: $(BIN)/.installed
 	$(BIN)/ruff format .
 
 # In turn, or some of them: make bench BENCHMARKS="rerun heads".
-BENCHMARKS ?= extraction rerun classic commit read heads options coldstart search duplicates
+BENCHMARKS ?= extraction rerun classic commit read heads options coldstart search duplicates unlike
 
 # onnxruntime is measured against; it is no dependency.
 bench: $(BIN)/.installed  ## every benchmark, side by side, and a table of what was to be reached; takes about an hour

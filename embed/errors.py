@@ -18,6 +18,9 @@ EmbedError
 A message is one sentence or two for the person at the keyboard: what was wrong, where, and what to do.
 """
 
+# An installation may leave out what it does not need.
+MISSING = "this needs {library}, which is not installed here; `pip install embed-images` installs all of it."
+
 
 class EmbedError(Exception):
     "Something the user can understand and mend."

@@ -37,6 +37,12 @@ def keras_home() -> Path:
 
 
 @pytest.fixture(scope="session")
+def efficientnet() -> Path:
+    """A real network as people bring it: (x - 127) / 128, channels first, any number of pictures of 224 pixels."""
+    return _shared("onnx/efficientnet_lite0.onnx")
+
+
+@pytest.fixture(scope="session")
 def ants_bees() -> Path:
     """397 photographs and one GIF in train/ and val/, two classes."""
     return _shared("data/ants_bees")

@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from embed.backbones import Network
 from embed.backbones.onnx_file import TINY, OnnxFile
-from embed.learn import selection
+from embed.learn import choice, selection
 from training.data import SHARED, WORK
 from training.teacher import compile_teacher
 
@@ -117,7 +117,7 @@ def score(features: Callable, name: str, size: int) -> tuple[float, float, float
     (X, y), (X_test, y_test) = (photographs(name, part, size) for part in SETS[name])
     X, X_test = features(X), features(X_test)
     pairs = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(X, y))
-    head = selection.fit_head("logistic", X, y, selection.Folds(pairs, whole=True))
+    head = selection.fit_head("logistic", X, y, choice.Folds(pairs, whole=True))
     validated = cross_val_score(head.estimator, X, y, cv=pairs).mean()
     return head.estimator.score(X_test, y_test), validated, head.chosen["C"]
 

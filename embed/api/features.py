@@ -164,56 +164,87 @@ class Features(Photographs):
         """
         return self.model(model).evaluation()
 
-    def predict(self, files: File | Iterable[File], model: str | None = None) -> "pd.DataFrame":
+    def predict(
+        self,
+        files: Any,
+        model: str | None = None,
+        *,
+        top: int = 1,
+        min_probability: float = 0.0,
+    ) -> "pd.DataFrame":
         """Predict the class of photographs, in the cache or not, by a fitted model.
 
         Parameters
         ----------
-        files : path or iterable of paths
-            Photographs, and folders of them.
+        files : one photograph or several
+            As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
         model : str, optional
             Its name; by default the one fitted last.
+        top : int
+            Classes to name, the likeliest first.
+        min_probability : float
+            No class is predicted whose probability is below it: its label is None.
 
         Returns
         -------
         DataFrame
-            One row per photograph: path, label, probability, problem (why it cannot be read, or None), and
-            ``p(CLASS)`` for every class.
+            One row per photograph: path (or its place, such as "photograph 0", where it has none), label, probability, problem
+            (why it cannot be read, or None), similarity (cosine to the most similar photograph that the model was fitted
+            on), unlike (whether it is unlike all of those), ``label_2``, ``probability_2`` and so on up to `top`, and
+            ``p(CLASS)`` for every class. ``attrs["model"]`` is the name of the model.
 
         Raises
         ------
+        InputError
+            Something is no photograph; the message says which.
         ModelError
             There is no such model.
+        UsageError
+            An argument has a value that cannot work.
         WeightsError
             The weights of the backbone cannot be had.
 
         Examples
         --------
         >>> table = embed.open("cache").predict("pictures/test/fish")
-        >>> table.columns.tolist()[:6]
-        ['path', 'label', 'probability', 'problem', 'p(boat)', 'p(fish)']
-        >>> len(table)
-        1
+        >>> table.columns.tolist()[:7]
+        ['path', 'label', 'probability', 'problem', 'similarity', 'unlike', 'p(boat)']
+        >>> len(table), table.attrs["model"], bool(table.loc[0, "unlike"])
+        (1, 'logistic', False)
         """
         import pandas as pd
 
+        from embed.images import Given
         from embed.learn import predict_files
 
-        asked = _files(files)
+        if top < 1:
+            raise UsageError(f"must be at least 1, not {top}", "top")
+        asked = Given(files, folders=True)
         fitted = self.model(model)
-        predicted = list(predict_files(asked, self._cache, fitted))
-        rows = [(str(one.file), one.label, one.probability, one.problem) for one in predicted]
+        predicted = list(predict_files(asked, self._cache, fitted, min_probability=min_probability))
+        rows = [
+            (str(one.file), one.label, one.probability, one.problem, one.similarity, one.unlike)
+            for one in predicted
+        ]
         unknown = (float("nan"),) * len(fitted.classes)
         probabilities = np.array([one.probabilities or unknown for one in predicted], np.float64)
-        table = pd.DataFrame(rows, columns=["path", "label", "probability", "problem"], dtype=object)
-        table["probability"] = table["probability"].astype(float)
+        names = ["path", "label", "probability", "problem", "similarity", "unlike"]
+        table = pd.DataFrame(rows, columns=names, dtype=object)
+        for place in range(2, min(top, len(fitted.classes)) + 1):
+            named = [one.ranked[place - 1] if one.ranked else (None, None) for one in predicted]
+            table[f"label_{place}"] = pd.Series([label for label, _ in named], dtype=object)
+            table[f"probability_{place}"] = [probability for _, probability in named]
+        numbers = [name for name in table if name == "similarity" or name.startswith("probability")]
+        table[numbers] = table[numbers].astype(float)
         columns = [f"p({label})" for label in fitted.classes]
         of_classes = pd.DataFrame(probabilities.reshape(len(predicted), len(columns)), columns=columns)
-        return pd.concat([table, of_classes], axis=1)
+        table = pd.concat([table, of_classes], axis=1)
+        table.attrs["model"] = fitted.name
+        return table
 
     def similar(
         self,
-        files: File | Iterable[File],
+        files: Any,
         k: int = 10,
         *,
         threshold: float = -1.0,
@@ -225,8 +256,8 @@ class Features(Photographs):
 
         Parameters
         ----------
-        files : path or iterable of paths
-            Photographs, and folders of them.
+        files : one photograph or several
+            As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
         k : int
             Neighbours for each.
         threshold : float
@@ -243,6 +274,8 @@ class Features(Photographs):
 
         Raises
         ------
+        InputError
+            Something is no photograph; the message says which.
         ImageError
             A photograph cannot be read.
         LabelError
@@ -258,13 +291,14 @@ class Features(Photographs):
         """
         import pandas as pd
 
-        from embed import search, sources
+        from embed import search
         from embed.extract import embed_files
+        from embed.images import Given
 
         options = search.SimilarOptions(
             k=k, threshold=threshold, label=label, split=split, include_self=include_self
         )
-        queries = embed_files(sources.expand(_files(files)), self._cache)
+        queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
         for found in search.similar(self._cache, queries, options, label_rule=self._rule):
             if found.problem is not None:
@@ -273,7 +307,9 @@ class Features(Photographs):
                 (str(found.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
                 for rank, neighbour in enumerate(found.neighbours, 1)
             ]
-        return pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"])
+        # As objects: the strings of pandas hold no file name that is no UTF-8.
+        table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
+        return table.astype({"rank": "int64", "similarity": "float64"})
 
     def explain(
         self,

@@ -26,6 +26,7 @@ def extract_features(
     pooling: str = "avg",
     size: int | None = None,
     mirror: bool = False,
+    preprocess: str | None = None,
     fit: str = "stretch",
     views: int = 1,
     view_seed: int = 0,
@@ -40,6 +41,8 @@ def extract_features(
     verify: bool = False,
     exclude: Sequence[str] | None = None,
     include: Sequence[str] | None = None,
+    name: str | None = None,
+    move: bool = False,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -53,7 +56,7 @@ def extract_features(
     cache : path
         Folder of the feature sets.
     backbone : str
-        Name of the network, one of ``embed.BACKBONES``.
+        Name of the network, one of ``embed.BACKBONES``, or a file with one of your own (``.onnx``).
     weights : path, optional
         Keras weights file to use instead of ImageNet's.
     layer : str, optional
@@ -64,6 +67,9 @@ def extract_features(
         Side of the input in pixels; by default the backbone's.
     mirror : bool
         Average the features with those of the mirror image: better, at twice the time.
+    preprocess : str, optional
+        What becomes of the pixels before a network in a file, where that cannot be read off it: ``"imagenet"``, ``"clip"``,
+        ``"minus1to1"``, ``"0to1"``, ``"caffe"``, ``"none"``, or ``"mean=M,std=S"`` for pixels 0..255.
     fit : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     views : int
@@ -92,6 +98,11 @@ def extract_features(
         an empty sequence forgets them.
     include : sequence of str, optional
         Patterns of what is taken although it is excluded, or hidden, or in the folder of a program.
+    name : str, optional
+        Name of the feature set, before the backbone; by default that of the folder.
+    move : bool
+        The folder is one that moved: it keeps the set, and the models, of a folder that is gone and had most of its
+        photographs. Where all of them are there, that is seen without being told.
     progress : callable, optional
         Called with a `Progress` after every photograph.
 
@@ -99,7 +110,8 @@ def extract_features(
     -------
     Summary
         What was done: images found, extracted, reused, removed, failed, unreachable; seconds. Where `kept` is not 0,
-        so many rows stay though their photographs are gone: see `allow_removals`.
+        so many rows stay though their photographs are gone: see `allow_removals`; where `likely` is not None, a set may
+        be that of the folder: see `move`.
 
     Raises
     ------
@@ -133,6 +145,7 @@ def extract_features(
                 pooling=pooling,
                 size=size,
                 mirror=mirror,
+                preprocess=preprocess,
             ),
             fit=fit,
             views=views,
@@ -148,6 +161,8 @@ def extract_features(
             retry_failed=retry_failed,
             allow_removals=allow_removals,
             verify=verify,
+            name=name,
+            move=move,
         ),
         progress or (lambda _: None),
         filters=sources.filters(exclude, include),
@@ -171,7 +186,7 @@ def open(
     cache : path
         Folder of the feature sets.
     name : str, optional
-        Name of one of them; by default the one that was extracted last.
+        Name of one of them, or of its data set; by default the one that was extracted last.
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split.

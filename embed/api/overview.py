@@ -1,10 +1,9 @@
 """What a feature set holds, in one look: recipe, photographs, classes, models, failures."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from embed import labels
+from embed import files, labels
 from embed.cache import FeatureCache, read_origin
 
 
@@ -49,7 +48,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "failure_reasons": _counts([failure.reason for failure in failures]),
         "bytes": features.bytes_on_disk,
         "parts": len(features.parts),
-        "models": _models(features.folder),
+        "models": [path.name for path in files.folders_with(features.folder / "models", "model.json")],
     }
 
 
@@ -83,7 +82,3 @@ def understood(features: FeatureCache, rule: str = "folder") -> tuple[dict[str, 
 def _counts(values: Any) -> dict[str, int]:
     counts = Counter(value for value in values if value is not None)
     return {key: counts[key] for key in sorted(counts)}
-
-
-def _models(folder: Path) -> list[str]:
-    return sorted(path.parent.name for path in folder.glob("models/*/model.json"))

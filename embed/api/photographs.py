@@ -217,11 +217,11 @@ class Photographs:
         """
         import pandas as pd
 
+        # As objects: the strings of pandas hold no file name that is no UTF-8.
+        texts = {"path": self.paths, "label": self.y, "split": self.splits}
         table = pd.DataFrame(
             {
-                "path": self.paths,
-                "label": self.y,
-                "split": self.splits,
+                **{name: pd.Series(values, dtype=object) for name, values in texts.items()},
                 "sha256": [digest.tobytes().hex() for digest in self.sha256],
                 "bytes": self._of(self._cache.sizes),
                 "modified": pd.to_datetime(self._of(self._cache.mtimes_ns), unit="ns", utc=True),

@@ -1,5 +1,7 @@
 """All that there is to say about a feature set and the model fitted on it, computed once, for a page or a program."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +102,12 @@ class Review:
 
 
 def review(
-    features: "FeatureCache", model: str | None = None, *, labels: str = "folder", explained: int = EXPLAINED
+    features: "FeatureCache",
+    model: str | None = None,
+    *,
+    labels: str = "folder",
+    explained: int = EXPLAINED,
+    notify: Callable[[str], None] = warnings.warn,
 ) -> Review:
     """Gather what there is to say about a feature set and a model.
 
@@ -117,6 +124,8 @@ def review(
     explained : int
         Photographs with the greatest losses whose class-activation maps are made, which takes the backbone. What keeps
         them from being made is told in the result.
+    notify : callable
+        Takes the sentence that tells that the model had to be fitted again.
 
     Returns
     -------
@@ -133,8 +142,8 @@ def review(
 
     if model is None and not learn.all_models(features):
         return Review(features, label_rules.of(features, labels))
-    fitted = learn.load(features, model)
-    labelled = label_rules.of(features, fitted.labels_rule)
+    fitted = learn.load(features, model, notify=notify)
+    labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
     return Review(features, labelled, _scores(features, fitted, labelled, explained))
 
 

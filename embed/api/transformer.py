@@ -1,22 +1,17 @@
 """`ImageFeatures`: photographs in, features out, as a transformer of scikit-learn."""
 
-import hashlib
-import io
-import os
-from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from embed import sources
+from embed import images
 from embed.backbones import Network, ResolvedNetwork, Runtime, home, open_runtime
 from embed.cache import FeatureCache, FeatureWriter, Recipe, list_features
-from embed.errors import CacheLockedError, ImageError, InputError
+from embed.errors import CacheLockedError, ImageError
 from embed.extract import FeatureOptions, RunOptions, pipeline
 
 CONTENT_FOLDER = "by-content"  # in the cache: features of photographs that belong to no data folder
@@ -31,7 +26,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Parameters
     ----------
     backbone : str
-        Name of the network, one of ``embed.BACKBONES``.
+        Name of the network, one of ``embed.BACKBONES``, or a file with one of your own (``.onnx``).
     weights : path, optional
         Keras weights file to use instead of ImageNet's.
     layer : str, optional
@@ -42,6 +37,8 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Side of the input in pixels; by default the backbone's.
     mirror : bool
         Average the features with those of the mirror image.
+    preprocess : str, optional
+        What becomes of the pixels before a network in a file, where that cannot be read off it.
     resize : {"stretch", "crop", "pad"}
         How a photograph becomes square.
     precision : {"float32", "bf16", "fp16"}
@@ -76,6 +73,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         pooling: str = "avg",
         size: int | None = None,
         mirror: bool = False,
+        preprocess: str | None = None,
         resize: str = "stretch",
         precision: str = "float32",
         device: str = "auto",
@@ -87,6 +85,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.pooling = pooling
         self.size = size
         self.mirror = mirror
+        self.preprocess = preprocess
         self.resize = resize
         self.precision = precision
         self.device = device
@@ -116,23 +115,24 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Parameters
         ----------
-        X : sequence of n paths, or of n uint8 arrays of shape (h, w, 3) or (h, w)
+        X : one photograph or n of them
+            In a list, a tuple, a column of pandas or an array. A photograph is a path, the bytes of a file, an open file,
+            an image of Pillow, or a uint8 array of shape (h, w) or (h, w, 1|3|4); however it comes, it has the
+            features of its file.
 
         Raises
         ------
         InputError
-            What was given is neither paths nor pixels.
+            Something is no photograph; the message says which.
         ImageError
-            A file cannot be decoded; the message names it.
+            A photograph cannot be decoded; the message names it.
         """
         network, recipe = self._resolve()
         known = _Known(self._folder, recipe)
-        photographs = _listed(X)
-        paths = all(isinstance(one, (str, os.PathLike)) for one in photographs)
-        source = sources.Files(map(Path, photographs)) if paths else _Arrays(photographs)
+        source = images.Given(X)
         groups = ([item] for item in source.items())
         rows: list[NDArray[np.float32]] = []
-        new: dict[bytes, NDArray[np.float32]] = {}
+        new: dict[bytes, tuple[str, NDArray[np.float32]]] = {}
         with pipeline.open_decoder(recipe, RunOptions()) as decoder:
             for result in pipeline.compute(
                 source, groups, decoder, lambda: self._runtime(network, recipe), skip=known.__contains__
@@ -143,7 +143,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                     rows.append(known[result.sha256])
                 else:
                     rows.append(result.features[0])
-                    new[result.sha256] = result.features[0]
+                    new[result.sha256] = (result.decoder, result.features[0])
         if new:
             self._keep(new, recipe)
         dimension = len(rows[0]) if rows else self._runtime(network, recipe).dimension
@@ -174,6 +174,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             pooling=self.pooling,
             size=self.size,
             mirror=self.mirror,
+            preprocess=self.preprocess,
         )
         options = FeatureOptions(network=network, fit=self.resize, precision=self.precision)
         resolved = network.resolve()
@@ -182,17 +183,17 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _runtime(self, network: ResolvedNetwork, recipe: Recipe) -> Runtime:
         return _runtime(network, self.device, recipe.precision)
 
-    def _keep(self, new: dict[bytes, NDArray[np.float32]], recipe: Recipe) -> None:
+    def _keep(self, new: dict[bytes, tuple[str, NDArray[np.float32]]], recipe: Recipe) -> None:
         """Store features. Where another process is storing just now they are left out: they can be computed again."""
         folder = self._folder / CONTENT_FOLDER
-        dimension = len(next(iter(new.values())))
+        dimension = len(next(iter(new.values()))[1])
         try:
             writer = FeatureWriter.open(folder, "content", folder, recipe, dimension)
         except CacheLockedError:
             return
         with writer:
-            for digest, features in new.items():
-                writer.put(digest.hex(), digest, 0, 0, features)
+            for digest, (decoder, features) in new.items():
+                writer.put(digest.hex(), digest, 0, 0, features, decoder=decoder)
             writer.commit()
 
 
@@ -210,8 +211,8 @@ class _Known:
         for feature_set in [*list_features(cache), *list_features(cache / CONTENT_FOLDER)]:
             if feature_set.meta.recipe.hash == recipe.hash:
                 features = FeatureCache.open(feature_set)
-                rows = enumerate(features.sha256)
-                self._row_of.update((digest.tobytes(), (features, row)) for row, digest in rows)
+                for row in np.flatnonzero(images.are_current(features.decoders)):
+                    self._row_of[features.sha256[row].tobytes()] = (features, int(row))
 
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._row_of
@@ -219,65 +220,3 @@ class _Known:
     def __getitem__(self, sha256: bytes) -> NDArray[np.float32]:
         features, row = self._row_of[sha256]
         return features.rows([row])[0]
-
-
-def _listed(X: Any) -> Sequence[Any]:
-    """Return the photographs one by one; a column of paths is taken for the paths in it."""
-    if isinstance(X, (str, bytes, os.PathLike)):
-        raise InputError(f"expected a sequence of photographs, got one: {X!r}; put it in a list")
-    values = X if isinstance(X, (list, tuple)) else _as_array(X)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "OU" and values.ndim == 2:
-        values = values.reshape(-1) if values.shape[1] == 1 else values
-    return list(values) if np.ndim(values) else [values]
-
-
-def _as_array(given: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(given)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"expected paths or pixels, got {type(given).__name__}: {error}") from None
-
-
-class _Arrays:
-    """Arrays of pixels as a source: each becomes a lossless file, so that photographs are decoded in one way."""
-
-    name = "arrays"
-    root = Path()
-    again = ""
-    places: tuple[str, ...] = ()
-
-    def __init__(self, arrays: Sequence[Any]) -> None:
-        self._arrays = arrays
-
-    def find(self) -> Iterator[sources.Told]:
-        """Yield every array."""
-        yield from self.items()
-        yield sources.Listed("")
-
-    def items(self) -> Iterator[sources.Item]:
-        """Yield every array, named by its position. Raises InputError for what is none of pixels."""
-        for number, array in enumerate(self._arrays):
-            pixels = _as_array(array)
-            if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-                raise InputError(
-                    f"photograph {number} is no path and no uint8 array of shape (h, w, 3):"
-                    f" it is {type(array).__name__} of dtype {pixels.dtype} and shape {pixels.shape}"
-                )
-            yield sources.Item(f"photograph {number}", pixels.nbytes)
-
-    def read(self, group: Sequence[sources.Item]) -> Iterator[sources.Read]:
-        """Yield each array as the content of a file, identified by its pixels."""
-        for item in group:
-            pixels = np.asarray(self._arrays[int(item.name.split()[1])])
-            digest = hashlib.sha256(f"pixels {pixels.shape}".encode())
-            digest.update(np.ascontiguousarray(pixels).data)
-            stream = io.BytesIO()
-            try:
-                Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
-            except (TypeError, ValueError, OSError) as error:
-                yield item, f"cannot be read as a picture, shape {pixels.shape}: {error}"
-                continue
-            yield item, sources.Content(stream.getvalue(), digest.digest())
-
-    def local_path(self, name: str) -> None:
-        """Return None: no file holds an array."""

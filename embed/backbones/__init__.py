@@ -13,7 +13,7 @@ from embed.backbones.backbone import (
 from embed.backbones.export import export
 from embed.backbones.home import home
 from embed.backbones.machine import PRECISIONS, processors
-from embed.backbones.network import BACKBONES, DEFAULT, Network, get
+from embed.backbones.network import BACKBONES, DEFAULT, Network, get, known
 from embed.backbones.runtime import Runtime, open_runtime
 from embed.backbones.weights import own as check_weights
 
@@ -32,6 +32,7 @@ __all__ = [
     "get",
     "grid_spans",
     "home",
+    "known",
     "open_runtime",
     "processors",
 ]

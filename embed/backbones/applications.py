@@ -17,12 +17,10 @@ class KerasApplication(Application):
     """A model of keras.applications with its published weights, or the user's own. See `Backbone`."""
 
     published = "imagenet"
-    needs_keras = True
-
-    @property
-    def preprocessing(self) -> str:
-        """What becomes of the pixels."""
-        return f"keras.applications.{self.module}.preprocess_input"
+    preprocess = ""
+    notes = ()
+    apart = True
+    on_gpu = True
 
     def weights(self, request: Request, own_file: Path | None) -> Weights:
         """Find the weights; Keras is not imported unless they have to be downloaded. See `Backbone.weights`."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import keras
     import openvino
 
-POOLINGS = ("avg", "max", "grid", "flatten")
+POOLINGS = ("avg", "max", "grid", "flatten", "cls")
 NO_POOLING = "none"  # the map itself, which is no feature set but can be explained
 GRID = 3  # regions to a side of a map that is pooled by "grid"
 EXPORT_FORMAT = 1  # raised when the graph that is made of the same network changes its numbers
@@ -45,21 +46,18 @@ class Backbone(Protocol):
         As users write it.
     input_size, min_size : int
         Pixels a side: as trained, and the least that it takes.
-    dimension : int
-        Channels of its last map, hence features of a picture.
-    parameters : int
-    weights_mb : float
-        Size of its weights, both with the classifier where it has one.
-    top1 : float or None
-        Accuracy on the validation set of ImageNet, 0..1.
     layer : str
         The layer that is read by default.
-    preprocessing : str
-        What becomes of the pixels before the first layer, for people; it is part of the graph.
+    preprocess : str
+        What the user says becomes of the pixels before the first layer; empty where the backbone knows. It is part of the graph.
     published : str
         Label of the weights that it comes with; any other label is a file of the user's own.
-    needs_keras : bool
-        Whether `graph` imports Keras, so that it is called in a process of its own.
+    notes : sequence of str
+        What was read off it and is worth knowing, for people.
+    apart : bool
+        Whether `graph` is called in a process of its own: it imports Keras, or reads a stranger's file.
+    on_gpu : bool
+        Whether it has a `keras_model`.
     """
 
     @property
@@ -69,21 +67,17 @@ class Backbone(Protocol):
     @property
     def min_size(self) -> int: ...
     @property
-    def dimension(self) -> int: ...
-    @property
-    def parameters(self) -> int: ...
-    @property
-    def weights_mb(self) -> float: ...
-    @property
-    def top1(self) -> float | None: ...
-    @property
     def layer(self) -> str: ...
     @property
-    def preprocessing(self) -> str: ...
+    def preprocess(self) -> str: ...
     @property
     def published(self) -> str: ...
     @property
-    def needs_keras(self) -> bool: ...
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def apart(self) -> bool: ...
+    @property
+    def on_gpu(self) -> bool: ...
 
     def weights(self, request: "Request", own_file: Path | None) -> Weights:
         """Find the weights.
@@ -108,7 +102,7 @@ class Backbone(Protocol):
         Returns
         -------
         openvino.Model
-            Pixels, uint8 (n, size, size, 3), RGB, in; a map (n, h, w, c) or vectors (n, d), float32, out.
+            Pixels, uint8 (n, size, size, 3), RGB, in; a map (n, h, w, c), tokens (n, t, d) or vectors (n, d), float32, out.
 
         Raises
         ------
@@ -149,7 +143,12 @@ class ResolvedNetwork(Request):
         """Return all fields as JSON knows them."""
         file = None if self.weights_file is None else str(self.weights_file)
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**fields, "backbone": self.backbone.name, "weights_file": file}
+        return {
+            **fields,
+            "backbone": self.backbone.name,
+            "preprocess": self.backbone.preprocess,
+            "weights_file": file,
+        }
 
     @property
     def own_weights(self) -> bool:
@@ -170,6 +169,8 @@ class ResolvedNetwork(Request):
         }
         if self.mirror:
             identity["mirror"] = True
+        if self.backbone.preprocess:
+            identity["preprocess"] = self.backbone.preprocess
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
@@ -198,14 +199,16 @@ def is_pooled(rank: int, network: ResolvedNetwork) -> bool:
     Raises
     ------
     UsageError
-        It is neither a map nor a vector, or a map is wanted and there is none.
+        It is neither a map nor tokens nor a vector, or has nothing that could be pooled so.
     """
-    if rank == 2 and network.pooling != NO_POOLING:
-        return True
-    if rank != 4:
+    name = f"{network.layer!r} of {network.backbone.name}"
+    wanted = network.pooling
+    if rank not in (2, 3, 4) or (wanted == NO_POOLING and rank != 4):
         raise UsageError(
-            f"{network.layer!r} of {network.backbone.name} has no map of features to read (its output has {rank} "
-            "dimensions); choose another layer or pooling",
+            f"{name} has no map of features to read (its output has {rank} dimensions); choose another layer or pooling",
             "layer",
         )
-    return network.pooling == NO_POOLING
+    if (wanted == "cls" and rank != 3) or (wanted == "grid" and rank == 3):
+        kind = {2: "vectors", 3: "tokens", 4: "maps"}[rank]
+        raise UsageError(f"{wanted!r} cannot be used: {name} gives {kind}", "pooling")
+    return rank == 2 or wanted == NO_POOLING

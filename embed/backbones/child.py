@@ -63,7 +63,7 @@ def call(module: str, job: dict[str, Any], environment: dict[str, str] | None = 
     except ValueError:
         last_words = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise errors.WeightsError(
-            f"Keras could not prepare the backbone: {last_words} (a lack of memory ends the process without a word)."
+            f"The backbone could not be prepared: {last_words} (a lack of memory ends the process without a word)."
         ) from None
     if "error" in reply:
         raise getattr(errors, reply["error"])(*reply["arguments"])
@@ -79,6 +79,9 @@ def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         reply = work(job)
     except errors.UsageError as error:
         reply = {"error": type(error).__name__, "arguments": [error.message, error.parameter]}
+    except ModuleNotFoundError as error:
+        sentence = f"To prepare the backbone, {errors.MISSING.format(library=error.name)}"
+        reply = {"error": "WeightsError", "arguments": [sentence]}
     except errors.EmbedError as error:
         reply = {"error": type(error).__name__, "arguments": [str(error)]}
     json.dump(reply, reply_to)

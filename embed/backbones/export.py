@@ -74,7 +74,7 @@ def with_weights(network: ResolvedNetwork) -> ResolvedNetwork:
 
 
 def _make(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
-    if not network.backbone.needs_keras:
+    if not network.backbone.apart:
         return write(network, folder)
     job = {"folder": os.fspath(folder), "network": network.to_json()}
     return child.call("embed.backbones.write", job)

@@ -70,10 +70,13 @@ def complete(graph: "openvino.Model", network: ResolvedNetwork) -> "openvino.Mod
 def _pool(maps: "openvino.Output", pooling: str) -> Any:
     from openvino import opset13 as opset
 
+    inner = np.arange(1, maps.get_partial_shape().rank.get_length() - 1)  # height and width of maps; tokens
     if pooling == "avg":
-        return opset.reduce_mean(maps, np.array(HEIGHT_AND_WIDTH))
+        return opset.reduce_mean(maps, inner)
     if pooling == "max":
-        return opset.reduce_max(maps, np.array(HEIGHT_AND_WIDTH))
+        return opset.reduce_max(maps, inner)
+    if pooling == "cls":
+        return opset.gather(maps, np.int64(0), np.int64(1))
     if pooling == "flatten":
         return opset.reshape(maps, np.array([0, -1]), special_zero=True)
     rows, columns = (grid_spans(maps.get_partial_shape()[axis].get_length()) for axis in HEIGHT_AND_WIDTH)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from embed.backbones import onnx_file
 from embed.backbones.applications import KerasApplication
 from embed.backbones.backbone import (
     NO_POOLING,
@@ -14,7 +15,6 @@ from embed.backbones.backbone import (
     ResolvedNetwork,
     resolved,
 )
-from embed.backbones.onnx_file import TINY
 from embed.backbones.table import applications
 from embed.errors import UsageError
 
@@ -23,27 +23,54 @@ NEAREST_SHOWN = 3
 
 BACKBONES: dict[str, Backbone] = {
     **{application.name: KerasApplication(**asdict(application)) for application in applications()},
-    TINY.name: TINY,
+    onnx_file.TINY.name: onnx_file.TINY,
 }
+# Kinds of files that hold a network of the user's own, by their suffix; what makes one of the file, and one of a recipe.
+FILES = {onnx_file.SUFFIX: onnx_file}
 
 
-def get(name: str) -> Backbone:
-    """Return the backbone of a name, in upper or lower case.
+def get(name: str, preprocess: str | None = None) -> Backbone:
+    """Return the backbone of a name, in upper or lower case, or that of a file.
+
+    Parameters
+    ----------
+    name : str
+    preprocess : str, optional
+        What becomes of the pixels, for a file that does not say it.
 
     Raises
     ------
     UsageError
-        There is none; the nearest names are told.
+        There is none, and the nearest names are told; or it knows its pixels by itself.
+    WeightsError
+        The file is no network.
     """
+    kind = FILES.get(Path(name).suffix.lower())
+    if kind is not None:
+        return kind.from_file(Path(name), preprocess)
     backbone = BACKBONES.get(name.lower())
+    if backbone is not None and preprocess is not None:
+        raise UsageError(f"{preprocess!r} cannot be used: {backbone.name} brings its own", "preprocess")
     if backbone is None:
         nearest = difflib.get_close_matches(name.lower(), BACKBONES, NEAREST_SHOWN, 0.3) or [DEFAULT]
         raise UsageError(
             f"{name!r} is not known; did you mean {' or '.join(nearest)}? "
-            f"`embed backbones` lists all {len(BACKBONES)}.",
+            f"`embed backbones` lists all {len(BACKBONES)}; the file of a network of your own ends in {' or '.join(FILES)}.",
             "backbone",
         )
     return backbone
+
+
+def known(name: str, preprocess: str) -> Backbone:
+    """Return the backbone that a recipe names; a file of the user's is not looked for.
+
+    Raises
+    ------
+    UsageError
+        This version has none of that name.
+    """
+    kind = FILES.get(Path(name).suffix)
+    return get(name) if kind is None else kind.from_recipe(name, preprocess)
 
 
 @dataclass(frozen=True)
@@ -53,17 +80,20 @@ class Network:
     Parameters
     ----------
     backbone : str
-        A name of `BACKBONES`.
+        A name of `BACKBONES`, or a file with a network of the user's own.
     weights : Path, optional
         A Keras weights file of the user's own instead of the published ones.
     layer : str, optional
         The layer that is read; by default the last one before the classifier.
-    pooling : {"avg", "max", "grid", "flatten", "none"}
+    pooling : {"avg", "max", "grid", "flatten", "cls", "none"}
         What becomes of its map; ``"grid"`` takes the mean of each of 3 × 3 regions, ``"none"`` leaves the map, (n, h, w, c).
+        Of tokens ``"cls"`` takes the first.
     size : int, optional
         Side of the picture in pixels; the published weights are kept whatever it is.
     mirror : bool
         Read the picture and its mirror image, and average the two (maps after the second was turned back).
+    preprocess : str, optional
+        What becomes of the pixels before a network in a file, where that cannot be read off it. See `preprocess.parse`.
     """
 
     backbone: str
@@ -72,6 +102,11 @@ class Network:
     pooling: str = "avg"
     size: int | None = None
     mirror: bool = False
+    preprocess: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.pooling == "mean":  # as it is called where tokens are pooled
+            object.__setattr__(self, "pooling", "avg")
 
     def resolve(self) -> ResolvedNetwork:
         """Find the weights and hash them. Keras is not imported unless they have to be downloaded.
@@ -83,7 +118,7 @@ class Network:
         WeightsError
             The weights cannot be had.
         """
-        backbone = get(self.backbone)
+        backbone = get(self.backbone, self.preprocess)
         if self.pooling not in (*POOLINGS, NO_POOLING):
             raise UsageError(f"{self.pooling!r} is not known; it is one of {', '.join(POOLINGS)}", "pooling")
         size = backbone.input_size if self.size is None else self.size
@@ -102,4 +137,5 @@ class Network:
 def from_json(fields: dict[str, Any]) -> ResolvedNetwork:
     """Return the network that `ResolvedNetwork.to_json` described."""
     file = None if fields["weights_file"] is None else Path(fields["weights_file"])
-    return ResolvedNetwork(**{**fields, "backbone": get(fields["backbone"]), "weights_file": file})
+    backbone = known(fields.pop("backbone"), fields.pop("preprocess"))
+    return ResolvedNetwork(**{**fields, "backbone": backbone, "weights_file": file})

@@ -1,20 +1,36 @@
-"""A backbone that is an ONNX file, which OpenVINO reads by itself; `tiny`, which comes with the package, is one."""
+"""A backbone that is an ONNX file, which OpenVINO reads by itself: `tiny`, which comes with the package, or the user's own."""
 
+import contextlib
 import difflib
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embed.backbones import weights
 from embed.backbones.backbone import Request, ResolvedNetwork, Weights
 from embed.backbones.graph import import_openvino
-from embed.errors import UsageError
+from embed.backbones.onnx_model import Description, describe
+from embed.backbones.preprocess import CHANNELS, parse, recognise
+from embed.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     import keras
     import openvino
 
+SUFFIX = ".onnx"
 NEAREST_SHOWN = 5
+USUAL_SIZE = 224  # of pictures, where a network takes any
+SMALLEST = 32
+NAME_LENGTH = 60
+# How many classes a network has that was trained to tell them: ImageNet's, with and without a background, and of 21,000.
+CLASSES = {1000, 1001, 11221, 11821, 21841, 21843}
+LINEAR = {"Gemm", "MatMul", "Add", "Softmax", "LogSoftmax"}
+RESHAPING = {"Flatten", "Reshape", "Squeeze", "Identity", "Dropout", "Cast"}
+AVERAGING = {"GlobalAveragePool", "ReduceMean"}
+# Of several outputs, the one that is meant as features.
+FEATURES = ("features", "image_embeds", "embedding", "embeddings", "pooler_output", "last_hidden_state")
 # What identifies the weights of `tiny` is the hash of the file that they were first published in, so that features that
 # were computed with it stay valid. Any other content of the file is known by its own hash.
 SAME_WEIGHTS = {
@@ -26,39 +42,52 @@ SAME_WEIGHTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxFile:
-    """A network in an ONNX file that takes pixels (n, 3, size, size). See `Backbone`.
+    """A network in an ONNX file that takes pixels. See `Backbone`.
 
     Parameters
     ----------
-    file : Path
-    mean, scale : float
-        ``(pixel - mean) / scale`` is what the file takes, for pixels 0..255.
+    name : str
+    file : Path or None
+        None where the file is not known, as long as there is an export of it.
     layer : str
-        Name of the value that is read by default: a map (n, c, h, w), or vectors (n, d).
+        Name of the value that is read by default: a map, tokens, or vectors.
+    pixels : str
+        What becomes of them, as `preprocess.parse` reads it.
+    own : bool
+        Whether it is the user's, and not part of the package.
+    dimension, parameters, weights_mb, top1
+        As in the table of applications, for what comes with the package.
     """
 
     name: str
-    file: Path
-    input_size: int
-    min_size: int
-    dimension: int
-    parameters: int
-    weights_mb: float
-    top1: float | None
-    layer: str
-    mean: float
-    scale: float
-    needs_keras: bool = False
+    file: Path | None
+    input_size: int = USUAL_SIZE
+    min_size: int = SMALLEST
+    layer: str = ""
+    pixels: str
+    notes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
+    own: bool = True
+    on_gpu: bool = False
+    dimension: int | None = None
+    parameters: int | None = None
+    weights_mb: float | None = None
+    top1: float | None = None
+
+    @property
+    def preprocess(self) -> str:
+        """What the user says of the pixels."""
+        return self.pixels if self.own else ""
 
     @property
     def published(self) -> str:
-        """Label of the weights that the file holds."""
-        return self.name
+        """Label of the weights that come with the package."""
+        return "" if self.own else self.name
 
     @property
-    def preprocessing(self) -> str:
-        """What becomes of the pixels."""
-        return f"(x - {self.mean:g}) / {self.scale:g}"
+    def apart(self) -> bool:
+        """Whether the file is a stranger's."""
+        return self.own
 
     def weights(self, request: Request, own_file: Path | None) -> Weights:
         """Return the weights, which the file holds. See `Backbone.weights`."""
@@ -66,34 +95,39 @@ class OnnxFile:
             raise UsageError(
                 f"{str(own_file)!r} cannot be used: {self.name} brings its own weights", "weights"
             )
-        digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
-        return Weights(self.name, SAME_WEIGHTS.get(digest, digest), self.file)
+        assert self.file is not None
+        if not self.own:
+            digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
+            return Weights(self.name, SAME_WEIGHTS.get(digest, digest), self.file)
+        try:
+            return Weights(self.name, weights.hash_file(self.file, self.beside), self.file.absolute())
+        except OSError as error:
+            raise WeightsError(f"The network {self.file} cannot be read: {error.strerror}.") from error
 
     def graph(self, network: ResolvedNetwork) -> "openvino.Model":
         """Return the graph up to the value that is read. See `Backbone.graph`."""
         openvino = import_openvino()
         from openvino.preprocess import PrePostProcessor
 
-        graph = openvino.Core().read_model(self.file)
-        values = {
-            name: output
-            for node in graph.get_ordered_ops()
-            for output in node.outputs()
-            for name in output.names
-        }
-        if network.layer not in values:
-            nearest = difflib.get_close_matches(network.layer, values, NEAREST_SHOWN, 0.0)
+        assert network.weights_file is not None
+        graph = self._read(network.weights_file)
+        value = self._value(graph, network.layer)
+        parameters = _parameters(value.get_node())
+        if len(parameters) != 1:
+            takes = ", ".join(repr(parameter.get_friendly_name()) for parameter in parameters) or "nothing"
             raise UsageError(
-                f"{network.layer!r} is not in {self.name}; the nearest names are {', '.join(nearest)}",
-                "layer",
+                f"{network.layer!r} of {self.name} is computed from {takes}, not from pictures alone", "layer"
             )
-        graph = openvino.Model([values[network.layer]], graph.get_parameters(), self.name)
-        graph.reshape([-1, 3, network.size, network.size])
+        graph = openvino.Model([value], parameters, self.name)
+        (pixels,) = graph.inputs
+        layout = _layout(pixels.get_partial_shape())
+        self._reshape(graph, layout, network)
         steps = PrePostProcessor(graph)
-        steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-        steps.input().model().set_layout(openvino.Layout("NCHW"))
-        steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(self.mean).scale(self.scale)
-        if graph.output(0).partial_shape.rank.get_length() == 4:
+        parse(self.pixels).apply(steps, pixels.get_element_type())
+        steps.input().model().set_layout(openvino.Layout(layout))
+        steps.output().tensor().set_element_type(openvino.Type.f32)
+        shape = graph.output(0).get_partial_shape()
+        if shape.rank.get_length() == 4 and _channels_reason(shape, layout):
             steps.output().model().set_layout(openvino.Layout("NCHW"))
             steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         return steps.build()
@@ -102,17 +136,189 @@ class OnnxFile:
         """Raise UsageError: OpenVINO runs an ONNX file, on a processor."""
         raise UsageError(f"'gpu' cannot run {self.name}, which OpenVINO runs on the CPU; use 'cpu'", "device")
 
+    def _read(self, file: Path) -> "openvino.Model":
+        describe(file)  # no file that it refers to may lie elsewhere
+        try:
+            return import_openvino().Core().read_model(file)
+        except RuntimeError as error:
+            raise WeightsError(f"OpenVINO cannot read {file}: {_reason(error)}") from None
+
+    def _value(self, graph: "openvino.Model", name: str) -> "openvino.Output":
+        values = {
+            name: output
+            for node in graph.get_ordered_ops()
+            for output in node.outputs()
+            for name in output.names
+        }
+        if name not in values:
+            nearest = difflib.get_close_matches(name, values, NEAREST_SHOWN, 0.0)
+            raise UsageError(
+                f"{name!r} is not in {self.name}; the nearest names are {', '.join(nearest)}", "layer"
+            )
+        return values[name]
+
+    def _reshape(self, graph: "openvino.Model", layout: str, network: ResolvedNetwork) -> None:
+        """Let the graph take any number of pictures of the size, or else one."""
+        lengths = {"C": CHANNELS, "H": network.size, "W": network.size}
+        one, any_number = ([n if axis == "N" else lengths[axis] for axis in layout] for n in (1, -1))
+        problem = ""
+        try:
+            graph.reshape(one)
+            rows = graph.output(0).get_partial_shape()[0]
+            if rows != 1:
+                problem = f"it gives {rows} rows"
+        except RuntimeError as error:
+            problem = _reason(error)
+        if problem:
+            raise UsageError(
+                f"{network.size} cannot be used: {self.name} does not take one picture of {network.size} pixels a side "
+                f"({problem}); export it for one picture, or for any number, of that size",
+                "size",
+            )
+        free = False
+        with contextlib.suppress(RuntimeError):
+            graph.reshape(any_number)
+            free = graph.output(0).get_partial_shape()[0].is_dynamic
+        if not free:
+            graph.reshape(one)
+        if network.mirror and not free:
+            raise UsageError(
+                f"True cannot be used: {self.name} takes one picture at a time; export it with a free number of pictures",
+                "mirror",
+            )
+
+
+def from_file(file: Path, preprocess: str | None) -> OnnxFile:
+    """Return the network of a user's ONNX file, with what can be read off it.
+
+    Raises
+    ------
+    WeightsError
+        It cannot be read, or is none.
+    UsageError
+        It takes no pictures, or does not say how it takes their pixels and neither does `preprocess`.
+    """
+    network = describe(file)
+    pixels = next((value for value in network.inputs if len(value.shape) == 4), network.inputs[0])
+    if len(pixels.shape) != 4 or CHANNELS not in (
+        pixels.shape[1],
+        pixels.shape[3],
+        pixels.shape[1] or CHANNELS,
+    ):
+        raise UsageError(
+            f"{str(file)!r} takes no colour pictures: its input {pixels.name!r} is {_written(pixels.shape)}, "
+            "not (n, 3, h, w) or (n, h, w, 3)",
+            "backbone",
+        )
+    sides = [length for length in pixels.shape[1:] if length not in (None, CHANNELS)]
+    if len(set(sides)) > 1:
+        raise UsageError(
+            f"{str(file)!r} takes pictures of {sides[0]} × {sides[1]} pixels; only squares can be made",
+            "backbone",
+        )
+    notes = []
+    if preprocess is None:
+        seen = recognise(network)
+        if seen is None:
+            raise UsageError(
+                f"is needed: {file.name} does not say how it takes its pixels. Give what it was trained with: imagenet "
+                "(torchvision, most of timm), clip, minus1to1, 0to1, caffe, none, or mean=M,std=S for pixels 0 to 255",
+                "preprocess",
+            )
+        preprocess, looks = seen
+        notes.append(f"{file.name} looks like {looks}: --preprocess {preprocess}")
+    layer = _default_layer(network)
+    notes.append(f"{file.name} is read at {layer!r}; --output takes another")
+    return OnnxFile(
+        name=name_of(file),
+        file=file,
+        input_size=sides[0] if sides else USUAL_SIZE,
+        layer=layer,
+        pixels=parse(preprocess).text,
+        notes=tuple(notes),
+        beside=tuple(network.external),
+    )
+
+
+def from_recipe(name: str, preprocess: str) -> OnnxFile:
+    """Return the network of a file that is not known, for what was exported from it."""
+    return OnnxFile(name=name, file=None, pixels=preprocess)
+
+
+def name_of(file: Path) -> str:
+    """Return what a network of the user's is called: the name of its file, fit to be part of the name of a folder."""
+    stem = re.sub(r"[^\w.]+|-+", "-", file.stem).strip("-.") or "network"
+    return f"{stem[:NAME_LENGTH]}{SUFFIX}".lower()
+
+
+def _default_layer(network: Description) -> str:
+    """Return the value that holds the features: before the classes, and before the average over the map where there is one."""
+    names = [value.name for value in network.outputs]
+    value = next((name for name in FEATURES if name in names), names[0])
+    shape = next(output.shape for output in network.outputs if output.name == value)
+    if shape and shape[-1] in CLASSES and len(shape) == 2:
+        value = _before(network, value, LINEAR)
+    average = network.maker(_before(network, value, RESHAPING))
+    return average.inputs[0] if average is not None and average.kind in AVERAGING else value
+
+
+def _before(network: Description, value: str, kinds: set[str]) -> str:
+    """Return what a value is made from by operations of some kinds alone."""
+    made = {output for node in network.nodes for output in node.outputs}
+    while (node := network.maker(value)) is not None and node.kind in kinds:
+        inputs = [name for name in node.inputs if name in made]
+        if len(inputs) != 1:
+            break
+        (value,) = inputs
+    return value
+
+
+def _parameters(node: "openvino.Node") -> list["openvino.Node"]:
+    """Return the inputs of a graph that a node depends on."""
+    seen, waiting, found = set(), [node], []
+    while waiting:
+        node = waiting.pop()
+        if node.get_friendly_name() in seen:
+            continue
+        seen.add(node.get_friendly_name())
+        if node.get_type_name() == "Parameter":
+            found.append(node)
+        waiting += [source.get_node() for source in node.input_values()]
+    return found
+
+
+def _layout(shape: "openvino.PartialShape") -> str:
+    """Return the order of the axes of an input; channels come first unless the shape says otherwise."""
+    last = shape[3]
+    return "NHWC" if last.is_static and last.get_length() == CHANNELS and shape[1] != CHANNELS else "NCHW"
+
+
+def _channels_reason(shape: "openvino.PartialShape", layout: str) -> bool:
+    """Return whether the channels of a map come first: the two sides of a map are alike."""
+    if shape[1] == shape[2] and shape[2] != shape[3]:
+        return False
+    return (shape[2] == shape[3] and shape[1] != shape[2]) or layout == "NCHW"
+
+
+def _reason(error: Exception) -> str:
+    """Return the last line of what OpenVINO says, which holds the reason."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__
+
+
+def _written(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
 
 TINY = OnnxFile(
     name="tiny",
     file=Path(__file__).with_name("tiny.onnx"),
     input_size=112,
     min_size=64,
+    layer="features",
+    pixels="mean=127.5,std=64",
+    own=False,
     dimension=512,
     parameters=1_351_232,
     weights_mb=2.6,
-    top1=None,
-    layer="features",
-    mean=127.5,
-    scale=64,
 )

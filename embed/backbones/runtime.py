@@ -85,7 +85,7 @@ def open_runtime(
     precision = PRECISIONS[precision]
     resolved = network.resolve() if isinstance(network, Network) else network
     # What OpenVINO reads by itself has no model in Keras, and runs on the CPU.
-    if device == "gpu" or (device == "auto" and resolved.backbone.needs_keras):
+    if device == "gpu" or (device == "auto" and resolved.backbone.on_gpu):
         problem = gpu.gpu_problem()
         if problem is None:
             return gpu.KerasRuntime(with_weights(resolved), precision)

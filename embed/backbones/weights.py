@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from embed import files
@@ -41,12 +42,14 @@ def file_sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def hash_file(file: Path, *, published: bool = False) -> str:
+def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = False) -> str:
     """Return the sha256 of a weights file, computed again only when the file has changed.
 
     Parameters
     ----------
     file : Path
+    beside : sequence of Path
+        Further files that belong to it: then it is the sha256 over the sha256 of each.
     published : bool
         Whether it is to stay what it was when it was first seen.
 
@@ -61,12 +64,14 @@ def hash_file(file: Path, *, published: bool = False) -> str:
         A published file is another one than before.
     """
     record = _record(file)
-    status = file.stat()
-    state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    state = [number for part in (file, *beside) for number in _state(part)]
     known = _read_record(record)
     if known is not None and known.get("state") == state:
         return str(known["sha256"])
     digest = file_sha256(file)
+    if beside:
+        digests = [digest, *map(file_sha256, beside)]
+        digest = hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
     if published and known is not None and known["sha256"] != digest:
         raise WeightsError(
             f"{file} is no longer the file of published weights that it was (its sha256 was {known['sha256'][:16]}…, now "
@@ -75,7 +80,12 @@ def hash_file(file: Path, *, published: bool = False) -> str:
         )
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
-        content = {"path": os.fsdecode(file.absolute()), "state": state, "sha256": digest}
+        content = {
+            "path": os.fsdecode(file.absolute()),
+            "beside": [os.fsdecode(part.absolute()) for part in beside],
+            "state": state,
+            "sha256": digest,
+        }
         files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False)
     except (OSError, CacheWriteError):
         return digest  # a folder that cannot be written costs the next run a second, no more
@@ -93,10 +103,15 @@ def locate(digest: str) -> Path | None:
     for record in sorted((home() / "weights").glob("*.json")):
         known = _read_record(record)
         if known is not None and known["sha256"] == digest:
-            file = Path(str(known.get("path")))
-            if file.is_file() and hash_file(file) == digest:
+            file, beside = Path(str(known.get("path"))), [*map(Path, known.get("beside", []))]
+            if all(part.is_file() for part in (file, *beside)) and hash_file(file, beside) == digest:
                 return file
     return None
+
+
+def _state(file: Path) -> tuple[int, int, int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _record(file: Path) -> Path:

@@ -2,9 +2,12 @@
 
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
+from embed.cache.identity import Moved, Wish
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta
+from embed.cache.names import check_name
 from embed.cache.origin import Origin, origin_of, read_origin, write_origin
+from embed.cache.others import OtherSets
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
@@ -19,11 +22,15 @@ __all__ = [
     "FeatureWriter",
     "Lock",
     "Meta",
+    "Moved",
     "Origin",
+    "OtherSets",
     "Receipt",
     "Recipe",
     "Report",
     "Row",
+    "Wish",
+    "check_name",
     "find_features",
     "list_features",
     "open_features",

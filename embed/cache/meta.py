@@ -39,6 +39,12 @@ class Meta:
         Whether that extraction came to its end.
     rows : int or None
         Rows at the end of the last extraction that came to its end; None where that is not known.
+    relative : str
+        Path of the data folder as seen from the cache.
+    filesystem, inode : int
+        What the data folder was known by at the last extraction; 0 where that is not known.
+    former : dict of str to int
+        Paths at which the data folder was before, each with its inode there.
     """
 
     dataset: str
@@ -51,6 +57,10 @@ class Meta:
     extraction: int = 0
     complete: bool = False
     rows: int | None = None
+    relative: str = ""
+    filesystem: int = 0
+    inode: int = 0
+    former: dict[str, int] = field(default_factory=dict)
 
     def lost_rows(self, rows: int, parts: int) -> str | None:
         """Return a sentence where a set of so many rows and parts cannot be what was written."""

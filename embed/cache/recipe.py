@@ -8,6 +8,10 @@ from functools import cached_property
 from embed.errors import CacheFormatError
 
 DTYPES = ("float32", "float16")
+OPTIONAL: dict[str, str | int] = {
+    "mirror": False,
+    "preprocess": "",
+}  # with the values that they have where they are left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +28,13 @@ class Recipe:
         Hexadecimal sha256 of the weights, which is what identifies them.
     layer : str
         Layer whose output is pooled.
-    pooling : {"avg", "max", "grid", "flatten"}
+    pooling : {"avg", "max", "grid", "flatten", "cls"}
     size : int
         Side of the square that the network sees, in pixels.
     mirror : bool
         Whether the network sees the mirror image too, and the two are averaged.
+    preprocess : str
+        What becomes of the pixels before the network, where it does not know by itself; otherwise empty.
     fit : {"stretch", "crop", "pad"}
         How a photograph is brought to that square.
     interpolation : str
@@ -51,6 +57,7 @@ class Recipe:
     pooling: str = "avg"
     size: int
     mirror: bool = False
+    preprocess: str = ""
     fit: str = "stretch"
     interpolation: str = "bilinear"
     precision: str = "float32"
@@ -70,11 +77,9 @@ class Recipe:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_json(self) -> dict[str, str | int]:
-        """Return the fields as a JSON object; `mirror` only where it is true."""
+        """Return the fields as a JSON object; those of `OPTIONAL` only where they say something."""
         document = asdict(self)
-        if not self.mirror:
-            del document["mirror"]
-        return document
+        return {name: value for name, value in document.items() if value != OPTIONAL.get(name)}
 
     @classmethod
     def from_json(cls, document: object) -> "Recipe":
@@ -87,7 +92,7 @@ class Recipe:
         """
         known = {field.name: field.type for field in fields(cls)}
         if isinstance(document, dict):
-            document = {"mirror": False, **document}
+            document = {**OPTIONAL, **document}
         if not isinstance(document, dict) or set(document) != set(known):
             found = ", ".join(sorted(document)) if isinstance(document, dict) else repr(document)
             raise CacheFormatError(f"not a recipe: expected the fields {', '.join(known)}, found {found}")

@@ -9,16 +9,13 @@ from embed.cache.failures import FAILURES_NAME
 from embed.cache.listing import list_parts
 from embed.cache.manifest import MANIFEST_NAME
 from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
+from embed.cache.origin import ORIGIN_NAME
 from embed.cache.parts import check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
 from embed.errors import CacheDamagedError
 
-DOCUMENTS = (
-    "models/*/model.json",
-    "tune/meta.json",
-    "source.json",
-)  # sealed documents that cannot be made again from the parts
+MODEL_NAME = "model.json"
 
 
 @dataclass
@@ -87,8 +84,14 @@ def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
 def _check_small_files(folder: Path) -> dict[str, str]:
     """Check the small files that carry a checksum of their own, also those that others keep in the set."""
     damaged = {}
-    others = sorted(path for pattern in DOCUMENTS for path in folder.glob(pattern))
-    for path in (folder / META_NAME, folder / FAILURES_NAME, *others):
+    models = [model / MODEL_NAME for model in files.folders_with(folder / "models", MODEL_NAME)]
+    for path in (
+        folder / META_NAME,
+        folder / FAILURES_NAME,
+        folder / ORIGIN_NAME,
+        *models,
+        folder / "tune" / META_NAME,
+    ):
         try:
             if path.name == FAILURES_NAME:
                 failures.read(folder)

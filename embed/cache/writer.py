@@ -16,8 +16,8 @@ from embed.cache.batch import Batch, part_name, write
 from embed.cache.elsewhere import Receipt, check_part
 from embed.cache.failures import FAILURES_NAME, Failure
 from embed.cache.fold import fold, plan, plan_garbage
+from embed.cache.identity import Claim, Wish, lock_set
 from embed.cache.listing import next_sequence, part_names
-from embed.cache.lock import Lock
 from embed.cache.manifest import part_sequence
 from embed.cache.meta import META_NAME, Meta, write_meta
 from embed.cache.parts import Part
@@ -25,7 +25,7 @@ from embed.cache.pending import Pending, Row
 from embed.cache.reader import FeatureCache
 from embed.cache.recipe import Recipe
 from embed.cache.recover import recover
-from embed.cache.sets import FeatureSet, lock_set, next_extraction
+from embed.cache.sets import FeatureSet, next_extraction
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError, FeatureError
 
 ROWS_PER_PART = 2048
@@ -43,6 +43,8 @@ class FeatureWriter:
     Attributes
     ----------
     folder : Path
+    claim : Claim
+        How the set was found.
     known : FeatureCache
         The set as it was when the writer was opened. After a part was lost, ``known.mtimes_ns`` is that of no file for
         rows that it may have superseded: their files have to be read again to know whether they still hold the same.
@@ -56,7 +58,7 @@ class FeatureWriter:
     def __init__(
         self,
         feature_set: FeatureSet,
-        lock: Lock,
+        claim: Claim,
         libraries: Mapping[str, str],
         rows_per_part: int,
         seconds_per_part: float,
@@ -65,7 +67,7 @@ class FeatureWriter:
         self._libraries = dict(libraries)
         self._meta = feature_set.meta
         self.folder = feature_set.folder
-        self._lock = lock
+        self.claim = claim
         self._seconds_per_part = seconds_per_part
         recipe, dimension = self._meta.recipe, self._meta.dimension
         row_bytes = np.dtype(recipe.dtype).itemsize * dimension * recipe.views
@@ -116,6 +118,7 @@ class FeatureWriter:
         rows_per_part: int = ROWS_PER_PART,
         seconds_per_part: float = SECONDS_PER_PART,
         check: bool = False,
+        wish: Wish | None = None,
     ) -> "FeatureWriter":
         """Open the feature set of a data folder and a recipe, and create it where there is none.
 
@@ -126,7 +129,7 @@ class FeatureWriter:
         dataset : str
             Name of the data folder; it becomes part of the name of the set.
         root : Path
-            The data folder. A set of the same name whose data folder still exists elsewhere is another set.
+            The data folder; `lock_set` tells which set is that of it.
         recipe : Recipe
         dimension : int
             Values in a row of features.
@@ -139,9 +142,13 @@ class FeatureWriter:
         check : bool
             Read every byte of the set first and set damaged parts aside. Otherwise names, sizes and indexes are looked at,
             and rows are checked when they are read.
+        wish : Wish, optional
+            What the user says about which set is that of the data folder.
 
         Raises
         ------
+        UsageError
+            What the user says cannot be.
         CacheLockedError
             Another process writes to the set.
         CacheWriteError
@@ -153,7 +160,8 @@ class FeatureWriter:
         """
         cache, root = Path(cache), Path(root).absolute()
         files.make_folder(cache)
-        folder, lock, former = lock_set(cache, dataset, root, recipe)
+        claim = lock_set(cache, dataset, root, recipe, wish)
+        folder, lock, former = claim.folder, claim.lock, claim.meta
         try:
             if former is not None and former.dimension != dimension:
                 raise CacheFormatError(
@@ -161,14 +169,14 @@ class FeatureWriter:
                 )
             now = datetime.now(UTC).isoformat(timespec="seconds")
             meta = replace(
-                former or Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe),
-                root=str(root),
+                claim.place.of(former or Meta(dataset="", root="", dimension=dimension, recipe=recipe)),
+                dataset=claim.dataset,
                 created=(former and former.created) or now,
                 extracted=now,
                 extraction=next_extraction(cache, folder.name),
             )
             feature_set = FeatureSet(folder, meta)
-            writer = cls(feature_set, lock, libraries or {}, rows_per_part, seconds_per_part, check)
+            writer = cls(feature_set, claim, libraries or {}, rows_per_part, seconds_per_part, check)
         except BaseException:
             lock.release()
             raise
@@ -304,7 +312,7 @@ class FeatureWriter:
 
     def close(self) -> None:
         """Release the lock; rows that were not committed are given up."""
-        self._lock.release()
+        self.claim.lock.release()
 
     def __enter__(self) -> "FeatureWriter":
         return self

@@ -1,6 +1,7 @@
 """The command line: parse, make one library call, print."""
 
 import errno
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def run(arguments: list[str]) -> int:
 
     from embed.cli import common
     from embed.cli.app import app
-    from embed.errors import EmbedError, UsageError
+    from embed.errors import MISSING, EmbedError, UsageError
 
     # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
     click_exception: type[Exception] = typer.BadParameter.__mro__[2]
@@ -65,6 +66,11 @@ def run(arguments: list[str]) -> int:
     except click_exception as error:
         error.show()  # type: ignore[attr-defined]
         return exits.USAGE
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "embed":
+            raise
+        common.say(f"embed: {MISSING.format(library=error.name.partition('.')[0])}")
+        return exits.ERROR
     except typer.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
@@ -76,7 +82,10 @@ def run(arguments: list[str]) -> int:
             return 0
         raise
     except OSError as error:
-        if error.filename is not None or error.errno not in OUTPUT_ERRORS:
+        if error.filename is not None:  # a disk that fails where nobody has a better sentence
+            common.say(f"embed: {common.printable(os.fsdecode(error.filename))}: {error.strerror}")
+            return exits.ERROR
+        if error.errno not in OUTPUT_ERRORS:
             raise
         streams.drop_output()
         common.say(f"embed: cannot write the output: {error.strerror}")

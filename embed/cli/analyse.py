@@ -124,7 +124,8 @@ def mislabelled(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    found = learn.mislabelled(known, label_rule=labels)
+    with StageDisplay() as progress:
+        found = learn.mislabelled(known, label_rule=labels, progress=progress)
     rows = [
         (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
         for one in found[:limit]

@@ -69,7 +69,11 @@ def find_features(cache: Path, name: str | None) -> "FeatureSet":
 
     found = api.find_features(cache, name)
     if name is None and len(api.list_features(cache)) > 1:
-        say(f"Using {found.name}, which was extracted last; --features NAME picks another.")
+        say(
+            printable(
+                f"Using {found.name}, of {found.meta.root}, which was extracted last; --features NAME picks another."
+            )
+        )
     return found
 
 

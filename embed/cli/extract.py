@@ -15,6 +15,7 @@ from embed.cli.progress import ExtractionDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
+    from embed.cache import Moved
     from embed.extract import Summary
     from embed.labels import Labels
     from embed.sources import Filters, Source
@@ -44,16 +45,27 @@ def extract(
     ] = None,
     splits: common.SplitsOption = None,
     backbone: Annotated[
-        str, typer.Option(help="Network that computes the features; `embed backbones` lists them.")
+        str,
+        typer.Option(
+            help="Network that computes the features; `embed backbones` lists them. Or a file with your own: FILE.onnx."
+        ),
     ] = "mobilenetv2",
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            help="For a network in a file, where it cannot be read off it: imagenet, clip, minus1to1, 0to1, caffe, none, or "
+            "mean=M,std=S for pixels 0 to 255."
+        ),
+    ] = None,
     pooling: Annotated[
         str,
         typer.Option(
-            help="avg, max, grid (means of 3 × 3 regions) or flatten: what becomes of the last map."
+            help="avg, max, grid (means of 3 × 3 regions) or flatten: what becomes of the last map; cls: the first token."
         ),
     ] = "avg",
     layer: Annotated[
-        str | None, typer.Option(help="Layer to take; by default the last before the classes.")
+        str | None,
+        typer.Option("--layer", "--output", help="Layer to take; by default the last before the classes."),
     ] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the input in pixels; by default the backbone's.")
@@ -100,6 +112,14 @@ def extract(
             "--verify", help="Check every byte of the cache first; recompute the rows of damaged parts."
         ),
     ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="Name of the feature set; by default the folder's.", show_default=False),
+    ] = None,
+    move: Annotated[
+        bool,
+        typer.Option("--move", help="The folder has moved: keep the set, and the models, it had before."),
+    ] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -117,8 +137,9 @@ def extract(
     embed extract photos/ --views 8
     embed extract spring/ autumn/ --exclude 'drafts/'
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
+    embed extract photos/ --backbone model.onnx --preprocess imagenet
     """
-    from embed.backbones import Network
+    from embed.backbones import Network, get
     from embed.extract import FeatureOptions, RunOptions, extract_features
     from embed.labels import with_splits
 
@@ -126,7 +147,15 @@ def extract(
     filters = _filters(exclude, include)
     source = _source(data or [], from_file, zero, filters)
     features = FeatureOptions(
-        network=Network(backbone, weights=weights, layer=layer, pooling=pooling, size=size, mirror=mirror),
+        network=Network(
+            backbone,
+            weights=weights,
+            layer=layer,
+            pooling=pooling,
+            size=size,
+            mirror=mirror,
+            preprocess=preprocess,
+        ),
         fit=fit,
         views=views,
         view_seed=seed,
@@ -142,11 +171,19 @@ def extract(
         retry_failed=retry_failed,
         allow_removals=allow_removals,
         verify=verify,
+        name=name,
+        move=move,
     )
+    if not quiet:
+        for note in get(backbone, preprocess).notes:
+            common.say(common.printable(note))
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
     with ExtractionDisplay(quiet=quiet) as display:
-        summary = extract_features(source, cache, features, run, progress=display.update, filters=filters)
+        summary = extract_features(
+            source, cache, features, run, progress=display.update, filters=filters, ask=ask
+        )
     if as_json:
         common.print_json({**summary.to_json(), **_understood(summary, rule)[0]})
     if not quiet:
@@ -157,6 +194,17 @@ def extract(
         if not as_json:
             print(_sentence(summary))
             _print_understood(summary, rule)
+        if summary.moved_from is not None:
+            common.say(
+                common.printable(
+                    f"{data} was {summary.moved_from} before: {summary.features} and its models are kept."
+                )
+            )
+        if summary.likely is not None:
+            common.say(
+                f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
+                "its set and its models back; --as NAME names a set of its own."
+            )
         if summary.failed:
             common.say(
                 f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
@@ -270,7 +318,9 @@ BOTTLENECKS = {
 
 def _sentence(summary: "Summary") -> str:
     parts = [f"{summary.features}: {summary.images} images, {summary.extracted} extracted"]
-    parts += [f"{n} {what}" for n, what in ((summary.reused, "reused"), (summary.removed, "removed")) if n]
+    copied = f" ({summary.copied} from other sets)" if summary.copied else ""
+    parts += [f"{summary.reused} reused{copied}"] if summary.reused else []
+    parts += [f"{summary.removed} removed"] if summary.removed else []
     parts += [
         f"{n} {what}" for n, what in ((summary.failed, "failed"), (summary.unreachable, "unreachable")) if n
     ]
@@ -278,6 +328,17 @@ def _sentence(summary: "Summary") -> str:
     if summary.bottleneck:
         line += f" ({summary.images_per_second:.0f} images/s, limited by {BOTTLENECKS[summary.bottleneck]})"
     return line
+
+
+def _likely(moved: "Moved") -> str:
+    return common.printable(
+        f"{moved.name} is of a folder that was {moved.root or 'somewhere else'} and is not there any more; {moved.here} "
+        f"of its {common.counted(moved.rows, 'photograph')} are here."
+    )
+
+
+def _ask(moved: "Moved") -> bool:
+    return typer.confirm(f"{_likely(moved)} Is it this folder, moved?", default=False, err=True)
 
 
 def _unreachable(summary: "Summary") -> str:

@@ -7,6 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def fit(
     )
     known = common.open_features(cache, features)
     said = common.say_notes(known, options.labels)
-    fitted = fit_features(known, options)
+    with StageDisplay(quiet=quiet) as progress:
+        fitted = fit_features(known, options, progress)
     for note in fitted.notes:
         if note not in said:
             common.say(f"Note: {common.printable(note)}.")

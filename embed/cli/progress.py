@@ -1,6 +1,7 @@
 """Progress on stderr: in a terminal a bar or a line that changes, elsewhere a line every few seconds."""
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -68,34 +69,49 @@ class ExtractionDisplay:
 class StageDisplay:
     """Shows what takes longer than two seconds: what is done, and how many of how many. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._next_line = time.monotonic() + SECONDS_BEFORE_STAGES
+        self._line = ""
         self._shown = False
+        self._writing = threading.RLock()
+        # A stage that goes on for long tells nothing meanwhile.
+        self._first = threading.Timer(SECONDS_BEFORE_STAGES, self._show)
+        self._first.daemon = True
 
     def __enter__(self) -> "StageDisplay":
+        self._first.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clear()
+        self._first.cancel()
+        with self._writing:
+            self._quiet = True
+            self._clear()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far the work is."""
-        now = time.monotonic()
-        if now < self._next_line:
-            return
-        line = f"{what}: {done:,} of {total:,}" if done else what
-        if sys.stderr.isatty():
-            self._next_line = now + SECONDS_BETWEEN_CHANGES
-            print(f"\r{line}{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
-            self._shown = True
-        else:
-            self._next_line = now + SECONDS_BETWEEN_LINES
-            common.say(line)
+        self._line = f"{what}: {done:,} of {total:,}" if done else what
+        self._show()
+
+    def _show(self) -> None:
+        with self._writing:
+            if self._quiet or not self._line or time.monotonic() < self._next_line:
+                return
+            in_terminal = sys.stderr.isatty()
+            pause = SECONDS_BETWEEN_CHANGES if in_terminal else SECONDS_BETWEEN_LINES
+            self._next_line = time.monotonic() + pause
+            if in_terminal:
+                print(f"\r{self._line}{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
+                self._shown = True
+            else:
+                common.say(self._line)
 
     def notice(self, message: str) -> None:
         """Say a sentence that stays."""
-        self._clear()
-        common.say(message)
+        with self._writing:
+            self._clear()
+            common.say(message)
 
     def _clear(self) -> None:
         if self._shown:

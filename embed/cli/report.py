@@ -45,8 +45,9 @@ def report(
     from embed.labels import with_splits
 
     feature_set = common.open_features(cache, features)
+    explained = pages.TOP_LOSSES if maps else 0
     rule = with_splits(labels, splits)
-    review = api.review(feature_set, model, labels=rule, explained=pages.TOP_LOSSES if maps else 0)
+    review = api.review(feature_set, model, labels=rule, explained=explained, notify=common.say)
     file = out or feature_set.folder / "report.html"
     files.write(file, pages.report_page(review))
     scores = review.scores

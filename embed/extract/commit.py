@@ -1,8 +1,11 @@
 """Where the results of an extraction go: rows of the feature set, failures, and rows that leave."""
 
 import os
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embed.cache import FeatureWriter
 from embed.errors import FeatureError
@@ -43,18 +46,11 @@ class Sink:
         elif result.problem is not None:
             self._fail(result, result.problem, row)
         elif result.features is None:
-            self._copy(item, result.sha256, row)
+            self._copy(result, row)
         else:
             try:
-                self._writer.put(
-                    path=item.name,
-                    sha256=result.sha256,
-                    size=item.size,
-                    mtime_ns=_stamp(item),
-                    features=result.features[0],
-                    views=result.features[1:] if len(result.features) > 1 else None,
-                    decoder=result.decoder,
-                )
+                views = result.features[1:] if len(result.features) > 1 else None
+                self._write(result, result.features[0], views, result.decoder)
                 self._outcome.progress.extracted += 1
             except FeatureError as error:
                 self._fail(result, str(error), row)
@@ -99,15 +95,29 @@ class Sink:
             self._outcome.fail(item.name, problem, item if result.lasting else None)
             self._plan.spoil(row)
 
-    def _copy(self, item: Item, sha256: bytes, row: int | None) -> None:
-        known = self._writer.known
-        self._outcome.progress.reused += 1
-        if row is not None and self._plan.unchanged(row, item) and known.sha256[row].tobytes() == sha256:
-            return
-        from_row = self._plan.row_of_content(sha256)
-        assert from_row is not None, "the plan knows this content, or it would have been computed"
-        self._writer.copy(item.name, item.size, _stamp(item), from_row)
-        self._moved[from_row] = True
+    def _copy(self, result: Result, row: int | None) -> None:
+        item, known, progress = result.item, self._writer.known, self._outcome.progress
+        same = row is not None and known.sha256[row].tobytes() == result.sha256
+        if row is not None and same and self._plan.unchanged(row, item):
+            progress.reused += 1
+        elif (from_row := self._plan.row_of_content(result.sha256)) is not None:
+            self._writer.copy(item.name, item.size, _stamp(item), from_row)
+            self._moved[from_row] = True
+            progress.reused += 1
+        elif (other := self._plan.others.find(result.sha256)) is not None:
+            self._write(result, other.features, other.views, other.decoder)
+            progress.reused += 1
+            progress.copied += 1
+        else:
+            self._fail(
+                replace(result, sha256=b""), "its row in another feature set was damaged meanwhile", row
+            )
+
+    def _write(
+        self, result: Result, features: NDArray[Any], views: NDArray[Any] | None, decoder: str
+    ) -> None:
+        item = result.item
+        self._writer.put(item.name, result.sha256, item.size, _stamp(item), features, views, decoder)
 
 
 def _stamp(item: Item) -> int:

@@ -5,7 +5,7 @@ from numbers import Integral
 
 from embed import images
 from embed.backbones import POOLINGS, PRECISIONS, Network, ResolvedNetwork, processors
-from embed.cache import Recipe
+from embed.cache import Recipe, check_name
 from embed.errors import UsageError
 
 DTYPES = ("float32", "float16")
@@ -58,6 +58,7 @@ class FeatureOptions:
             pooling=network.pooling,
             size=network.size,
             mirror=network.mirror,
+            preprocess=network.backbone.preprocess,
             fit=self.fit,
             interpolation=images.INTERPOLATION,
             precision=PRECISIONS[self.precision],
@@ -89,6 +90,10 @@ class RunOptions:
         Let rows leave also where they are more than half of a set.
     verify : bool
         Read every byte of the set first, set damaged parts aside and compute their rows again.
+    name : str, optional
+        Name of the feature set, before the backbone; by default that of the data folder.
+    move : bool
+        The data folder is one that moved: it keeps the set of a folder that is gone and had most of its photographs.
 
     Raises
     ------
@@ -104,8 +109,12 @@ class RunOptions:
     retry_failed: bool = False
     allow_removals: bool = False
     verify: bool = False
+    name: str | None = None
+    move: bool = False
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_name(self.name)
         for parameter in ("workers", "batch_size", "max_pixels"):
             _check_positive(parameter, getattr(self, parameter))
 

@@ -55,7 +55,7 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
             f"{recipe.decoder}, {recipe.interpolation}); run {features.again} again."
         )
-    backbone = backbones.get(recipe.backbone)
+    backbone = backbones.known(recipe.backbone, recipe.preprocess)
     if recipe.weights != backbone.published:
         # A file of the user's own: its export is found by the hash of the file, which may be gone.
         return ResolvedNetwork(
@@ -80,19 +80,19 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
 
 
 def embed_files(
-    files: Iterable[Path],
+    files: Iterable[Path] | images.Given,
     cache: FeatureCache,
     run: RunOptions | None = None,
     *,
     views: bool = False,
 ) -> Iterator[Embedded]:
-    """Yield the features of each file, in order, computed as the rows of `cache` were.
+    """Yield the features of each photograph, in order, computed as the rows of `cache` were.
 
     A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
 
     Parameters
     ----------
-    files : iterable of Path
+    files : iterable of Path, or Given
     cache : FeatureCache
         The feature set whose recipe is followed.
     run : RunOptions, optional
@@ -129,7 +129,7 @@ def embed_files(
         rows[sha256] = row
         return True
 
-    source = sources.Files(files)
+    source = files if isinstance(files, images.Given) else sources.Files(files)
     groups = ([item] for item in source.items())
     with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
         for result in pipeline.compute(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed import images
-from embed.cache import Failure, FeatureCache, Recipe
+from embed.cache import Failure, FeatureCache, OtherSets, Recipe
 from embed.extract.options import RunOptions
 from embed.extract.scan import Scan
 from embed.extract.summary import Outcome
@@ -43,6 +43,8 @@ class Plan:
         Where the photographs are read from.
     recipe : Recipe
         By which they are computed.
+    others : OtherSets
+        Where rows of contents are that this set does not know.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Plan:
     ) -> None:
         self.source: Source = scan.source
         self.recipe: Recipe = known.recipe
+        self.others = OtherSets(known.folder, known.recipe, images.is_current)
         self._scan = scan
         self._known = known
         self._run = run
@@ -59,7 +62,7 @@ class Plan:
         self._state = np.zeros(len(known), np.int8)  # of every row
         self._next = 0  # the row after the one that was met last: names come in the order of the rows
         self._contents: _Contents | None = None
-        self._current = _are_current(known.decoders)
+        self._current = images.are_current(known.decoders)
 
     def groups(self) -> Iterator[list[Item]]:
         """Yield the photographs that have to be read, in order, those together that are to be read one after the other.
@@ -107,8 +110,8 @@ class Plan:
         return self._contents.row(sha256)
 
     def knows(self, sha256: bytes) -> bool:
-        """Return whether a content need not be computed."""
-        return self.row_of_content(sha256) is not None
+        """Return whether a content need not be computed: this set has it, or another that can be read."""
+        return self.row_of_content(sha256) is not None or self.others.find(sha256) is not None
 
     def unchanged(self, row: int, item: Item) -> bool:
         """Return whether a row is what would be computed of a photograph, going by its size and its stamp."""
@@ -204,12 +207,6 @@ class _Contents:
         start = np.frombuffer(sha256, np.uint64, 1)[0]
         alike = slice(*(int(np.searchsorted(self._starts, start, side)) for side in ("left", "right")))
         return next((int(row) for row in self._rows[alike] if self._sha256[row].tobytes() == sha256), None)
-
-
-def _are_current(decoders: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Return of each row whether its pixels would be the same today; ndarray of shape (n,)."""
-    names, of = np.unique(decoders, return_inverse=True)
-    return np.array([images.is_current(name.decode()) for name in names], bool)[of]
 
 
 def _is_of(failure: Failure, item: Item) -> bool:

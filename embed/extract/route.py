@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from embed import backbones, sources
-from embed.cache import FeatureWriter, Origin, Recipe, list_features, origin_of, write_origin
+from embed.cache import FeatureWriter, Moved, Origin, Recipe, Wish, list_features, origin_of, write_origin
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -24,12 +24,14 @@ def extract_features(
     run: RunOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Executor | None = None,
+    ask: Callable[[Moved], bool] | None = None,
     filters: sources.Filters | None = None,
 ) -> Summary:
     """Compute the features of every photograph below `data` that are not in `cache` yet.
 
     A photograph whose name, size and modification time are known is not opened; one that was moved or renamed is
-    recognised by the sha256 of its content; rows of photographs that are gone leave.
+    recognised by the sha256 of its content, and one that another feature set of the recipe has is copied from there; rows
+    of photographs that are gone leave.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ def extract_features(
         Told how far the extraction is.
     executor : Executor, optional
         What computes the features; by default this process.
+    ask : callable, optional
+        Asked whether `data` is the folder of a feature set, moved, where that is likely and not certain.
     filters : Filters, optional
         What is left out of folders, and taken in; by default what was given for the same folder before.
 
@@ -56,6 +60,8 @@ def extract_features(
         `data` is no folder, cannot be listed, or holds no images.
     WeightsError
         The weights of the backbone cannot be had.
+    UsageError
+        The name of the set cannot be one, or belongs to another folder; there is nothing to move.
     CacheError
         The cache is locked, of a newer format, or cannot be written.
     """
@@ -68,7 +74,8 @@ def extract_features(
         outcome.tick()
 
     executor = executor or Here(run, notify)
-    backbones.get(features.network.backbone)  # refused before anything is looked at
+    # Refused before anything is looked at.
+    backbones.get(features.network.backbone, features.network.preprocess)
     if isinstance(data, (Path, Sequence)):
         source = sources.open(data)
         filters = _filters_before(cache, source) if filters is None else filters
@@ -82,7 +89,14 @@ def extract_features(
         recipe = features.recipe(network)
         dimension = _known_dimension(cache, recipe) or executor.dimension(network, recipe)
         with FeatureWriter.open(
-            cache, source.name, source.root, recipe, dimension, libraries=_libraries(), check=run.verify
+            cache,
+            source.name,
+            source.root,
+            recipe,
+            dimension,
+            libraries=_libraries(),
+            check=run.verify,
+            wish=Wish(run.name, run.move, ask),
         ) as writer:
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
@@ -111,6 +125,7 @@ def extract_features(
         images=done.done - done.left_out,
         extracted=done.extracted,
         reused=done.reused,
+        copied=done.copied,
         removed=removed,
         failed=done.failed,
         seconds=time.perf_counter() - started,
@@ -122,6 +137,8 @@ def extract_features(
         kept=kept,
         left_out=tuple(outcome.left_out),
         filters=filters,
+        moved_from=writer.claim.moved_from,
+        likely=writer.claim.likely,
     )
 
 

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embed.cache import Failure
+from embed.cache import Failure, Moved
 from embed.sources import Filters, Item
 
 PREPARING = "preparing the backbone, once on this machine"
@@ -20,6 +20,7 @@ class Progress:
     total: int | None = None
     extracted: int = 0
     reused: int = 0
+    copied: int = 0  # of those that are reused, from another feature set
     failed: int = 0
     unreachable: int = 0
     left_out: int = 0  # once they had been read
@@ -106,6 +107,8 @@ class Summary:
     extracted, reused, failed, unreachable : int
         What became of them: computed; taken from the cache; without a row (``failures.csv`` tells why); with a row that
         stays, though the photograph could not be looked at.
+    copied : int
+        Of those that are reused: taken from another feature set.
     removed : int
         Rows that left because their photographs are gone.
     kept : int
@@ -119,6 +122,10 @@ class Summary:
     interrupted : bool
     unreachable_places : tuple of (str, str)
         Where photographs could not be looked at, and why.
+    moved_from : str or None
+        Where the data folder was before, if it is one that moved.
+    likely : Moved or None
+        A feature set whose data folder is gone, and which may be this one; ``move=True`` makes it so.
     left_out : tuple of (str, str, int)
         Places that are not taken for photographs, why, and how many files with the name of an image lie there.
     filters : Filters
@@ -141,6 +148,9 @@ class Summary:
     unreachable: int = 0
     unreachable_places: tuple[tuple[str, str], ...] = ()
     kept: int = 0
+    copied: int = 0
+    moved_from: str | None = None
+    likely: Moved | None = None
     left_out: tuple[tuple[str, str, int], ...] = ()
     filters: Filters = field(default_factory=Filters)
 
@@ -163,6 +173,7 @@ class Summary:
             "images": self.images,
             "extracted": self.extracted,
             "reused": self.reused,
+            "copied": self.copied,
             "removed": self.removed,
             "failed": self.failed,
             "unreachable": self.unreachable,
@@ -172,4 +183,6 @@ class Summary:
             "images_per_second": round(self.images_per_second, 1),
             "bottleneck": self.bottleneck,
             "damaged": list(self.damaged),
+            "moved_from": self.moved_from,
+            "likely": self.likely and asdict(self.likely),
         }

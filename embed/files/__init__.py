@@ -17,13 +17,14 @@ from embed.files.draft import (
     write,
     write_error,
 )
-from embed.files.folders import append_line, make_folder, move_aside, remove, sync_folder
+from embed.files.folders import append_line, folders_with, make_folder, move_aside, remove, sync_folder
 
 __all__ = [
     "TEMPORARY_PREFIX",
     "Draft",
     "append_line",
     "escape",
+    "folders_with",
     "make_folder",
     "move_aside",
     "publish",

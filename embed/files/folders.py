@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from embed.errors import CacheWriteError
+from embed.errors import CacheError, CacheWriteError
 
 
 def write_error(path: Path, error: OSError) -> CacheWriteError:
@@ -40,6 +40,33 @@ def append_line(path: Path, line: bytes) -> None:
             os.close(descriptor)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def folders_with(folder: Path, file: str) -> list[Path]:
+    """Return the folders in a folder that hold a file of this name, sorted; none where there is no such folder.
+
+    Raises
+    ------
+    CacheError
+        One of them cannot be looked at: it may hold the file all the same.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CacheError(f"cannot read {folder}: {error.strerror or error}") from error
+    return [folder / name for name in names if _is_there(folder / name / file)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embed.images.decoder import Decoded, Decoder, decode_file, thumbnail
-    from embed.images.formats import DECODER_VERSION, DECODER_VERSIONS, is_current
+    from embed.images.formats import DECODER_VERSION, DECODER_VERSIONS, are_current
+    from embed.images.given import Given
     from embed.images.request import FITS, INSIDE, INTERPOLATION, MAX_PIXELS, Resize
     from embed.images.views import augment
 
@@ -24,16 +25,18 @@ __all__ = [
     "MAX_PIXELS",
     "Decoded",
     "Decoder",
+    "Given",
     "Resize",
+    "are_current",
     "augment",
     "decode_file",
-    "is_current",
     "thumbnail",
 ]
 
 _HOMES = {
     "decoder": ("Decoded", "Decoder", "decode_file", "thumbnail"),
-    "formats": ("DECODER_VERSION", "DECODER_VERSIONS", "is_current"),
+    "formats": ("DECODER_VERSION", "DECODER_VERSIONS", "are_current"),
+    "given": ("Given",),
     "request": ("FITS", "INSIDE", "INTERPOLATION", "MAX_PIXELS", "Resize"),
     "views": ("augment",),
 }

@@ -14,8 +14,9 @@ from PIL import Image
 
 from embed.errors import ImageError
 from embed.images import limits
-from embed.images.decode import DecoderError, OutOfMemoryError, decode
+from embed.images.decode import decode, settle
 from embed.images.request import CircumstanceError, Resize
+from embed.images.trouble import DecoderError, OutOfMemoryError
 
 QUALITY = 80  # of thumbnails
 
@@ -55,7 +56,10 @@ class Sandbox:
             self._send(reply)
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        image = self._decode(os.pread(self._shared, request["bytes"], 0), request)
+        data = os.pread(self._shared, request["bytes"], 0)
+        format = settle(data, request["format"])
+        image = self._decode(data, format, request)
+        del data
         limits.lift_memory()  # what follows is as large as the size that was asked for
         width, height = image.size
         views = 1
@@ -71,16 +75,16 @@ class Sandbox:
         else:
             result = image.tobytes()
         os.pwrite(self._shared, result, 0)
-        return {"bytes": len(result), "shape": [views, height, width, 3]}
+        return {"bytes": len(result), "shape": [views, height, width, 3], "format": format}
 
-    def _decode(self, data: bytes, request: dict[str, Any]) -> Image.Image:
+    def _decode(self, data: bytes, format: str | None, request: dict[str, Any]) -> Image.Image:
         most = request["most_memory"]
         resize = Resize(request["size"], request["fit"])
 
         def attempt() -> Image.Image:
             return decode(
                 data,
-                request["format"],
+                format,
                 resize,
                 max_pixels=request["max_pixels"],
                 reserve=lambda memory: self._reserve(min(memory, most)),

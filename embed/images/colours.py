@@ -27,15 +27,13 @@ def orientation(image: Image.Image) -> int:
 
 
 def white(mode: str) -> int | tuple[int, ...]:
-    """Return white in a mode that `to_8_bits` returns."""
+    """Return white in a mode that `to_rgb_or_grey` returns."""
     return _WHITE[mode]
 
 
-def to_8_bits(image: Image.Image) -> Image.Image:
-    """Return the image as RGB, L or CMYK with 8 bits a channel; what is transparent becomes white."""
+def to_rgb_or_grey(image: Image.Image) -> Image.Image:
+    """Return an image of 8 bits a channel as RGB, L or CMYK; what is transparent becomes white."""
     mode = image.mode
-    if mode.startswith(("I", "F")):
-        return _scale(image)
     if mode == "LAB":
         from PIL import ImageCms
 
@@ -49,7 +47,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return an image that `to_8_bits` returned as sRGB, of mode RGB.
+    """Return an image that `to_rgb_or_grey` returned as sRGB, of mode RGB.
 
     An embedded ICC profile is obeyed, unless it says sRGB, belongs to another colour model or cannot be read.
     """
@@ -66,31 +64,6 @@ def _on_white(image: Image.Image) -> Image.Image:
     ground = Image.new("RGB", image.size, _WHITE["RGB"])
     ground.paste(image, mask=image.getchannel("A"))
     return ground
-
-
-def _scale(image: Image.Image) -> Image.Image:
-    """Return 16-bit and 32-bit grey as 8 bits.
-
-    16 bits are scaled by their full range, floats in [0, 1] by 255; any other range is stretched from its
-    lowest to its highest value. NaN is black.
-    """
-    import numpy as np
-
-    values, mode, transparent = np.asarray(image), image.mode, image.info.get("transparency")
-    if mode.startswith("I;16"):
-        grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-        if isinstance(transparent, int):  # one value of grey in a PNG
-            grey[values == transparent] = 255
-        return Image.fromarray(grey)
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0)
-    low, high = float(values.min()), float(values.max())
-    if mode == "F" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif mode == "I" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    if high == low:
-        return Image.new("L", image.size)
-    return Image.fromarray(np.rint((values - low) * (255 / (high - low))).astype(np.uint8))
 
 
 def _says_srgb(profile: bytes) -> bool:

@@ -3,21 +3,19 @@
 The first frame, upright (EXIF orientation applied), as 8-bit sRGB on white, resized with an antialiasing filter.
 """
 
-import contextlib
 import importlib
 import io
-import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 
 from embed.errors import ImageError
-from embed.images import colours, formats, integrity, jpeg
+from embed.images import colours, formats, integrity, jpeg, tiff
 from embed.images.formats import Format
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
+from embed.images.trouble import UnsupportedError, told
 
 _FILTER = Image.Resampling.BILINEAR
 
@@ -37,7 +35,8 @@ _BYTES_PER_PIXEL_OF = {
     formats.AVIF: 24,
     formats.HEIF: 24,
 }
-_ARRAYS = 128 << 20  # NumPy, which has a part in grey of more than 8 bits only
+_ARRAYS = 128 << 20  # NumPy, which has a part in more than 8 bits a channel only
+_BYTES_PER_PIXEL_OF_DEEP_COLOUR = 40
 _BYTES_PER_PIXEL_OF_SCANS = 8  # in full size: the coefficients of a JPEG that comes in several scans
 
 # The EXIF orientation of a stored picture, and what sets it upright.
@@ -51,42 +50,30 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What the decoders of Pillow raise on damaged data.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-
-# What Pillow says of files that are in order but beyond it.
-_UNSUPPORTED = ("unknown", "unsupported", "not supported", "cannot handle", "not implemented")
+_NATIVE_ORDER = {"F;32BF": "F;32NF", "I;32BS": "I;32NS", "I;16BS": "I;16NS"}
 
 Reserve = Callable[[int], None]
-
-
-class DecoderError(ImageError):
-    "What a decoder raised: damage, or a lack of memory that it does not tell from damage."
-
-
-class OutOfMemoryError(CircumstanceError):
-    "The memory that was granted is not enough."
 
 
 class Photograph(NamedTuple):
     """A photograph whose header has been read."""
 
     format: Format
+    decoder: type[ImageFile]
     image: ImageFile
     stream: io.BytesIO
-    memory: int  # bytes that decoding takes at the most
+    size: int  # wanted
+    structure: jpeg.Structure | None  # of a JPEG
+    directory: tiff.Directory | None  # of a TIFF
+
+    def reopen(self, data: bytes) -> ImageFile:
+        """Return what other bytes hold, opened in the same way."""
+        return _prepared(self.decoder(io.BytesIO(data), ""), self.size, self.directory)
+
+
+def settle(data: bytes, format: str | None) -> str | None:
+    """Return the name of the format of a photograph, given the one that its first bytes announce."""
+    return formats.RAW.name if format == formats.TIFF.name and tiff.is_raw(data) else format
 
 
 def decode(
@@ -103,7 +90,7 @@ def decode(
     ----------
     data : bytes
     format : str or None
-        Name of the format that the data begin like, None where it is none that can be decoded.
+        Name of its format, as `settle` returns it; None where it is none that can be decoded.
     resize : Resize
     max_pixels : int
     reserve : callable
@@ -116,47 +103,75 @@ def decode(
     """
     if format is None:
         raise ImageError(formats.describe(data))
-    decoder = _decoder(formats.FORMATS[format])
+    known = formats.FORMATS[format]
     reserve(_OPENING + 2 * len(data))
-    photograph = _open(data, decoder, formats.FORMATS[format], resize, max_pixels, reserve)
-    reserve(photograph.memory)
-    return _render(photograph, resize)
+    if known is formats.RAW:
+        return _decode_raw(data, resize, max_pixels, reserve)
+    try:
+        return _render(_open(data, known, resize, max_pixels, reserve), data, resize)
+    except UnsupportedError:
+        if known is not formats.TIFF:
+            raise
+    return _decode_scientific(data, resize, max_pixels, reserve)
 
 
-def _open(
-    data: bytes, decoder: type[ImageFile], format: Format, resize: Resize, max_pixels: int, reserve: Reserve
-) -> Photograph:
-    """Check the structure and read the header; no pixel is decoded yet."""
+def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve: Reserve) -> Photograph:
+    """Check the structure, read the header and reserve the memory; no pixel is decoded yet."""
+    decoder = _decoder(format)
     extra, stream = _OPENING + 2 * len(data), io.BytesIO(data)
-    scans = 1
+    structure, directory = None, None
     if format is formats.JPEG:
         structure = jpeg.structure(data)
-        scans = structure.scans
         if structure.watchable:
             stream = jpeg.WatchedStream(data, structure)
+        elif not structure.ended:
+            stream = io.BytesIO(jpeg.with_end(data, structure, jpeg.FILLER))
     else:
         integrity.check(data, format)
+    if format is formats.TIFF:
+        directory = tiff.Directory(data)
     if format is formats.WEBP:  # its decoder allocates all when it is opened
         width, height = integrity.webp_size(data)
         _check_size(width, height, max_pixels)
         reserve(extra + width * height * (_BYTES_PER_PIXEL_OF[format] + _BYTES_PER_PIXEL_OTHERWISE))
-    with _told(format):
+    with told(format):
         image = decoder(stream, "")  # not Image.open, which would try other formats
         width, height = image.size
         _check_size(width, height, max_pixels)
-        if format is formats.JPEG:
-            if scans > 1:
-                extra += width * height * _BYTES_PER_PIXEL_OF_SCANS
-            image.draft(None, (DRAFT_MARGIN * resize.size, DRAFT_MARGIN * resize.size))
-            width, height = image.size
-    if image.mode[0] in "IF":
-        extra += _ARRAYS
+        if structure is not None and structure.scans > 1:
+            extra += width * height * _BYTES_PER_PIXEL_OF_SCANS
+        image = _prepared(image, resize.size, directory)
+        width, height = image.size
     per_pixel = _BYTES_PER_PIXEL_OF.get(format, 0) + (
         _BYTES_PER_PIXEL_OTHERWISE
         if "transparency" in image.info
         else _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
     )
-    return Photograph(format, image, stream, extra + width * height * per_pixel)
+    if image.mode[0] in "IF":
+        extra += _ARRAYS
+    elif _is_deep_colour(image):
+        extra += _ARRAYS
+        per_pixel += _BYTES_PER_PIXEL_OF_DEEP_COLOUR
+    reserve(extra + width * height * per_pixel)
+    return Photograph(format, decoder, image, stream, resize.size, structure, directory)
+
+
+def _prepared(image: ImageFile, size: int, directory: tiff.Directory | None) -> ImageFile:
+    """Return an opened image that is going to be decoded to no more pixels than needed, and in all of its bits."""
+    image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))  # of JPEGs alone
+    if directory is not None:
+        image.tile = [tile._replace(args=_mended(tile, directory)) for tile in image.tile]
+    return image
+
+
+def _mended(tile: Any, directory: tiff.Directory) -> Any:
+    """Return how Pillow is to read the values of a strip or a tile of a TIFF, where it is wrong about that."""
+    rawmode, *rest = tile.args
+    if tile.codec_name == "libtiff":
+        rawmode = _NATIVE_ORDER.get(rawmode, rawmode)  # values come in the order of this machine
+    elif directory.is_planar_and_deep:
+        rawmode = f"{rawmode};16{directory.order}"  # it would take each value for two
+    return (rawmode, *rest)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -164,29 +179,94 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         raise CircumstanceError(f"is {width} × {height} pixels, more than the limit of {max_pixels:,} in all")
 
 
-def _render(photograph: Photograph, resize: Resize) -> Image.Image:
-    image = photograph.image
-    profile = image.info.get("icc_profile")
-    with _told(photograph.format):
+def _render(photograph: Photograph, data: bytes, resize: Resize) -> Image.Image:
+    image, directory = photograph.image, photograph.directory
+    white = None if directory is None else directory.white
+    with told(photograph.format):
+        is_deep_colour = _is_deep_colour(image)
         image.load()
-        if isinstance(photograph.stream, jpeg.WatchedStream):
-            photograph.stream.check()
-        method = _UPRIGHT.get(colours.orientation(image))
-        upright = colours.to_8_bits(image)
-        if method is not None:
-            upright = upright.transpose(method)
-        return colours.to_srgb(_fit(upright, resize), profile)
+        if photograph.structure is not None:
+            _check_end(photograph, photograph.structure, data)
+        picture: Image.Image = image
+        if is_deep_colour:
+            from embed.images import deep
+
+            planar = directory is not None and directory.is_planar_and_deep
+            picture = deep.colour(image, lambda: photograph.reopen(data), white, planar=planar)
+        elif image.mode[0] in "IF":
+            from embed.images import deep
+
+            if photograph.format not in (formats.PNG, formats.TIFF):
+                white = deep.FULL  # scaled by their decoders
+            picture = deep.grey(image, white)
+            if directory is not None and directory.is_negative:
+                picture = ImageChops.invert(picture)
+        return _finish(picture, image, resize)
 
 
-@contextlib.contextmanager
-def _told(format: Format) -> Iterator[None]:
-    """Tell what a decoder raises as an ImageError."""
-    try:
-        yield
-    except MemoryError:
-        raise OutOfMemoryError("needs more memory to decode than it may have") from None
-    except _DAMAGE as error:
-        raise _why(error, format) from None
+def _check_end(photograph: Photograph, structure: jpeg.Structure, data: bytes) -> None:
+    """Raise ImageError when the data of a JPEG end before its picture does."""
+    for filler in () if structure.ended else jpeg.OTHER_FILLERS:
+        other = photograph.reopen(jpeg.with_end(data, structure, filler))
+        other.load()
+        if other.tobytes() != photograph.image.tobytes():
+            raise ImageError("truncated JPEG")
+    if isinstance(photograph.stream, jpeg.WatchedStream):
+        photograph.stream.check()
+
+
+def _is_deep_colour(image: ImageFile) -> bool:
+    """Return whether an opened image has several channels of 16 bits, of which Pillow keeps the high bytes."""
+    return image.mode in ("RGB", "RGBA") and any(";16" in str(tile.args) for tile in image.tile)
+
+
+def _finish(picture: Image.Image, opened: Image.Image, resize: Resize) -> Image.Image:
+    """Return a picture of 8 bits upright, resized, as sRGB; the opened image says how it is turned and what its colours are."""
+    method = _UPRIGHT.get(colours.orientation(opened))
+    upright = colours.to_rgb_or_grey(picture)
+    if method is not None:
+        upright = upright.transpose(method)
+    return colours.to_srgb(_fit(upright, resize), opened.info.get("icc_profile"))
+
+
+def _decode_raw(data: bytes, resize: Resize, max_pixels: int, reserve: Reserve) -> Image.Image:
+    """Decode the picture that the camera put beside what its sensor saw, where it is large enough; otherwise develop that."""
+    from embed.images import raw
+
+    integrity.check(data, formats.RAW)
+    reserve(raw.MEMORY + 3 * len(data))
+    with told(formats.RAW):
+        photograph = raw.open_raw(data)
+        width, height = photograph.sizes.width, photograph.sizes.height
+        _check_size(width, height, max_pixels)
+        picture = raw.preview(photograph, resize.size)
+        if isinstance(picture, bytes):
+            try:
+                return decode(picture, formats.JPEG.name, resize, max_pixels=max_pixels, reserve=reserve)
+            except CircumstanceError:
+                raise
+            except ImageError:
+                picture = None  # a damaged preview does not spoil the photograph
+        if picture is None:
+            reserve(raw.MEMORY + 3 * len(data) + width * height * raw.BYTES_PER_PIXEL)
+            picture = raw.develop(photograph, resize.size)
+        return _finish(picture, picture, resize)
+
+
+def _decode_scientific(data: bytes, resize: Resize, max_pixels: int, reserve: Reserve) -> Image.Image:
+    """Decode a TIFF that Pillow does not know."""
+    memory = _OPENING + _ARRAYS + 2 * len(data)
+    reserve(memory)
+    from embed.images import scientific
+
+    with told(formats.TIFF):
+        picture = scientific.read(
+            data,
+            lambda width, height: _check_size(width, height, max_pixels),
+            lambda more: reserve(memory + more),
+            tiff.Directory(data).white,
+        )
+        return _finish(picture, picture, resize)
 
 
 def _decoder(format: Format) -> type[ImageFile]:
@@ -225,16 +305,3 @@ def _fit(image: Image.Image, resize: Resize) -> Image.Image:
     square = Image.new(image.mode, (size, size), colours.white(image.mode))
     square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
     return square
-
-
-def _why(error: Exception, format: Format) -> ImageError:
-    message = str(error).lower()
-    if "max_text_chunk" in message:
-        return ImageError(f"holds a text that unpacks to more than {integrity.MAX_TEXT_BYTES:,} bytes")
-    if "max_text_memory" in message:
-        return ImageError(f"holds texts of more than {64 * integrity.MAX_TEXT_BYTES:,} bytes in all")
-    if any(word in message for word in _UNSUPPORTED):
-        return ImageError(f"is a {format.name} of a kind that cannot be decoded")
-    if "truncated" in message or "not enough" in message or isinstance(error, EOFError):
-        return DecoderError(f"truncated {format.name}")
-    return DecoderError(f"damaged {format.name}")

@@ -46,7 +46,7 @@ class Decoded:
     lasting : bool
         Whether the problem lies in the content; otherwise it is worth another try.
     decoder : str
-        What decoded it, such as "JPEG 1"; see `is_current`.
+        What decoded it, such as "JPEG 1"; see `are_current`.
     """
 
     item: Item
@@ -159,13 +159,12 @@ class Decoder:
         if skip is not None and skip(sha256):
             return Decoded(item, sha256, None)
         format = signatures.identify(content.data)
-        decoder = decoder_name(format)
         try:
             result = self._run(content.data, format, views=self.views, sha256=sha256)
         except ImageError as error:
             lasting = not isinstance(error, CircumstanceError)
-            return Decoded(item, sha256, None, str(error), lasting, decoder)
-        return Decoded(item, sha256, _pixels(result), None, decoder=decoder)
+            return Decoded(item, sha256, None, str(error), lasting, decoder_name(format))
+        return Decoded(item, sha256, _pixels(result), None, decoder=decoder_name(result.format))
 
     def _run(
         self,

@@ -1,7 +1,11 @@
 """The formats that can be decoded, and what other files most often are."""
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Of the part that all formats share (colours, resize) and of every recipe: raise it when the pixels of all formats change.
 DECODER_VERSION = 1
@@ -17,17 +21,20 @@ class Format(NamedTuple):
 
 
 JPEG = Format("JPEG", "PIL.JpegImagePlugin", "JpegImageFile")
-PNG = Format("PNG", "PIL.PngImagePlugin", "PngImageFile")
+PNG = Format("PNG", "PIL.PngImagePlugin", "PngImageFile", version=2)
 GIF = Format("GIF", "PIL.GifImagePlugin", "GifImageFile")
 WEBP = Format("WebP", "PIL.WebPImagePlugin", "WebPImageFile")
-TIFF = Format("TIFF", "PIL.TiffImagePlugin", "TiffImageFile")
+TIFF = Format("TIFF", "PIL.TiffImagePlugin", "TiffImageFile", version=2)
 BMP = Format("BMP", "PIL.BmpImagePlugin", "BmpImageFile")
 PPM = Format("PPM", "PIL.PpmImagePlugin", "PpmImageFile")
 JPEG2000 = Format("JPEG 2000", "PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile")
 AVIF = Format("AVIF", "PIL.AvifImagePlugin", "AvifImageFile")
 HEIF = Format("HEIF", "pillow_heif", "HeifImageFile")
+RAW = Format("RAW", "rawpy", "RawPy")  # what the sensors of cameras saw
 
-FORMATS = {format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF)}
+FORMATS = {
+    format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF, RAW)
+}
 DECODER_VERSIONS = {format.name: format.version for format in FORMATS.values()}
 
 
@@ -36,11 +43,16 @@ def decoder_name(format: str | None) -> str:
     return "" if format is None else f"{format} {DECODER_VERSIONS[format]}"
 
 
-def is_current(decoder: str) -> bool:
-    """Return whether pixels that were recorded so would be the same today.
+def are_current(decoders: "NDArray[np.bytes_]") -> "NDArray[np.bool_]":
+    """Return of each row whether its pixels would be the same today, by what they were recorded as; ndarray of shape (n,)."""
+    import numpy as np
 
-    Caches of an older format do not record the decoder: theirs was version 1, of any format.
-    """
+    names, of = np.unique(decoders, return_inverse=True)
+    return np.array([_is_current(name.decode()) for name in names], bool)[of]
+
+
+def _is_current(decoder: str) -> bool:
+    """Caches of an older format do not record the decoder: theirs was version 1, of any format."""
     if not decoder:
         return set(DECODER_VERSIONS.values()) == {1}
     return decoder in map(decoder_name, DECODER_VERSIONS)
@@ -65,14 +77,15 @@ _OTHERS = (
     (rb"8BPS", "a Photoshop document" + _NO_DECODER),
     (rb"\x00\x00\x01\x00.\x00", "a Windows icon" + _NO_DECODER),
     (rb"icns", "a macOS icon" + _NO_DECODER),
+    (rb"PF\s+\d", "a PFM image in colour" + _NO_DECODER),
+    (rb"\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]", "a PCX image" + _NO_DECODER),
+    (rb"\x01\xda[\x00\x01][\x01\x02]", "an SGI image" + _NO_DECODER),
     (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image" + _NO_DECODER),
     (rb"II\xbc\x01", "a JPEG XR image" + _NO_DECODER),
     (rb"DDS ", "a DDS texture" + _NO_DECODER),
     (rb"qoif", "a QOI image" + _NO_DECODER),
     (rb"v/1\x01", "an OpenEXR image" + _NO_DECODER),
     (rb"#\?RADIANCE", "a Radiance image" + _NO_DECODER),
-    (rb".{4}ftypcrx", "a raw photograph of a Canon camera" + _NO_DECODER),
-    (rb"FUJIFILMCCD-RAW", "a raw photograph of a Fujifilm camera" + _NO_DECODER),
     (rb"\x00\x05\x16\x07", "what macOS noted about another file" + _NO_IMAGE),
     (rb"PK\x03\x04", "a ZIP archive" + _NO_IMAGE),
     (rb"\x1f\x8b", "a gzip archive" + _NO_IMAGE),
@@ -86,11 +99,16 @@ _OTHERS = (
 )
 
 
+_END_OF_TGA = b"TRUEVISION-XFILE.\0"
+
+
 def describe(data: bytes) -> str:
     """Return why a file without a known format is no photograph, as the end of a sentence about it."""
     if not data:
         return "is empty"
     head = data[:2048]
+    if data.endswith(_END_OF_TGA):
+        return "is a TGA image" + _NO_DECODER
     for pattern, name in _OTHERS:
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return f"is {name}"

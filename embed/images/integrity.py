@@ -1,20 +1,13 @@
 """Whether a file is whole, by the structure of its format: decoders make up the end of what is missing."""
 
 import zlib
-from collections.abc import Iterator
-from itertools import repeat
-from typing import Literal
 
 from embed.errors import ImageError
-from embed.images import formats
+from embed.images import formats, tiff
 from embed.images.formats import Format
 
 MAX_TEXT_BYTES = 1 << 20  # in one chunk of a PNG; Pillow has the same limit for texts that are compressed
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
-
-_TIFF_WIDTHS = {3: 2, 4: 4, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of a value of each type
-_TIFF_PIXELS = ((273, 279), (324, 325))  # the tags of where strips and tiles begin and how long they are
-_TIFF_TAGS = frozenset((258, *_TIFF_PIXELS[0], *_TIFF_PIXELS[1]))
 
 
 def check(data: bytes, format: Format) -> None:
@@ -64,6 +57,7 @@ def _check_riff(data: bytes) -> None:
 
 
 def _check_gif(data: bytes) -> None:
+    """The blocks must be whole; what says that there are no more of them may be missing, or zeros."""
     if len(data) < 13:
         raise ImageError("truncated GIF")
     flags = data[10]
@@ -71,7 +65,7 @@ def _check_gif(data: bytes) -> None:
     frames = 0
     while position < len(data):
         kind = data[position]
-        if kind == 0x3B:
+        if kind == 0x3B or (kind == 0 and frames and not data[position:].strip(b"\0")):
             break
         if kind == 0x21:
             position += 2
@@ -84,7 +78,7 @@ def _check_gif(data: bytes) -> None:
         while position < len(data) and data[position]:
             position += 1 + data[position]
         position += 1
-    else:
+    if position > len(data) or (position == len(data) and not frames):
         raise ImageError("truncated GIF")
     if not frames:
         raise ImageError("damaged GIF: no picture in it")
@@ -108,35 +102,6 @@ def _check_boxes(data: bytes, name: str) -> None:
         raise ImageError(f"truncated {name}")
 
 
-def _check_tiff(data: bytes) -> None:
-    """The directory of the first page, what it points to, and the pixels must all lie within the file."""
-    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-    word, entry = (8, 20) if 43 in data[2:4] else (4, 12)  # BigTIFF or not
-
-    def number(begin: int, size: int) -> int:
-        return int.from_bytes(data[begin : begin + size], order)
-
-    begin = number(word if word == 8 else 4, word)
-    count_size = 8 if word == 8 else 2
-    count = number(begin, count_size)
-    begin += count_size
-    if begin + count * entry > len(data):
-        raise ImageError("truncated TIFF")
-    values: dict[int, Iterator[int]] = {}
-    for here in range(begin, begin + count * entry, entry):
-        tag, width, length = number(here, 2), _TIFF_WIDTHS.get(number(here + 2, 2), 1), number(here + 4, word)
-        if tag not in _TIFF_TAGS:
-            continue
-        where = here + entry - word if width * length <= word else number(here + entry - word, word)
-        if where + width * length > len(data):
-            raise ImageError("truncated TIFF")
-        values[tag] = map(number, range(where, where + width * length, width), repeat(width))
-    for starts, sizes in _TIFF_PIXELS:
-        ends = map(sum, zip(values.get(starts, ()), values.get(sizes, ()), strict=False))
-        if max(ends, default=0) > len(data):
-            raise ImageError("truncated TIFF")
-
-
 def _check_jpeg2000(data: bytes) -> None:
     if data[:4] == b"\x00\x00\x00\x0c":
         _check_boxes(data, formats.JPEG2000.name)
@@ -144,11 +109,22 @@ def _check_jpeg2000(data: bytes) -> None:
         raise ImageError("truncated JPEG 2000")
 
 
+def _check_raw(data: bytes) -> None:
+    if data[4:8] == b"ftyp":
+        _check_boxes(data, formats.RAW.name)
+    elif data[2:4] in (b"*\0", b"\0*"):
+        try:
+            tiff.check_all(data)
+        except ImageError:
+            raise ImageError(f"truncated {formats.RAW.name}") from None
+
+
 _CHECKERS = {
     formats.PNG: _check_png,
     formats.GIF: _check_gif,
     formats.WEBP: _check_riff,
-    formats.TIFF: _check_tiff,
+    formats.TIFF: tiff.check,
+    formats.RAW: _check_raw,
     formats.JPEG2000: _check_jpeg2000,
     formats.AVIF: lambda data: _check_boxes(data, formats.AVIF.name),
     formats.HEIF: lambda data: _check_boxes(data, formats.HEIF.name),

@@ -5,6 +5,9 @@ only in a warning that Pillow drops. Three things are looked at here instead. Th
 marker; the scans must bring every coefficient to its last bit; and for a picture in one scan, as nearly all
 photographs are, the decoder is watched: a few bytes that mean nothing are put before the end marker, and a decoder
 that needs them did not find the whole picture, one that leaves much before them lost its way.
+
+The end marker itself is missing from files of some programs. Such a file is whole when the same picture comes out
+whatever is put behind it.
 """
 
 import io
@@ -23,7 +26,8 @@ _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _ALL = (1 << 64) - 1  # a bit for each of the 64 coefficients of a block
 
 # No Huffman code is all ones, so a decoder that runs on into these gets nowhere. Up to 8 bytes are read ahead.
-_FILLER = b"\xff\x00" * 12
+FILLER = b"\xff\x00" * 12
+OTHER_FILLERS = (bytes(4096), b"\x9d\x35\xca" * 1366)  # codes of every table
 _READ_AHEAD = 16  # bytes of the filler, two for each one that the decoder sees
 _WATCHED = 64  # bytes before the end that are given out one at a time
 # Some cameras pad the data of the scan; anything else in front of the end marker is lost picture.
@@ -36,6 +40,7 @@ class Structure(NamedTuple):
     scans: int
     data: tuple[int, int]  # where the data of the last scan begin and end
     watchable: bool  # one scan of Huffman codes: all of the picture is in its data, to the last byte
+    ended: bool  # by an end marker
 
 
 def structure(data: bytes) -> Structure:
@@ -45,12 +50,12 @@ def structure(data: bytes) -> Structure:
     missing: dict[int, int] = {}  # of each component: a bit for every coefficient that is not yet complete
     while True:
         marker = _MARKER.search(data, position)
-        if marker is None:
+        if marker is None and not begin:
             raise ImageError("truncated JPEG")
-        kind = data[marker.end() - 1]
+        end = len(data.rstrip(b"\xff")) if marker is None else marker.start()
         if begin and scans and interval:
-            _check_restarts(data[begin : marker.start()])
-        if kind == _END:
+            _check_restarts(data[begin:end])
+        if marker is None or (kind := data[marker.end() - 1]) == _END:
             break
         position = marker.end()
         length = int.from_bytes(data[position : position + 2], "big")
@@ -71,7 +76,13 @@ def structure(data: bytes) -> Structure:
         raise ImageError("damaged JPEG: no picture in it")
     if any(missing.values()):
         raise ImageError("truncated JPEG: its last scans are missing")
-    return Structure(scans, (begin, marker.start()), scans == 1 and frame in _SEQUENTIAL)
+    return Structure(scans, (begin, end), scans == 1 and frame in _SEQUENTIAL, marker is not None)
+
+
+def with_end(data: bytes, structure: Structure, filler: bytes) -> bytes:
+    """Return a JPEG that has an end marker, and data of our own in front of it."""
+    end = structure.data[1]
+    return b"".join((data[:end], filler, data[end:] if structure.ended else b"\xff\xd9"))
 
 
 def _strike_out(missing: dict[int, int], scan: bytes, progressive: bool) -> None:
@@ -98,7 +109,7 @@ class WatchedStream(io.BytesIO):
     def __init__(self, data: bytes, structure: Structure) -> None:
         self._begin, self._end = structure.data
         self._scan_tail = data[self._begin : self._end][-_WATCHED:]
-        super().__init__(b"".join((data[: self._end], _FILLER, data[self._end :])))
+        super().__init__(with_end(data, structure, FILLER))
 
     def read(self, size: int | None = -1) -> bytes:
         """Return what is asked for, but near the end of the scan one byte at a time."""

@@ -33,10 +33,13 @@ class Result(NamedTuple):
         Pixels as uint8, or the file of a thumbnail.
     shape : tuple of int
         Of the pixels: views, height, width, 3.
+    format : str
+        Name of the format that was decoded.
     """
 
     data: bytearray
     shape: tuple[int, ...]
+    format: str
 
 
 class ChildDiedError(Exception):
@@ -142,7 +145,7 @@ class Child:
             os.ftruncate(shared, 0)
         if "problem" in reply:
             raise (CircumstanceError if reply["circumstance"] else ImageError)(reply["problem"])
-        return Result(result, tuple(reply["shape"]))
+        return Result(result, tuple(reply["shape"]), reply["format"])
 
     def kill(self) -> None:
         """Break off whatever it does; whoever waits for the reply is told."""

@@ -4,10 +4,12 @@ from embed.learn.comparison import Compared, compare, learning_curve, same_photo
 from embed.learn.heads import HEADS, linear_terms
 from embed.learn.installed import parse as parse_settings
 from embed.learn.label_issues import LabelIssue, mislabelled
-from embed.learn.models import Model, all_models
+from embed.learn.model import Model
+from embed.learn.models import all_models
 from embed.learn.prediction import Prediction, predict_files
 from embed.learn.protocol import Fitted, check_classifier, fit, load
 from embed.learn.saving import TRUSTED
+from embed.learn.sorting import Placed, carry_out, place
 from embed.learn.trainer import FitOptions
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "Fitted",
     "LabelIssue",
     "Model",
+    "Placed",
     "Prediction",
     "all_models",
+    "carry_out",
     "check_classifier",
     "compare",
     "fit",
@@ -28,6 +32,7 @@ __all__ = [
     "load",
     "mislabelled",
     "parse_settings",
+    "place",
     "predict_files",
     "same_photographs",
 ]

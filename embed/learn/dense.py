@@ -7,7 +7,7 @@ import os
 import random
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ class DenseClassifier:
         weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         epochs: int | None = None,
+        begun: Callable[[int], None] = lambda _: None,
     ) -> "DenseClassifier":
         """Train on features.
 
@@ -116,6 +117,8 @@ class DenseClassifier:
             Photographs of the same classes to stop by.
         epochs : int, optional
             Passes to make without a validation part, as they were found best before.
+        begun : callable
+            Takes the number of each epoch when it begins.
         """
         self.classes_, target = np.unique(y, return_inverse=True)
         with _seeded(self.random_state):
@@ -130,7 +133,8 @@ class DenseClassifier:
                 "sparse_categorical_crossentropy",
                 weighted_metrics=["accuracy"],
             )
-            held_out, callbacks = None, []
+            held_out = None
+            callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: begun(epoch + 1))]
             if validation is not None:
                 held_out = validation[0], np.searchsorted(self.classes_, validation[1])
                 callbacks.append(

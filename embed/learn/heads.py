@@ -54,16 +54,19 @@ SVM_TOLERANCE = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How a head is made: its steps, and what is chosen among, one stage after another.
+    """How a head is made: its steps, and what is chosen among, first the root and then the strength.
 
     Attributes
     ----------
     before : list of (str, transformer)
         Steps that no choice changes: they are fitted once.
-    steps : list of (str, estimator)
-        The steps after them; the last one is the classifier.
-    stages : list of dict
-        Parameter of the steps → values to choose among, for each stage.
+    steps : list of (str, transformer)
+        The steps after them, without the classifier.
+    classifier : classifier
+    roots : sequence of (ufunc or None)
+        Values of the step "root" to choose among; none where it has no such step.
+    strengths : dict
+        Parameter of the classifier → values to choose among, what it has now first; empty where it is given.
     by_loss : bool
         Whether the log loss decides, and not the accuracy.
     calibrated : bool
@@ -72,7 +75,9 @@ class Plan:
 
     before: list[tuple[str, Any]]
     steps: list[tuple[str, Any]]
-    stages: list[dict[str, Sequence[Any]]] = field(default_factory=list)
+    classifier: Any
+    roots: Sequence[Any] = ()
+    strengths: dict[str, Sequence[Any]] = field(default_factory=dict)
     by_loss: bool = False
     calibrated: bool = True
 
@@ -116,56 +121,57 @@ def plan(name: str, X: np.ndarray, fewest: int, random_state: int, options: dict
     UsageError
         There is no such head, or it has no such option.
     """
-    from sklearn.dummy import DummyClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.svm import SVC, LinearSVC
-
     check(name, options)
     if name == "dummy":
-        return Plan([], [("classifier", DummyClassifier(strategy="prior"))], calibrated=False)
-    before, steps, stages = _prepared(X, random_state)
+        from sklearn.dummy import DummyClassifier
+
+        return Plan([], [], DummyClassifier(strategy="prior"), calibrated=False)
+    before, steps, roots = _prepared(X, random_state)
     if name == "logistic":
+        from sklearn.linear_model import LogisticRegression
+
         classifier = LogisticRegression(C=LOGISTIC_C[0], max_iter=SOLVER_STEPS)
-        stages += _strengths("C", LOGISTIC_C, classifier, options)
-        return Plan(before, [*steps, ("classifier", classifier)], stages, by_loss=True, calibrated=False)
-    if name == "linear-svm":
-        classifier = LinearSVC(C=LINEAR_SVM_C[0], tol=SVM_TOLERANCE, dual=False)
-        stages += _strengths("C", LINEAR_SVM_C, classifier, options)
-    elif name == "knn":
+        strengths = _strengths("C", LOGISTIC_C, classifier, options)
+        return Plan(before, steps, classifier, roots, strengths, by_loss=True, calibrated=False)
+    if name == "knn":
+        from sklearn.neighbors import KNeighborsClassifier
+
         numbers = tuple(dict.fromkeys(min(number, fewest) for number in NEIGHBOURS))
         given = {key: min(value, fewest) for key, value in options.items()}
         classifier = KNeighborsClassifier(numbers[0], weights="distance", algorithm="brute")
-        stages += _strengths("n_neighbors", numbers, classifier, given)
-    else:
-        gamma = options.get("gamma") or _width(X)
+        return Plan(before, steps, classifier, roots, _strengths("n_neighbors", numbers, classifier, given))
+    from sklearn.svm import SVC, LinearSVC
+
+    values: Sequence[float] = LINEAR_SVM_C
+    classifier = LinearSVC(tol=SVM_TOLERANCE, dual=False)
+    if name == "svm":
+        gamma, values = options.get("gamma") or _width(X), SVM_C
         if fewest > EXACT_KERNEL_ROWS:
             from sklearn.kernel_approximation import Nystroem
 
             steps.append(("kernel", Nystroem(gamma=gamma, n_components=LANDMARKS, random_state=random_state)))
-            classifier = LinearSVC(C=SVM_C[0], tol=SVM_TOLERANCE, dual=False)
         else:
-            classifier = SVC(C=SVM_C[0], gamma=gamma)
-        strength = {key: value for key, value in options.items() if key == "C"}
-        stages += _strengths("C", SVM_C, classifier, strength)
-    return Plan(before, [*steps, ("classifier", classifier)], stages)
+            classifier = SVC(gamma=gamma)
+    classifier.set_params(C=values[0])
+    given = {key: value for key, value in options.items() if key == "C"}
+    return Plan(before, steps, classifier, roots, _strengths("C", values, classifier, given))
 
 
 def _strengths(
     parameter: str, values: Sequence[Any], classifier: Any, given: dict[str, Any]
-) -> list[dict[str, Sequence[Any]]]:
-    """Return the stage in which a strength is chosen; none where it is given."""
+) -> dict[str, Sequence[Any]]:
+    """Return the strengths to choose among; none where it is given."""
     if given:
         classifier.set_params(**given)
-        return []
-    return [{f"classifier__{parameter}": values}]
+        return {}
+    return {parameter: values}
 
 
 Steps = list[tuple[str, Any]]
 
 
-def _prepared(X: np.ndarray, random_state: int) -> tuple[Steps, Steps, list[dict[str, Sequence[Any]]]]:
-    """Return the steps before a classifier, and the stage in which the root is chosen.
+def _prepared(X: np.ndarray, random_state: int) -> tuple[Steps, Steps, Sequence[Any]]:
+    """Return the steps before a classifier, and the roots to choose among.
 
     The root of a feature that ReLU made keeps a few large ones from deciding alone (Perronnin et al. 2010); the unit length
     makes inner products cosines. Long vectors are projected where there are many of them, and then have no root: a
@@ -180,9 +186,9 @@ def _prepared(X: np.ndarray, random_state: int) -> tuple[Steps, Steps, list[dict
         projection = SparseRandomProjection(
             LONGEST, density=PROJECTION_DENSITY, dense_output=True, random_state=random_state
         )
-        return [("projection", projection)], [normalizer], []
+        return [("projection", projection)], [normalizer], ()
     roots = (np.sqrt, None) if X.min() >= 0 else (None, np.cbrt)
-    return [], [("root", FunctionTransformer(roots[0])), normalizer], [{"root__func": roots}]
+    return [], [("root", FunctionTransformer(roots[0])), normalizer], roots
 
 
 def _width(X: np.ndarray) -> float:

@@ -8,6 +8,8 @@ from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
 from embed.learn import selection, splits
+from embed.learn.choice import Folds, silent
+from embed.learn.trainer import Progress
 
 FOLDS = 5
 STRENGTH = 3.0  # C of the logistic regression: weak enough not to learn wrong labels by heart
@@ -35,7 +37,9 @@ class LabelIssue:
     suggested_probability: float
 
 
-def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[LabelIssue]:
+def mislabelled(
+    features: FeatureCache, *, label_rule: str = "folder", progress: Progress = silent
+) -> list[LabelIssue]:
     """Return the photographs whose label disagrees with what the others suggest, the most doubtful first.
 
     Every photograph is classified by a logistic regression on the others, in five folds; copies of one content stay in
@@ -59,7 +63,8 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[L
     number = {label: i for i, label in enumerate(classes)}
     rows = np.array([row for row, label in enumerate(labelled.labels) if label in number])
     y = np.array([number[labelled.labels[row]] for row in rows])
-    probabilities = out_of_fold(features.rows(rows), y, splits.keys_of(features.sha256[rows], None))
+    keys = splits.keys_of(features.sha256[rows], None)
+    probabilities = out_of_fold(features.rows(rows), y, keys, progress)
     each = np.arange(len(y))
     given = probabilities[each, y]
     others = probabilities.copy()
@@ -79,7 +84,7 @@ def mislabelled(features: FeatureCache, *, label_rule: str = "folder") -> list[L
     ]
 
 
-def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
+def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = silent) -> np.ndarray:
     """Return the probability of each class for each row, float64 (n, classes), by a classifier that did not see it.
 
     Parameters
@@ -90,6 +95,8 @@ def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
         Classes as numbers from 0.
     keys : object ndarray of shape (n,)
         Rows with one key stay in one fold.
+    progress : callable, optional
+        Takes what is done, how many of it are, and of how many.
     """
     fold = splits.inner_folds(y, keys, FOLDS, SEED)
     probabilities = np.zeros((len(y), int(y.max()) + 1))
@@ -97,8 +104,9 @@ def out_of_fold(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
         1.0  # what is in no fold, for want of other photographs, is not doubted
     )
     for k in range(fold.max() + 1):
+        progress("judging the labels of a fold", k + 1, fold.max() + 1)
         held_out = fold == k
-        nothing = selection.Folds([], whole=True, honest=False)
+        nothing = Folds([], whole=True, honest=False)
         head = selection.fit_head("logistic", X[~held_out], y[~held_out], nothing, options={"C": STRENGTH})
         probabilities[np.ix_(held_out, head.classes_)] = head.predict_proba(X[held_out])
     return probabilities

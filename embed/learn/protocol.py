@@ -22,11 +22,13 @@ from embed import __version__, labels
 from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
-from embed.learn import heads, installed, models, splits
+from embed.learn import heads, installed, models, reference, splits
+from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
+from embed.learn.model import Model
 from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
-from embed.learn.trainer import FitOptions, Trainer
+from embed.learn.trainer import FitOptions, Progress, Trainer
 
 AUTO = "auto"  # a threshold to be tuned
 
@@ -55,7 +57,7 @@ class Fitted:
         That fitting took.
     """
 
-    model: models.Model
+    model: Model
     evaluation: Evaluation
     validation: Evaluation | None
     labels: Labels
@@ -87,8 +89,15 @@ class Fitted:
         }
 
 
-def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
+def fit(features: FeatureCache, options: FitOptions | None = None, progress: Progress = silent) -> Fitted:
     """Fit a classifier on a feature set, score it on photographs that it has not seen, and save it.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    options : FitOptions, optional
+    progress : callable, optional
+        Takes what is done, how many of it are, and of how many.
 
     Raises
     ------
@@ -103,15 +112,15 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
     started = time.perf_counter()
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
-    labelled = labels.of(features, options.labels)
+    labelled = labels.of(features, options.labels, options.labels_version)
     groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
-    trainer = Trainer(features, labelled, used)
+    trainer = Trainer(features, labelled, used, progress)
     if split.fold is not None:
-        head, scored, tuned, n_fitted = _cross_validate(trainer, split, threshold)
+        head, scored, tuned, fitted_on = _cross_validate(trainer, split, threshold)
     else:
-        head, scored, tuned, n_fitted = _hold_out(trainer, split, threshold)
+        head, scored, tuned, fitted_on = _hold_out(trainer, split, threshold)
     evaluation = scored[split.evaluated_on]
     near = splits.near_duplicates_across(features.rows, split)
     notes = _notes(labelled, split, groups, near, evaluation, features)
@@ -119,6 +128,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         **described,
         "classes": list(evaluation.classes),
         "labels": labelled.rule,
+        "labels_version": labelled.version,
         "threshold": tuned,
         "threshold_asked": options.threshold,
         "balanced": options.balanced,
@@ -133,7 +143,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         "fingerprint": features.fingerprint,
         "dimension": features.dimension,
         "n_train": len(split.train),
-        "n_fitted": n_fitted,
+        "n_fitted": len(fitted_on),
         "n_validation": len(split.validation),
         "n_test": len(split.test),
         "n_unlabelled": len(labelled.unlabelled),
@@ -146,7 +156,10 @@ def fit(features: FeatureCache, options: FitOptions | None = None) -> Fitted:
         "seconds": time.perf_counter() - started,
         "versions": _versions(),
     }
-    model = models.save(features, name, head, document, scored, options.trust)
+    sample = reference.draw(
+        features.rows, fitted_on, trainer.keys[fitted_on], features.dimension, options.seed
+    )
+    model = models.save(features, name, head, document, scored, sample, options.trust)
     validation = scored.get("validation") if len(split.test) and split.fold is None else None
     return Fitted(model, evaluation, validation, labelled, split, near, notes, time.perf_counter() - started)
 
@@ -157,7 +170,7 @@ def load(
     *,
     trust: Sequence[str] = (),
     notify: Callable[[str], None] = warnings.warn,
-) -> models.Model:
+) -> Model:
     """Return the model of that name, or the one fitted last, fitted again where another release had fitted it.
 
     Parameters
@@ -184,7 +197,8 @@ def load(
         )
     options = FitOptions(
         classifier=asked["classifier"],
-        labels=asked["labels"],
+        labels=model.labels_rule,
+        labels_version=model.labels_version,
         cv=asked.get("cv"),
         group=asked.get("group"),
         balanced=bool(asked.get("balanced")),
@@ -236,35 +250,36 @@ def _resolved(options: FitOptions) -> tuple[FitOptions, dict[str, Any]]:
 
 
 Scored = dict[str, Evaluation]
-Outcome = tuple[FittedHead, Scored, float | None, int]  # the last: photographs that the head was fitted on
+Outcome = tuple[
+    FittedHead, Scored, float | None, np.ndarray
+]  # the last: the photographs that the head was fitted on
 
 
 def _hold_out(trainer: Trainer, split: Split, threshold: float | str | None) -> Outcome:
-    head = trainer.fit(split.train, split.validation if len(split.test) else None)
     scored: Scored = {}
     trained = split.train
+    if len(split.test) and len(split.validation):
+        both = np.sort(np.concatenate([split.train, split.validation]))
+        trained = both[np.isin(trainer.labels[both], np.unique(trainer.labels[split.train]))]
+        first, head = trainer.fit_twice(split.train, split.validation, trained)
+    else:
+        first = head = trainer.fit(split.train)
     if len(split.validation):
-        scored["validation"] = trainer.score(head, trained, split.validation)
+        scored["validation"] = trainer.score(first, split.train, split.validation)
     tuned = _tuned(
         threshold, trainer, split.train, scored["validation"] if len(split.test) and scored else None
     )
     if len(split.test):
-        if len(split.validation):
-            both = np.sort(np.concatenate([split.train, split.validation]))
-            trained = both[np.isin(trainer.labels[both], scored["validation"].classes)]
-            search, curve = head.search, head.curve
-            head = trainer.fit(trained, chosen=head.chosen)
-            head = replace(head, search=search, curve=curve)
         scored["test"] = trainer.score(head, trained, split.test)
     answers = {role: replace(found, threshold=tuned) for role, found in scored.items()}
-    return head, answers, tuned, len(trained)
+    return head, answers, tuned, trained
 
 
 def _cross_validate(trainer: Trainer, split: Split, threshold: float | str | None) -> Outcome:
     answers = trainer.cross_validate(split.train, split.fold)
     head = trainer.fit(split.train)
     tuned = _tuned(threshold, trainer, split.train, None)
-    return head, {split.evaluated_on: replace(answers, threshold=tuned)}, tuned, len(split.train)
+    return head, {split.evaluated_on: replace(answers, threshold=tuned)}, tuned, split.train
 
 
 def _tuned(

@@ -1,6 +1,6 @@
 """Fitting a head: its strength chosen by cross-validation, its scores made probabilities, then fitted on everything.
 
-Folds are drawn elsewhere, by content and group, and come as pairs of index arrays.
+What is chosen, and how, is in `choice`.
 """
 
 import warnings
@@ -14,33 +14,10 @@ import numpy as np
 from embed.backbones import processors
 from embed.errors import UsageError
 from embed.learn import heads
+from embed.learn.choice import Folds, Tell, apply, choose, prepared, silent, weighted
 from embed.learn.dense import DenseClassifier
 
-SEARCHED_AT_MOST = 5_000  # rows that a candidate is fitted on in the search
-ENOUGH_HELD_OUT = 1_000  # rows: as many of the folds as hold them are held out in turn in the search
-CLEARLY = 0.5  # standard errors of an accuracy by which another candidate than the first has to be better
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
-
-Pairs = list[tuple[np.ndarray, np.ndarray]]  # (rows to fit on, rows held out)
-
-
-@dataclass(frozen=True)
-class Folds:
-    """How rows are held out while a head is fitted on them.
-
-    Attributes
-    ----------
-    pairs : list of (ndarray, ndarray)
-        Rows to fit on and rows held out; every class is among the former.
-    whole : bool
-        Whether every row is held out exactly once.
-    honest : bool
-        Whether what is held out was not fitted on; False where nothing could be held out.
-    """
-
-    pairs: Pairs
-    whole: bool
-    honest: bool = True
 
 
 @dataclass
@@ -115,6 +92,7 @@ def fit_head(
     random_state: int = 0,
     options: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    tell: Tell = silent,
 ) -> FittedHead:
     """Return a head other than the dense one, fitted on features.
 
@@ -134,28 +112,77 @@ def fit_head(
         Parameters that are given.
     chosen : dict, optional
         What was chosen before; nothing is searched then.
+    tell : callable
+        Takes a word on what is done next.
     """
+    with _calm():
+        return _fit(name, X, y, folds, balanced, random_state, options or {}, chosen, tell)
+
+
+Part = tuple[np.ndarray, np.ndarray, Folds]  # X, y, and how rows of them are held out
+
+
+def fit_twice(
+    name: str,
+    first: Part,
+    second: Part,
+    *,
+    balanced: bool = False,
+    random_state: int = 0,
+    options: dict[str, Any] | None = None,
+    tell: Tell = silent,
+) -> tuple[FittedHead, FittedHead]:
+    """Return a head fitted on some rows, and one fitted on others with what was chosen on the first, side by side.
+
+    Parameters are those of `fit_head`.
+    """
+    from joblib import Parallel, delayed
+
+    common = (balanced, random_state, options or {})
+    with _calm():
+        plan, seen = _planned(name, first[0], first[2], random_state, options or {})
+        chosen, search, _ = choose(plan, seen, first[1], first[2], balanced, random_state, tell)
+        tell("fitting")
+        both = Parallel()(delayed(_fit)(name, *part, *common, chosen, silent) for part in (first, second))
+    both[0].search = search
+    return both[0], both[1]
+
+
+def _planned(
+    name: str, X: np.ndarray, folds: Folds, random_state: int, options: dict[str, Any]
+) -> tuple[heads.Plan, np.ndarray]:
+    """Return how a head is made, the steps before all choices fitted, and what these make of the features."""
+    fewest = min((len(train) for train, _ in folds.pairs), default=len(X))
+    plan = heads.plan(name, X, fewest, random_state, options)
+    for _, step in plan.before:
+        X = step.fit_transform(X)
+    return plan, X
+
+
+def _fit(
+    name: str,
+    X: np.ndarray,
+    y: np.ndarray,
+    folds: Folds,
+    balanced: bool,
+    random_state: int,
+    options: dict[str, Any],
+    chosen: dict[str, Any] | None,
+    tell: Tell,
+) -> FittedHead:
     from sklearn.pipeline import Pipeline
 
-    fewest = min((len(train) for train, _ in folds.pairs), default=len(X))
-    plan = heads.plan(name, X, fewest, random_state, options or {})
-    weight = _balancing(y) if balanced else None
-    with _calm():
-        before = Pipeline(plan.before).fit(X) if plan.before else None
-        seen = X if before is None else before.transform(X)
-        pipeline = Pipeline(plan.steps)
-        search: list[dict[str, Any]] = []
-        if chosen is not None:
-            pipeline.set_params(**_parameters(chosen))
-        elif folds.honest:
-            search = _search(pipeline, plan, seen, y, _capped(folds.pairs, y, random_state), weight)
-        found = {key: value for stage in plan.stages for key, value in _set_in(pipeline, stage).items()}
-        if plan.calibrated:
-            pipeline.steps[-1] = ("classifier", calibrated(pipeline.steps[-1][1], folds))
-        accepted = {} if weight is None else {"classifier__sample_weight": weight}
-        pipeline.fit(seen, y, **accepted)
-    whole = Pipeline([*(before.steps if before is not None else ()), *pipeline.steps])
-    return FittedHead(whole, found, search)
+    plan, X = _planned(name, X, folds, random_state, options)
+    search: list[dict[str, Any]] = []
+    if chosen is None:
+        chosen, search, X = choose(plan, X, y, folds, balanced, random_state, tell)
+    else:
+        apply(plan, chosen)
+        X = prepared(plan, X)
+    classifier = calibrated(plan.classifier, folds) if plan.calibrated else plan.classifier
+    tell("fitting")
+    classifier.fit(X, y, **weighted(y, balanced))
+    return FittedHead(Pipeline([*plan.before, *plan.steps, ("classifier", classifier)]), chosen, search)
 
 
 def fit_own(
@@ -197,6 +224,7 @@ def fit_dense(
     random_state: int = 0,
     options: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    tell: Tell = silent,
 ) -> FittedHead:
     """Return a dense head, trained until it no longer gets better on a validation part, or as many epochs as chosen.
 
@@ -204,8 +232,9 @@ def fit_dense(
     """
     heads.check("dense", options or {})
     dense = DenseClassifier(random_state=random_state, **(options or {}))
-    weight = _balancing(y) if balanced else None
-    dense.fit(X, y, weight, validation, epochs=chosen["epochs"] if chosen else None)
+    weight = weighted(y, balanced).get("sample_weight")
+    epochs = chosen["epochs"] if chosen else None
+    dense.fit(X, y, weight, validation, epochs, lambda epoch: tell(f"fitting, epoch {epoch}"))
     with _calm():
         estimator = dense.pipeline()
     return FittedHead(estimator, {"epochs": dense.best_epoch_}, [], dense.history_, dense.keras_file())
@@ -219,93 +248,3 @@ def calibrated(classifier: Any, folds: Folds) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
 
     return CalibratedClassifierCV(classifier, cv=folds.pairs, ensemble=not folds.whole)
-
-
-def _search(
-    pipeline: Any, plan: heads.Plan, X: np.ndarray, y: np.ndarray, pairs: Pairs, weight: np.ndarray | None
-) -> list[dict[str, Any]]:
-    """Set the parameters of the pipeline to the best ones, stage after stage, and return what was tried."""
-    from sklearn.metrics import log_loss, make_scorer
-    from sklearn.model_selection import GridSearchCV
-
-    scoring: Any = "accuracy" if weight is None else "balanced_accuracy"
-    if plan.by_loss and weight is None:
-        scoring = make_scorer(
-            log_loss, greater_is_better=False, response_method="predict_proba", labels=np.unique(y)
-        )
-    tried = []
-    for stage in plan.stages:
-        grid = {key: list(values) for key, values in stage.items()}
-        search = GridSearchCV(pipeline, grid, scoring=scoring, cv=pairs, refit=False, error_score="raise")
-        takes_weight = weight is not None and "n_neighbors" not in pipeline.steps[-1][1].get_params()
-        search.fit(X, y, **({"classifier__sample_weight": weight} if takes_weight else {}))
-        scores = search.cv_results_["mean_test_score"].tolist()
-        for values, score in zip(search.cv_results_["params"], scores, strict=True):
-            tried.append({**{_short(key): _name_of(value) for key, value in values.items()}, "score": score})
-        n = 0 if plan.by_loss else sum(len(held_out) for _, held_out in pairs)
-        pipeline.set_params(**search.cv_results_["params"][_best(scores, n)])
-    return tried
-
-
-def _best(scores: list[float], n: int) -> int:
-    """Return the first candidate of all that are not clearly worse than the best one.
-
-    Accuracies on few photographs differ by chance; n is their number, 0 for a log loss, where the best one is taken.
-    """
-    best = max(scores)
-    error = np.sqrt(max(best * (1 - best), 0) / n) if n else 0.0
-    return next(i for i, score in enumerate(scores) if score >= best - CLEARLY * error)
-
-
-def _capped(pairs: Pairs, y: np.ndarray, random_state: int) -> Pairs:
-    """Return as many pairs as hold out enough, each with no more rows to fit on than the search can afford.
-
-    Rows are left out of every class alike.
-    """
-    random = np.random.default_rng(random_state)
-    enough: Pairs = []
-    held_out = 0
-    for train, test in pairs:
-        if held_out >= ENOUGH_HELD_OUT:
-            break
-        held_out += len(test)
-        enough.append(tuple(_some(rows, y[rows], random) for rows in (train, test)))  # type: ignore[arg-type]
-    return enough
-
-
-def _some(rows: np.ndarray, y: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    if len(rows) <= SEARCHED_AT_MOST:
-        return rows
-    place = np.empty(len(rows))  # within its class, from 0 to 1
-    for label in np.unique(y):
-        members = np.flatnonzero(y == label)
-        place[members] = random.permutation(len(members)) / len(members)
-    return np.sort(rows[np.argsort(place, kind="stable")[:SEARCHED_AT_MOST]])
-
-
-def _balancing(y: np.ndarray) -> np.ndarray:
-    from sklearn.utils.class_weight import compute_sample_weight
-
-    return compute_sample_weight("balanced", y)
-
-
-def _set_in(pipeline: Any, stage: dict[str, Any]) -> dict[str, Any]:
-    """Return what the parameters of a stage are set to, by their short names."""
-    return {_short(key): _name_of(pipeline.get_params()[key]) for key in stage}
-
-
-def _short(parameter: str) -> str:
-    return "root" if parameter == "root__func" else parameter.rpartition("__")[2]
-
-
-def _name_of(value: Any) -> Any:
-    return value.__name__ if isinstance(value, np.ufunc) else "none" if value is None else value
-
-
-def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return what was chosen as parameters of a pipeline."""
-    roots = {"sqrt": np.sqrt, "cbrt": np.cbrt, "none": None}
-    return {
-        **{f"classifier__{key}": value for key, value in chosen.items() if key != "root"},
-        **({"root__func": roots[chosen["root"]]} if "root" in chosen else {}),
-    }

@@ -1,6 +1,7 @@
 """Heads fitted on some photographs of a feature set and asked about others."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,17 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import CacheDamagedError, LabelError
-from embed.labels import Labels
+from embed.labels import RULE_VERSION, Labels
 from embed.learn import selection, splits
+from embed.learn.choice import Folds, silent
 from embed.learn.evaluation import Evaluation
-from embed.learn.selection import FittedHead, Folds
+from embed.learn.selection import FittedHead
 
 FOLDS = 3  # that a strength is chosen and probabilities are calibrated on
+MANY = 10_000  # photographs beyond which two folds do
 STOPPING_PARTS = 10  # one of them stops a dense head where there is no validation part
+
+Progress = Callable[[str, int, int], None]  # what is done, how many of it are, and of how many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,8 @@ class FitOptions:
         scikit-learn classifier.
     labels : str
         The rule that labels photographs.
+    labels_version : int
+        Of the meaning of that rule.
     cv : int or "folders", optional
         Folds of a cross-validation, or those of the folders, instead of a held-out part.
     group : str, optional
@@ -48,6 +55,7 @@ class FitOptions:
 
     classifier: Any = "logistic"
     labels: str = "folder"
+    labels_version: int = RULE_VERSION
     cv: int | str | None = None
     group: str | None = None
     balanced: bool = False
@@ -67,10 +75,16 @@ class Trainer:
     labelled : Labels
     options : FitOptions
         Whose classifier is a name of `heads.HEADS` or an unfitted classifier.
+    progress : callable, optional
+        Takes what is done, how many of it are, and of how many.
     """
 
-    def __init__(self, features: FeatureCache, labelled: Labels, options: FitOptions) -> None:
+    def __init__(
+        self, features: FeatureCache, labelled: Labels, options: FitOptions, progress: Progress = silent
+    ) -> None:
         self.features, self.labels, self.options = features, labelled.labels, options
+        self.progress = progress
+        self._doing = ""
         groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
         self.keys = splits.keys_of(features.sha256, groups)
 
@@ -114,6 +128,7 @@ class Trainer:
         chosen : dict, optional
             What an earlier fit chose: it is taken over.
         """
+        self._tell("reading features")
         X, y, of = self.rows(positions)
         common: dict[str, Any] = {"balanced": self.options.balanced, "random_state": self.options.seed}
         classifier, own = self.options.classifier, self.options.head
@@ -121,11 +136,42 @@ class Trainer:
             stop_by = None
             if chosen is None:
                 X, y, stop_by = self._stopping_part(X, y, of, positions, validation)
-            return selection.fit_dense(X, y, stop_by, options=own, chosen=chosen, **common)
-        folds = self.folds(positions, of, FOLDS)
+            return selection.fit_dense(X, y, stop_by, options=own, chosen=chosen, tell=self._tell, **common)
+        folds = self.folds(positions, of, FOLDS if len(positions) <= MANY else 2)
         if isinstance(classifier, str):
-            return selection.fit_head(classifier, X, y, folds, options=own, chosen=chosen, **common)
+            return selection.fit_head(
+                classifier, X, y, folds, options=own, chosen=chosen, tell=self._tell, **common
+            )
+        self._tell("fitting")
         return selection.fit_own(classifier, X, y, folds, **common)
+
+    def fit_twice(
+        self, train: np.ndarray, validation: np.ndarray, both: np.ndarray
+    ) -> tuple[FittedHead, FittedHead]:
+        """Return a head fitted on the training photographs, and one on both parts with what was chosen for the first.
+
+        Parameters are positions of photographs.
+        """
+        classifier, options = self.options.classifier, self.options
+        if isinstance(classifier, str) and classifier != "dense":
+            self._tell("reading features")
+            first, second = selection.fit_twice(
+                classifier,
+                self._part(train),
+                self._part(both),
+                balanced=options.balanced,
+                random_state=options.seed,
+                options=options.head,
+                tell=self._tell,
+            )
+        else:
+            first = self.fit(train, validation)
+            second = self.fit(both, chosen=first.chosen)
+        return first, replace(second, search=first.search, curve=first.curve)
+
+    def _part(self, positions: np.ndarray) -> selection.Part:
+        X, y, of = self.rows(positions)
+        return X, y, self.folds(positions, of, FOLDS if len(positions) <= MANY else 2)
 
     def folds(self, positions: np.ndarray, of: np.ndarray, k: int) -> Folds:
         """Return how photographs are held out while a head is fitted on them, by content and group.
@@ -169,6 +215,7 @@ class Trainer:
 
     def score(self, head: FittedHead, trained: np.ndarray, positions: np.ndarray) -> Evaluation:
         """Return the head's answers to the plain photographs."""
+        self._tell("scoring")
         classes = [str(label) for label in head.classes_]
         return self.evaluate(head.predict_proba(self.features.rows(positions)), classes, trained, positions)
 
@@ -185,6 +232,7 @@ class Trainer:
         classes = sorted(set(self.labels[train].tolist()))
         probabilities = np.zeros((len(train), len(classes)))
         for k in range(int(fold.max()) + 1):
+            self._doing = f"fold {k + 1} of {int(fold.max()) + 1}, "
             out = fold == k
             left = sorted(set(self.labels[train[~out]].tolist()))
             if len(left) < 2:
@@ -197,7 +245,11 @@ class Trainer:
             head = self.fit(train[~out])
             columns = np.searchsorted(classes, [str(label) for label in head.classes_])
             probabilities[np.ix_(out, columns)] = head.predict_proba(self.features.rows(train[out]))
+        self._doing = ""
         return self.evaluate(probabilities, classes, train, train)
+
+    def _tell(self, what: str) -> None:
+        self.progress(self._doing + what, 0, 0)
 
     def out_of_fold(self, train: np.ndarray) -> Evaluation | None:
         """Return the answers to training photographs by heads that had not seen them; None where none can be held out."""

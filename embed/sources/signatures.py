@@ -11,11 +11,13 @@ _SIGNATURES = tuple(
         (rb"GIF8[79]a", "GIF"),
         (rb"RIFF....WEBP", "WebP"),
         (rb"II(\*\x00|\x2b\x00)|MM(\x00\*|\x00\x2b)", "TIFF"),
-        (rb"BM.{4}\x00\x00\x00\x00.{4}[\x0c-\x7c]\x00\x00\x00", "BMP"),
-        (rb"P[1-6fF]\s+[#\d]", "PPM"),
+        (rb"BM.{12}[\x0c\x10(48@l|]\x00\x00\x00", "BMP"),
+        (rb"P[1-6f]\s+[#\d]", "PPM"),
         (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "JPEG 2000"),
         (rb".{4}ftyp(avif|avis)", "AVIF"),
         (rb".{4}ftyp(heic|heix|hevc|hevx|heim|heis|hevm|hevs|mif1|msf1)", "HEIF"),
+        # Those of most other cameras begin as a TIFF does.
+        (rb"II(RO|RS|U\x00)|MMOR|.{4}ftypcrx |FUJIFILMCCD-RAW|II\x1a\x00{3}HEAPCCDR|FOVb|\x00MRM", "RAW"),
     )
 )
 

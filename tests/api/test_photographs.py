@@ -6,7 +6,7 @@ from cache_helpers import DIMENSION, fill, open_writer, row_of
 
 from embed.api.features import Features
 from embed.cache import open_features
-from embed.errors import LabelError, UsageError
+from embed.errors import InputError, LabelError, UsageError
 
 PATHS = [
     f"{split}/{label}/{number}.jpg"
@@ -112,8 +112,16 @@ def test_rows_may_be_counted_from_the_end(features):
 
 @pytest.mark.parametrize("files", [b"a.jpg", None, 3, [b"a.jpg"], [None]])
 def test_what_is_no_path_is_refused_in_one_sentence(features, files):
-    for call in (features.predict, features.similar, features.explain):
-        with pytest.raises(UsageError, match="files must be a path or several, not "):
+    with pytest.raises(UsageError, match="files must be a path or several, not "):
+        features.explain(files)
+
+
+@pytest.mark.parametrize(
+    "files", [None, 3, [None], "https://example.org/a.jpg", np.zeros((3, 8, 8), np.uint8)]
+)
+def test_what_is_no_photograph_is_refused_in_one_sentence(features, files):
+    for call in (features.predict, features.similar):
+        with pytest.raises(InputError, match=r"^(photograph 0|None|3) is [^\n]*\.$"):
             call(files)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from fitting_samples import features_of, flat, make_features, with_splits
 
+from embed import labels
 from embed.api import review
 from embed.errors import ModelError, WeightsError
+from embed.files import read_document, write_document
 from embed.learn import FitOptions, fit
 
 PATHS = [*with_splits(), "test/ants/b\udcffd <x>.jpg"]
@@ -132,3 +134,28 @@ def test_a_model_that_is_named_must_be_there(features):
     fit(features, FitOptions())
     with pytest.raises(ModelError, match="svm"):
         review(features, "svm")
+
+
+def test_a_review_labels_by_the_rule_as_the_model_knew_it(features, monkeypatch):
+    fit(features, FitOptions())
+    asked = []
+    known = labels.assign
+
+    def assign(paths, rule, root, version):
+        asked.append(version)
+        return known(paths, rule, root)
+
+    monkeypatch.setattr(labels, "assign", assign)
+    assert review(features, explained=0).labels.classes == ["ants", "bees", "wasps"]
+    assert asked == [1]
+
+
+def test_a_model_that_has_to_be_fitted_again_is_told(features):
+    model = fit(features, FitOptions()).model
+    document = read_document(model.folder / "model.json")
+    document["versions"]["scikit-learn"] = "1.0"
+    write_document(model.folder, "model.json", document)
+    told = []
+    assert review(features, explained=0, notify=told.append).scores.model == "logistic"
+    (sentence,) = told
+    assert "was fitted by scikit-learn 1.0" in sentence

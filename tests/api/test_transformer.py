@@ -15,6 +15,7 @@ import embed
 from embed import demo
 from embed.api import transformer
 from embed.errors import ImageError, InputError, UsageError
+from embed.images import formats
 
 # The checks that feed numbers do not apply to an estimator of photographs; these are the others.
 CHECKS = (
@@ -116,6 +117,34 @@ def test_pixels_give_the_features_of_their_file(images_to_features, pictures, fo
     assert sum(forward_passes) == 6
 
 
+def test_one_photograph_in_any_form_has_the_features_of_its_file(
+    images_to_features, forward_passes, tmp_path
+):
+    drawing = Image.linear_gradient("L").resize((64, 48))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    drawing.convert("RGB").quantize(16).save(tmp_path / "photo.png", exif=turned)
+    expected = images_to_features.transform(tmp_path / "photo.png")
+    assert expected.shape == (1, 512)
+    with Image.open(tmp_path / "photo.png") as image:
+        for form in (image, (tmp_path / "photo.png").read_bytes(), str(tmp_path / "photo.png")):
+            np.testing.assert_array_equal(images_to_features.transform(form), expected)
+        assert sum(forward_passes) == 1  # they have the very content of the file
+        image.load()
+        np.testing.assert_allclose(images_to_features.transform(image), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_features_of_an_older_decoder_are_computed_again(
+    images_to_features, pictures, forward_passes, monkeypatch
+):
+    images_to_features.transform(pictures[:2])
+    monkeypatch.setitem(formats.DECODER_VERSIONS, "JPEG", 99)
+    images_to_features.transform(pictures[:2])
+    assert sum(forward_passes) == 4
+    images_to_features.transform(pictures[:2])
+    assert sum(forward_passes) == 4
+
+
 def test_a_grid_search_over_a_pipeline(images_to_features, pictures, forward_passes):
     y = [path.parent.name for path in pictures]
     pipeline = make_pipeline(images_to_features, LogisticRegression(max_iter=500))
@@ -158,9 +187,11 @@ def test_what_is_no_photograph_is_named(images_to_features, tmp_path):
         images_to_features.transform([tmp_path / "broken.jpg"])
     with pytest.raises(ImageError, match=r"missing\.jpg"):
         images_to_features.transform([tmp_path / "missing.jpg"])
-    with pytest.raises(InputError, match="put it in a list"):
-        images_to_features.transform("photo.jpg")
+    with pytest.raises(InputError, match=r"^photograph 1 is missing \(None\)\.$"):
+        images_to_features.transform([tmp_path / "broken.jpg", None])
     with pytest.raises(InputError, match="dtype float64"):
         images_to_features.transform(np.zeros((1, 8, 8, 3)))
+    with pytest.raises(ImageError, match=r"^photograph 0 is empty$"):
+        images_to_features.transform(b"")
     with pytest.raises(UsageError, match="pooling"):
         embed.ImageFeatures("tiny", pooling="median").fit([])

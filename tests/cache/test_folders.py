@@ -8,6 +8,7 @@ from cache_helpers import fill, make_recipe, open_writer, row_of
 
 from embed import files
 from embed.cache import list_features, open_features
+from embed.errors import CacheLockedError, NoFeaturesError
 
 NAMES = [f"{i}.jpg" for i in range(10)]
 
@@ -85,3 +86,40 @@ def test_the_order_of_extractions_does_not_follow_the_clock(tmp_path):
         files.write_document(writer.folder, meta.name, document | {"extracted": f"{2030 - size}"})
         os.utime(meta, (10**9 - size, 10**9 - size))
     assert open_features(tmp_path / "cache").recipe.size == 2
+
+
+def test_a_set_is_picked_by_the_name_of_its_data_where_there_is_one(tmp_path):
+    for name in ("1/data", "2/data", "3/other"):
+        with open_writer(tmp_path, root=make_data(tmp_path / name), dataset=name[2:]) as writer:
+            fill(writer, NAMES)
+    cache = tmp_path / "cache"
+    assert open_features(cache, "data").root == tmp_path / "1" / "data"
+    assert open_features(cache, "data-2").root == tmp_path / "2" / "data"
+    with open_writer(tmp_path, make_recipe(size=64), tmp_path / "3" / "other", "other") as writer:
+        fill(writer, NAMES)
+    with pytest.raises(
+        NoFeaturesError, match=r"more than one feature set 'other'; it holds: other--m-\w+, other--m"
+    ):
+        open_features(cache, "other")
+    for name in ("", "..", f"../cache/{writer.name}", "nothing"):
+        with pytest.raises(NoFeaturesError, match="no feature set"):
+            open_features(cache, name)
+
+
+def test_two_writers_that_begin_at_once_get_one_set_each(tmp_path):
+    one, two = (make_data(tmp_path / name / "data", [name]) for name in "ab")
+    with open_writer(tmp_path, root=one) as first, open_writer(tmp_path, root=two) as second:
+        assert first.folder != second.folder
+        with pytest.raises(CacheLockedError):
+            open_writer(tmp_path, root=one)
+
+
+def test_a_writer_waits_until_it_is_told_of_which_folder_a_set_is_that_is_begun(tmp_path, monkeypatch):
+    first = open_writer(tmp_path, root=make_data(tmp_path / "a" / "data", ["a"]))
+    meta = first.folder / "meta.json"
+    begun = meta.read_bytes()
+    meta.unlink()  # as between the lock and the first write
+    monkeypatch.setattr("time.sleep", lambda _: meta.write_bytes(begun))
+    with open_writer(tmp_path, root=make_data(tmp_path / "b" / "data", ["b"])) as second:
+        assert second.folder != first.folder
+    first.close()

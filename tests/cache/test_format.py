@@ -1,5 +1,6 @@
 """The specification in cache/README.md: what it says is so, and what version 1 wrote is read for ever."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -56,8 +57,11 @@ def test_a_writer_goes_on_in_version_2_beside_the_parts_of_version_1(tmp_path):
     for name in ("cat/2.jpg", "cat/one.jpg", "dog/caf\udce9.jpg"):
         path = tmp_path / "pets" / name
         path.parent.mkdir(exist_ok=True)
+        known = open_features(VERSION_1)
+        row = known.index_of(name)
         with path.open("wb") as file:
-            file.truncate(open_features(VERSION_1).sizes[open_features(VERSION_1).index_of(name)])
+            file.truncate(known.sizes[row])
+        os.utime(path, ns=(0, known.mtimes_ns[row]))
     recipe = open_features(VERSION_1).recipe
     with open_writer(tmp_path, recipe, root=tmp_path / "pets", dataset="pets") as writer:
         assert len(writer.known) == 3 and writer.damaged == {}

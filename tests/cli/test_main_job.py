@@ -71,3 +71,15 @@ def test_clothing_reaches_its_accuracy_on_the_untouched_test_split(real, run_emb
     assert fitted["evaluated_on"] == "test" and fitted["n_test"] == 372
     assert fitted["accuracy"] >= 0.87
     shutil.rmtree(real["cwd"] / "cache")
+
+
+def test_a_real_network_in_an_onnx_file_goes_through_everything(run_embed, efficientnet, ants_bees, tmp_path):
+    own = {"env": {"EMBED_HOME": str(tmp_path / "home")}, "check": True}
+    network = ["--backbone", efficientnet, "--preprocess", "mean=127,std=128"]
+    assert json.loads(run_embed("extract", ants_bees, *network, "--json", **own).stdout)["images"] == 398
+    assert json.loads(run_embed("fit", "--json", **own).stdout)["accuracy"] >= 0.947
+    photograph = sorted((ants_bees / "val" / "bees").iterdir())[0]
+    for command in (["similar", photograph], ["predict", photograph], ["report"]):
+        assert run_embed(*command, **own).stdout
+    run_embed("explain", photograph, "--out", "explained.png", **own)
+    assert (tmp_path / "explained.png").stat().st_size > 1000

@@ -1,5 +1,7 @@
 """What an extraction tells on stderr while it goes on."""
 
+from waiting import until
+
 from embed import demo
 from embed.cli import progress
 from embed.extract import Progress
@@ -35,3 +37,30 @@ def test_a_rate_is_told_once_it_means_something(monkeypatch, capsys):
         "extracting: 100 of 40000 images, 10/s, 66 min left",
         "extracting: 100 images, 10/s",
     ]
+
+
+def test_a_stage_that_goes_on_for_long_is_told_while_it_does(monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_STAGES", 0.3)
+    told = []
+    monkeypatch.setattr(progress.common, "say", told.append)
+    with progress.StageDisplay() as display:
+        display("fitting", 0, 0)
+        until(lambda: told, "the stage")
+    assert told == ["fitting"]
+
+
+def test_what_is_done_soon_is_not_told(monkeypatch, capsys):
+    for quiet, seconds in ((False, 60), (True, 0)):
+        monkeypatch.setattr(progress, "SECONDS_BEFORE_STAGES", seconds)
+        with progress.StageDisplay(quiet=quiet) as display:
+            display("fitting", 0, 0)
+            display("fitting", 1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_stages_are_told_with_their_numbers(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_STAGES", 0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
+    with progress.StageDisplay() as display:
+        display("comparing", 1_000, 20_000)
+    assert "comparing: 1,000 of 20,000" in capsys.readouterr().err.splitlines()

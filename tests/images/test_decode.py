@@ -105,6 +105,8 @@ def test_a_jpeg_needs_neither_the_reader_of_heif_nor_numpy():
         (b"%PDF-1.7\n", "is a PDF document, not an image"),
         (b"PK\x03\x04rest", "is a ZIP archive, not an image"),
         (b"\x00\x00\x00\x18ftypmp42\0\0\0\0", "is a video, not an image"),
+        (b"\0" * 9 + b"TRUEVISION-XFILE.\0", "is a TGA image, which cannot be decoded"),
+        (b"PF 4 4 -1.0\n" + bytes(192), "is a PFM image in colour, which cannot be decoded"),
         (b"8BPS\0\1", "is a Photoshop document, which cannot be decoded"),
         (b"\xff\x0a\x00\x00", "is a JPEG XL image, which cannot be decoded"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS, not the image itself"),
@@ -121,14 +123,26 @@ def test_what_is_no_image_is_told_by_what_it_looks_like(data, reason):
 @pytest.mark.parametrize("name", list(samples()))
 def test_a_file_that_lost_its_end_is_refused(name):
     whole = samples()[name]
+    without_end = {".jpg": 2, ".gif": 1}.get(
+        name[name.index(".") :], 0
+    )  # marks that are no part of the picture
     for lost in (1, 2, 3, 10, 100, len(whole) // 2):
-        assert why_not(whole[:-lost]).startswith(("truncated", "damaged"))
+        if lost > without_end:
+            assert why_not(whole[:-lost]).startswith(("truncated", "damaged"))
+        else:
+            assert (decode(whole[:-lost]) == decode(whole)).all()
 
 
 def test_a_truncated_jpeg_and_png_are_called_so():
-    assert why_not(samples()["baseline.jpg"][:-2]) == "truncated JPEG"
-    assert why_not(samples()["progressive.jpg"][:-2]) == "truncated JPEG"
+    assert why_not(samples()["baseline.jpg"][:-10]) == "truncated JPEG"
+    assert why_not(samples()["progressive.jpg"][:-10]) == "truncated JPEG"
     assert why_not(samples()["rgb.png"][:-2]) == "truncated PNG"
+
+
+def test_zeros_may_stand_in_place_of_the_end_of_a_gif():
+    whole = samples()["still.gif"]
+    assert (decode(whole[:-1] + bytes(9)) == decode(whole)).all()
+    assert why_not(whole[:-1] + b"\0\1") == "damaged GIF"
 
 
 def test_a_wrong_checksum_anywhere_in_a_png_is_refused():
@@ -168,6 +182,10 @@ def test_a_huge_text_in_a_png_is_refused_with_its_size():
     )
     assert why_not(whole[:after_header] + packed + whole[after_header:]) == (
         "holds a text that unpacks to more than 1,048,576 bytes"
+    )
+    many = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * (1 << 20))) * 65
+    assert why_not(whole[:after_header] + many + whole[after_header:]) == (
+        "holds texts of more than 67,108,864 bytes in all"
     )
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path):
     """One good file of every format, and some that fail."""
     for name, data in samples().items():
         (tmp_path / name).write_bytes(data)
-    (tmp_path / "cut.jpg").write_bytes(samples()["baseline.jpg"][:-2])
+    (tmp_path / "cut.jpg").write_bytes(samples()["baseline.jpg"][:-10])
     (tmp_path / "page.jpg").write_text("<html></html>")
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     return tmp_path

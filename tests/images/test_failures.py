@@ -41,7 +41,7 @@ def folder(tmp_path) -> Path:
     (data / "good.jpg").write_bytes(jpeg)
     (data / "good.png").write_bytes(png)
     (data / "wrong-name.png").write_bytes(samples()["rgb.avif"])
-    (data / "cut.jpg").write_bytes(jpeg[:-2])
+    (data / "cut.jpg").write_bytes(jpeg[:-10])
     (data / "cut.png").write_bytes(png[:-2])
     png[len(png) // 2] ^= 1
     (data / "sum.png").write_bytes(png)

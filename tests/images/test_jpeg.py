@@ -78,6 +78,25 @@ def test_every_kind_of_whole_file_passes():
                 assert decode(data).shape == (32, 32, 3)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}, {"optimize": True}]
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_file_without_an_end_marker_is_whole_when_its_picture_is(mode, options):
+    for shape in ((96, 72), (400, 300)):
+        whole = encoded(picture(*shape).convert(mode), "JPEG", **options)
+        expected = decode(whole, max(shape))
+        for end in (b"", b"\xff", bytes(60)):
+            assert (decode(whole[:-2] + end, max(shape)) == expected).all()
+        for lost in range(3, 13):
+            try:
+                shown = decode(whole[:-lost], max(shape))
+            except ImageError as error:
+                assert str(error) in ("truncated JPEG", "damaged JPEG: data of the picture are missing")
+            else:
+                assert (shown == expected).all()  # what is lost was padding
+
+
 @pytest.mark.photographs
 def test_real_photographs_pass(clothing, ants_bees):
     for folder, every in ((clothing, 30), (ants_bees, 4)):

@@ -432,3 +432,25 @@ def test_flattened_and_augmented_features_are_fitted_and_predicted_by_command(tm
     for arguments, probabilities in ((["--views"], expected.mean(axis=0)), ([], expected[0])):
         (answer,) = json.loads(run_embed("predict", photograph, *arguments, "--json", check=True).stdout)
         assert list(answer["probabilities"].values()) == pytest.approx(probabilities.tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ({}, ["reading features", "choosing root", "choosing C", "fitting", "scoring"]),
+        ({"classifier": "dense", "head": {"epochs": 2}}, ["fitting, epoch 1", "fitting, epoch 2"]),
+        ({"cv": 2, "classifier": "dummy"}, ["fold 1 of 2, fitting", "fold 2 of 2, fitting"]),
+    ],
+)
+def test_a_fit_tells_what_it_does(tmp_path, options, stages):
+    told = []
+    features = make_features(tmp_path, with_splits((12, 4, 4)))
+    fitting.fit(features, FitOptions(**options), lambda what, done, total: told.append(what))
+    places = [told.index(stage) for stage in stages]
+    assert places == sorted(places)
+
+
+def test_the_search_for_label_issues_tells_how_far_it_is(tmp_path):
+    told = []
+    fitting.mislabelled(make_features(tmp_path, flat(10)), progress=lambda *told_of: told.append(told_of))
+    assert told == [("judging the labels of a fold", k, 5) for k in range(1, 6)]

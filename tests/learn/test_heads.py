@@ -10,7 +10,7 @@ import pytest
 from head_samples import TRAINABLE, blobs, fitted, folds
 
 from embed.errors import UsageError
-from embed.learn import heads, selection
+from embed.learn import choice, heads
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -60,14 +60,14 @@ def test_root_and_strength_are_those_with_the_best_held_out_score(name):
     assert {row["root"] for row in roots} == {"none", "sqrt"} and len(strengths) >= 3
     n = 0 if name == "logistic" else 150
     for rows, parameter in ((roots, "root"), (strengths, strength)):
-        assert rows[selection._best([row["score"] for row in rows], n)][parameter] == head.chosen[parameter]
+        assert rows[choice._best([row["score"] for row in rows], n)][parameter] == head.chosen[parameter]
 
 
 def test_the_first_candidate_stays_where_no_other_is_clearly_better():
-    assert selection._best([0.80, 0.81, 0.70], 100) == 0
-    assert selection._best([0.80, 0.81, 0.70], 100_000) == 1
-    assert selection._best([0.70, 0.80, 0.81], 100) == 1
-    assert selection._best([-0.5, -0.4, -0.45], 0) == 1
+    assert choice._best([0.80, 0.81, 0.70], 100) == 0
+    assert choice._best([0.80, 0.81, 0.70], 100_000) == 1
+    assert choice._best([0.70, 0.80, 0.81], 100) == 1
+    assert choice._best([-0.5, -0.4, -0.45], 0) == 1
 
 
 def test_features_below_zero_have_no_square_root():
@@ -166,11 +166,13 @@ def test_long_vectors_are_projected_where_there_are_many(monkeypatch):
 
 
 def test_the_search_is_capped_and_leaves_no_class_out(monkeypatch):
-    monkeypatch.setattr(selection, "SEARCHED_AT_MOST", 20)
-    monkeypatch.setattr(selection, "ENOUGH_HELD_OUT", 70)
+    monkeypatch.setattr(choice, "SEARCHED_AT_MOST", 20)
+    monkeypatch.setattr(choice, "HELD_OUT_AT_MOST", 30)
+    monkeypatch.setattr(choice, "ENOUGH_HELD_OUT", 70)
     y = np.array(["a"] * 190 + ["b"] * 5 + ["c"] * 3)
-    pairs = selection._capped(folds(y).pairs, y, 0)
+    pairs = choice._capped(folds(y).pairs, y, 0)
     assert len(pairs) == 2
+    assert all(len(held_out) == 30 for _, held_out in pairs)
     assert all(len(train) == 20 and set(y[train]) == {"a", "b", "c"} for train, _ in pairs)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from fitting_samples import flat, make_features, with_splits
 from sklearn.naive_bayes import GaussianNB
 
-from embed import learn
+from embed import labels, learn
 from embed.errors import ModelError, UsageError
 from embed.files import read_document, write_document
 from embed.learn import TRUSTED, FitOptions, saving
@@ -98,7 +99,7 @@ def test_two_fits_of_one_name_at_once_leave_one_whole_model(features):
     assert [process.returncode for process in fits] == [0, 0]
     model = learn.load(features, "m")
     assert model.predict_proba(features.X).shape == (len(features), 3) and len(model.evaluation())
-    assert len(list(model.folder.iterdir())) == 3
+    assert len(list(model.folder.iterdir())) == 4
 
 
 def test_what_a_killed_fit_left_is_swept_by_the_next_one(features):
@@ -313,6 +314,50 @@ def test_a_model_of_the_first_format_is_fitted_again(features):
     assert again.head.named_steps["classifier"].C == 2.0
     assert not list(model.folder.glob("*.npz"))
     assert again.predict(features.X).shape == (len(features),)
+
+
+# ---------------------------------------------------------------------- of another meaning of its labels
+
+
+@pytest.fixture
+def second_meaning(monkeypatch):
+    """Rules have a second meaning, which labels everything otherwise; the first one stays in reach."""
+    first = labels.assign
+
+    def assign(paths, rule="folder", root=None, version=2):
+        found = first(paths, rule, root)
+        if version == 1:
+            return found
+        return replace(
+            found, labels=np.array([f"{label}!" for label in found.labels], object), version=version
+        )
+
+    monkeypatch.setattr(labels, "assign", assign)
+
+
+@pytest.mark.parametrize("stored", [1, None])
+def test_a_model_keeps_the_meaning_of_its_labels(features, request, stored):
+    model = fit(features)
+    document = read_document(model.folder / "model.json")
+    assert document["labels_version"] == labels.RULE_VERSION
+    document["labels_version"] = stored
+    if stored is None:  # as older models are
+        del document["labels_version"]
+    document["versions"]["scikit-learn"] = "1.0"
+    write_document(model.folder, "model.json", document)
+    request.getfixturevalue("second_meaning")
+    again = learn.load(features, notify=lambda _: None)
+    assert again.classes == ["ants", "bees", "wasps"] and again.labels_version == 1
+    assert fit(features, labels_version=2).classes == ["ants!", "bees!", "wasps!"]
+    assert learn.load(features).labels_version == 2
+
+
+def test_a_version_that_is_no_number_is_told(features):
+    model = fit(features, "dummy")
+    document = read_document(model.folder / "model.json")
+    write_document(model.folder, "model.json", {**document, "labels_version": "new"})
+    with pytest.raises(ModelError, match="lacks labels_version"):
+        learn.load(features)
 
 
 def test_a_class_of_one_photograph_gives_a_model_too(tmp_path):

@@ -186,7 +186,7 @@ def test_the_command_names_the_leaks(drawn, run_embed):
             "duplicates", "--across-splits", "--threshold", "0.97", "--json", cwd=drawn, check=True
         ).stdout
     )
-    assert [list(row) for row in rows] == [["group", "path", "similarity"]] * len(rows)
+    assert [list(row) for row in rows] == [["group", "path", "similarity", "label", "split"]] * len(rows)
     groups = {row["group"] for row in rows if row["path"] == "test/boat/saved again.jpg"}
     assert "train/boat/boat-000.jpg" in {row["path"] for row in rows if row["group"] in groups}
     table = run_embed(

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 from cache_world import PartsStore
@@ -63,14 +65,21 @@ def version_of(sha256, mtime_ns):
     return f"{sha256.hex()}-{mtime_ns}"
 
 
-def extract(data, cache):
-    code = main(["extract", str(data), "--cache", str(cache), "--backbone", "tiny", "--quiet"])
+def extract(data, cache, *options):
+    code = main(["extract", str(data), "--cache", str(cache), "--backbone", "tiny", "--quiet", *options])
     if code:
         raise SystemExit(code)
 
 
 def synchronise(store, world, generation, acknowledge):
     """Run the command, and pass on what its commits returned from."""
+    log_commits(acknowledge)
+    extract(world.data, store.folder / "cache")
+    acknowledge({"": generation})
+
+
+def log_commits(acknowledge):
+    """Have every commit of this process pass on what it returned from, and publish small parts."""
     commit = FeatureWriter.commit
 
     def logged(writer):
@@ -86,5 +95,11 @@ def synchronise(store, world, generation, acknowledge):
 
     FeatureWriter.commit = logged
     FeatureWriter.open.__func__.__kwdefaults__["rows_per_part"] = ROWS_PER_PART
-    extract(world.data, store.folder / "cache")
-    acknowledge({"": generation})
+
+
+if __name__ == "__main__":
+    from torture import Log  # which imports this module: not at its top
+
+    data, cache, log, *options = sys.argv[1:]
+    log_commits(Log(Path(log)).acknowledge)
+    extract(data, cache, *options)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embed.learn import HEADS, selection, splits
+from embed.learn import HEADS, choice, selection, splits
 
 TRAINABLE = [name for name in HEADS if name not in ("dummy", "dense")]
 
@@ -20,9 +20,9 @@ def folds(y, k=3):
     """Folds in which every row is a photograph of its own."""
     fold = splits.inner_folds(y, np.arange(len(y)).astype(str), k, 0)
     if fold.max() < 0:
-        return selection.Folds([(np.arange(len(y)), np.arange(len(y)))], whole=True, honest=False)
+        return choice.Folds([(np.arange(len(y)), np.arange(len(y)))], whole=True, honest=False)
     pairs = [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(fold.max() + 1)]
-    return selection.Folds(pairs, whole=bool(fold.min() >= 0))
+    return choice.Folds(pairs, whole=bool(fold.min() >= 0))
 
 
 def fitted(name, X, y, **arguments):

@@ -47,7 +47,7 @@ class Log:
 
 
 def fork(work):
-    """Run ``work`` in a process of its own and return its id."""
+    """Run ``work`` in a process of its own, which ends with its exit code, and return its id."""
     sys.stdout.flush()
     process = os.fork()
     if process == 0:
@@ -55,6 +55,8 @@ def fork(work):
         try:
             work()
             code = 0
+        except SystemExit as end:
+            code = end.code
         except BaseException:  # noqa: BLE001 - a child process ends here, whatever happened
             traceback.print_exc()
         finally:
