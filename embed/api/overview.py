@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from embed import files, labels
-from embed.cache import FeatureCache, read_origin
+from embed.cache import FeatureCache
 
 
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
@@ -42,7 +42,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "notes": [*found["notes"], *labels.conflicts(assigned, features)],
         "left_out": [
             {"place": place, "reason": reason, "images": images}
-            for place, reason, images in read_origin(features.folder).left_out
+            for place, reason, images in features.origin.left_out
         ],
         "failures": len(failures),
         "failure_reasons": _counts([failure.reason for failure in failures]),

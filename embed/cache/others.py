@@ -38,6 +38,9 @@ class Copied:
     decoder: str
 
 
+AreCurrent = Callable[[NDArray[np.bytes_]], NDArray[np.bool_]]
+
+
 class OtherSets:
     """The rows of every other set of a recipe. Nothing is opened before the first question; any thread may ask.
 
@@ -49,14 +52,14 @@ class OtherSets:
     folder : Path
         Of the set that asks.
     recipe : Recipe
-    is_current : callable
-        Says of the name and version of a decoder whether it would give the same pixels today.
+    are_current : callable
+        Says of the names and versions of decoders which of them would give the same pixels today.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, is_current: Callable[[str], bool]) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, are_current: AreCurrent) -> None:
         self._folder = folder
         self._recipe = recipe
-        self._is_current = is_current
+        self._are_current = are_current
         self._lock, self._opening = threading.Lock(), threading.Lock()
         self._parts: list[tuple[Path, Meta]] = []
         self._open: dict[int, Part] = {}
@@ -116,10 +119,6 @@ class OtherSets:
             return read_meta(folder)
         except (FileNotFoundError, CacheDamagedError):
             return meta_from_parts(folder, "") if lost else None
-
-    def _are_current(self, decoders: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-        current = {name: self._is_current(name.decode()) for name in set(decoders.tolist())}
-        return np.array([current[name] for name in decoders.tolist()], bool)
 
     def _part(self, number: int) -> Part:
         with self._opening:

@@ -115,8 +115,11 @@ class FeatureCache:
 
     @cached_property
     def origin(self) -> Origin:
-        """How the photographs were looked for."""
-        return read_origin(self.folder)
+        """How the photographs were looked for; nothing where that cannot be read, which `verify` tells."""
+        try:
+            return read_origin(self.folder)
+        except CacheDamagedError:
+            return Origin()
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Plan:
     ) -> None:
         self.source: Source = scan.source
         self.recipe: Recipe = known.recipe
-        self.others = OtherSets(known.folder, known.recipe, images.is_current)
+        self.others = OtherSets(known.folder, known.recipe, images.are_current)
         self._scan = scan
         self._known = known
         self._run = run

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -98,6 +99,10 @@ def extract_features(
             check=run.verify,
             wish=Wish(run.name, run.move, ask),
         ) as writer:
+            origin = Origin(
+                filters.exclude, filters.include, writer.known.origin.left_out, source.again, source.places
+            )
+            write_origin(writer.folder, origin)
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False
@@ -111,11 +116,7 @@ def extract_features(
             writer.commit()
             if not interrupted:
                 writer.write_failures(outcome.failures)
-                left_out = tuple(sorted(outcome.left_out))
-                write_origin(
-                    writer.folder,
-                    Origin(filters.exclude, filters.include, left_out, source.again, source.places),
-                )
+                write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
     done = outcome.progress
     return Summary(
         features=writer.folder.name,
