@@ -7,7 +7,7 @@ from typing import Any
 
 from embed import files
 from embed.cache.sets import list_features
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, CacheError
 
 ORIGIN_NAME = "source.json"
 FORMAT_VERSION = 1
@@ -44,7 +44,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
     CacheWriteError
         The disk refused; the former one is still there.
     """
-    with suppress(CacheDamagedError):
+    with suppress(CacheError):
         if read_origin(folder) == origin:
             return
     document: dict[str, Any] = {
@@ -88,7 +88,7 @@ def origin_of(cache: Path, root: Path, again: str) -> Origin:
     """Return how photographs were looked for last where the same arguments look, by whatever recipe."""
     for found in list_features(cache):
         if found.meta.root == str(root):
-            with suppress(CacheDamagedError):  # `verify` names it
+            with suppress(CacheError):  # `verify` names it
                 origin = read_origin(found.folder)
                 if origin.again == again:
                     return origin

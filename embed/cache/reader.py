@@ -20,7 +20,7 @@ from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
 from embed.cache.sets import FeatureSet, find_features, read_set
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, CacheError
 
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
@@ -118,7 +118,7 @@ class FeatureCache:
         """How the photographs were looked for; nothing where that cannot be read, which `verify` tells."""
         try:
             return read_origin(self.folder)
-        except CacheDamagedError:
+        except CacheError:
             return Origin()
 
     @property

@@ -98,6 +98,7 @@ def extract_features(
             libraries=_libraries(),
             check=run.verify,
             wish=Wish(run.name, run.move, ask),
+            again=source.again,
         ) as writer:
             origin = Origin(
                 filters.exclude, filters.include, writer.known.origin.left_out, source.again, source.places
