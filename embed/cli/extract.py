@@ -197,7 +197,7 @@ def extract(
         if summary.moved_from is not None:
             common.say(
                 common.printable(
-                    f"{data} was {summary.moved_from} before: {summary.features} and its models are kept."
+                    f"{_shown(data or [])} was {summary.moved_from} before: {summary.features} and its models are kept."
                 )
             )
         if summary.likely is not None:

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,14 +77,15 @@ def extract_features(
     executor = executor or Here(run, notify)
     # Refused before anything is looked at.
     backbones.get(features.network.backbone, features.network.preprocess)
+    before = filters
     if isinstance(data, (Path, Sequence)):
         source = sources.open(data)
-        filters = _filters_before(cache, source) if filters is None else filters
-        source = sources.open(data, filters)
+        before = _filters_before(cache, source) if filters is None else filters
+        source = sources.open(data, before)
     else:
         source = data
-    filters = filters or sources.Filters()
-    with Scan(source) as scan:
+    with ExitStack() as scans:
+        scan = scans.enter_context(Scan(source))
         scan.wait_for_first()
         network = features.network.resolve()
         recipe = features.recipe(network)
@@ -100,9 +101,16 @@ def extract_features(
             wish=Wish(run.name, run.move, ask),
             again=source.again,
         ) as writer:
-            origin = Origin(
-                filters.exclude, filters.include, writer.known.origin.left_out, source.again, source.places
-            )
+            origin = writer.known.origin
+            of_set = sources.Filters(origin.exclude, origin.include)
+            if filters is None and isinstance(data, (Path, Sequence)) and of_set != before:
+                # The folder has moved, and what holds for it was found with its set.
+                before = of_set
+                source = sources.open(data, before)
+                scan = scans.enter_context(Scan(source))
+                scan.wait_for_first()
+            filters = before or sources.Filters()
+            origin = Origin(filters.exclude, filters.include, origin.left_out, source.again, source.places)
             write_origin(writer.folder, origin)
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)

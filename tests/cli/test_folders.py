@@ -166,6 +166,13 @@ def test_patterns_hold_until_others_are_given(embed, put):
     assert "Patterns" not in forgotten.err
 
 
+def test_patterns_move_with_their_folder(embed, put, tmp_path):
+    put({"data/a": 0, "data/b": 1, "data/.more": 2}, each=3)
+    embed("extract", "data", "--backbone", "tiny", "--include", ".more")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    assert "9 images, 0 extracted, 9 reused in" in embed("extract", "moved", "--backbone", "tiny").out
+
+
 def test_several_folders_are_one_set_apart_from_that_of_the_folder_above(embed, put):
     put({"all/x/a": 0, "all/x/b": 1, "all/y/a": 0, "all/y/b": 1, "all/z/a": 2}, each=3)
     done = embed("extract", "all/x", "all/y", "all/x/a", "--backbone", "tiny")
