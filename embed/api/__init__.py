@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
-    from embed.api.overview import describe
+    from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
     from embed.api.transformer import ImageFeatures
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "embed.api.features": ("Features",),
     "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
-    "embed.api.overview": ("describe",),
+    "embed.api.overview": ("describe", "understood"),
     "embed.api.photographs": ("Photographs",),
     "embed.api.scores": ("Review", "Scores", "review"),
     "embed.api.transformer": ("ImageFeatures",),
@@ -59,6 +59,7 @@ __all__ = [
     "open",
     "review",
     "sick_features",
+    "understood",
     "verify",
 ]
 

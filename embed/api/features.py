@@ -53,7 +53,7 @@ class Features(Photographs):
         self,
         classifier: "str | Any" = "logistic",
         *,
-        cv: int | None = None,
+        cv: int | str | None = None,
         group: str | None = None,
         where: str | None = None,
         balanced: bool = False,
@@ -70,8 +70,8 @@ class Features(Photographs):
         classifier : str or classifier
             "logistic", "dense", "svm", "linear-svm", "knn" or "dummy"; the place of a class of an installed package, such as
             ``"sklearn.ensemble.RandomForestClassifier"``; or an unfitted scikit-learn classifier.
-        cv : int, optional
-            Cross-validate in so many folds.
+        cv : int or "folders", optional
+            Cross-validate in so many folds, or in those that the folders say, as ``fold_1/``, ``fold_2/``.
         group : str, optional
             A column of the table that labels, or ``"regex:PATTERN"``: photographs with one value stay on one side.
         where : str, optional

@@ -1,13 +1,14 @@
 """The functions of the Python interface: extract features, open a cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed import cache as caches
-from embed import extract
+from embed import extract, sources
 from embed.api.features import Features
 from embed.backbones import Network
+from embed.labels import with_splits
 
 if TYPE_CHECKING:
     from embed.extract import Progress, Summary
@@ -16,7 +17,7 @@ DEFAULT_CACHE = "cache"
 
 
 def extract_features(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     cache: str | Path = DEFAULT_CACHE,
     *,
     backbone: str = "mobilenetv2",
@@ -38,6 +39,8 @@ def extract_features(
     retry_failed: bool = False,
     allow_removals: bool = False,
     verify: bool = False,
+    exclude: Sequence[str] | None = None,
+    include: Sequence[str] | None = None,
     name: str | None = None,
     move: bool = False,
     progress: "Callable[[Progress], None] | None" = None,
@@ -48,8 +51,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : path
-        Folder of photographs.
+    data : path or sequence of paths
+        Folder of photographs, or several: they become one feature set.
     cache : path
         Folder of the feature sets.
     backbone : str
@@ -90,6 +93,11 @@ def extract_features(
         Let rows leave though more than half of the set (and more than 20) would: their photographs are gone for good.
     verify : bool
         Read every byte of the set first, set damaged parts aside and compute their rows again.
+    exclude : sequence of str, optional
+        Patterns as in ``.gitignore`` of files and folders to leave out. They hold for the folder until others are given;
+        an empty sequence forgets them.
+    include : sequence of str, optional
+        Patterns of what is taken although it is excluded, or hidden, or in the folder of a program.
     name : str, optional
         Name of the feature set, before the backbone; by default that of the folder.
     move : bool
@@ -127,7 +135,7 @@ def extract_features(
     24
     """
     summary = extract.extract_features(
-        Path(data),
+        Path(data) if isinstance(data, (str, Path)) else [Path(folder) for folder in data],
         Path(cache),
         extract.FeatureOptions(
             network=Network(
@@ -157,13 +165,20 @@ def extract_features(
             move=move,
         ),
         progress or (lambda _: None),
+        filters=sources.filters(exclude, include),
     )
     if summary.interrupted:
         raise KeyboardInterrupt
     return summary
 
 
-def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: str = "folder") -> Features:
+def open(
+    cache: str | Path = DEFAULT_CACHE,
+    name: str | None = None,
+    *,
+    labels: str = "folder",
+    splits: str | Mapping[str, str | Sequence[str]] | None = None,
+) -> Features:
     """Open the features in a cache.
 
     Parameters
@@ -175,6 +190,9 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split.
+    splits : str or mapping, optional
+        Which folders are splits, as ``{"train": "training", "test": ["testing", "more"]}``; an empty one: none is. By
+        default they are recognised.
 
     Returns
     -------
@@ -197,4 +215,4 @@ def open(cache: str | Path = DEFAULT_CACHE, name: str | None = None, *, labels: 
     >>> features.y[:2], features.splits[:2]
     (array(['boat', 'fish'], dtype=object), array(['test', 'test'], dtype=object))
     """
-    return Features(caches.open_features(Path(cache), name), labels)
+    return Features(caches.open_features(Path(cache), name), with_splits(labels, splits))

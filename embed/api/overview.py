@@ -3,9 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from embed import files
+from embed import files, labels
 from embed.cache import FeatureCache
-from embed.search import labels_of
 
 
 def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
@@ -20,15 +19,16 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     Returns
     -------
     dict
-        features, folder, data, recipe, dimension, images, complete; classes, splits and failure_reasons with their
-        counts; failures, bytes, parts, and the names of the models.
+        features, folder, data, recipe, dimension, images, complete; classes, splits, folds and failure_reasons with their
+        counts; unlabelled, what is to be noted of the folders and of photographs that are there more than once (notes);
+        failures, bytes, parts, and the names of the models.
 
     Raises
     ------
     LabelError, InputError
         The labels cannot be had.
     """
-    assigned = labels_of(features, rule)
+    found, assigned = understood(features, rule)
     failures = features.failures()
     return {
         "features": features.name,
@@ -38,14 +38,45 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "dimension": features.dimension,
         "images": len(features),
         "complete": features.meta.complete,
-        "classes": _counts(assigned.labels),
-        "splits": _counts(assigned.splits),
+        **found,
+        "notes": [*found["notes"], *labels.conflicts(assigned, features)],
+        "left_out": [
+            {"place": place, "reason": reason, "images": images}
+            for place, reason, images in features.origin.left_out
+        ],
         "failures": len(failures),
         "failure_reasons": _counts([failure.reason for failure in failures]),
         "bytes": features.bytes_on_disk,
         "parts": len(features.parts),
         "models": [path.name for path in files.folders_with(features.folder / "models", "model.json")],
     }
+
+
+def understood(features: FeatureCache, rule: str = "folder") -> tuple[dict[str, Any], labels.Labels]:
+    """Return what a rule makes of the photographs of a feature set.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    rule : str
+        Where the labels come from, as in `embed.labels.assign`.
+
+    Returns
+    -------
+    document : dict
+        classes, splits and folds with their counts; unlabelled and copies, as numbers; notes.
+    labelled : Labels
+    """
+    assigned = labels.of(features, rule)
+    document = {
+        "classes": _counts(assigned.labels),
+        "splits": _counts(assigned.splits),
+        "folds": _counts(assigned.folds if assigned.folds is not None else ()),
+        "unlabelled": len(assigned.unlabelled),
+        "copies": 0 if assigned.copies is None else int(assigned.copies.sum()),
+        "notes": list(assigned.notes),
+    }
+    return document, assigned
 
 
 def _counts(values: Any) -> dict[str, int]:

@@ -141,11 +141,10 @@ def review(
     """
     from embed import learn
 
-    paths = features.paths.tolist()
     if model is None and not learn.all_models(features):
-        return Review(features, label_rules.assign(paths, labels, features.root))
+        return Review(features, label_rules.of(features, labels))
     fitted = learn.load(features, model, notify=notify)
-    labelled = label_rules.assign(paths, fitted.labels_rule, features.root, fitted.labels_version)
+    labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
     return Review(features, labelled, _scores(features, fitted, labelled, explained))
 
 

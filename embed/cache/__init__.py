@@ -7,6 +7,7 @@ from embed.cache.identity import Moved, Wish
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta
 from embed.cache.names import check_name
+from embed.cache.origin import Origin, origin_of, read_origin, write_origin
 from embed.cache.others import OtherSets
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
@@ -24,6 +25,7 @@ __all__ = [
     "Lock",
     "Meta",
     "Moved",
+    "Origin",
     "OtherSets",
     "Receipt",
     "Recipe",
@@ -34,7 +36,10 @@ __all__ = [
     "find_features",
     "list_features",
     "open_features",
+    "origin_of",
+    "read_origin",
     "sick_features",
     "verify",
+    "write_origin",
     "write_part",
 ]

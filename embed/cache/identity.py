@@ -13,6 +13,7 @@ from embed import files
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta, meta_from_parts, read_meta
 from embed.cache.names import check_name, comparable, folder_names
+from embed.cache.origin import read_origin
 from embed.cache.place import Place
 from embed.cache.recipe import Recipe
 from embed.cache.recognise import Photographs, Presence
@@ -95,12 +96,15 @@ class Claim:
     likely: Moved | None = None
 
 
-def lock_set(cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish | None = None) -> Claim:
+def lock_set(
+    cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish | None = None, again: str = ""
+) -> Claim:
     """Lock the feature set of a data folder, or a new one.
 
     A set belongs to the folder at its path, and follows one that was moved: its path is gone, or is that of another
     folder now, and all of its photographs are in the new place; or it was renamed within its disk. Where only most of
-    them are, the user decides. A folder that is still where it was keeps its set, whoever has copies.
+    them are, the user decides. A folder that is still where it was keeps its set, whoever has copies. Several folders, and a
+    list, have the set that the same ones had before (`again`), never that of the folder above them.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def lock_set(cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish |
     CacheFormatError
         A folder of that name is of a newer format.
     """
-    search = _Search(cache, dataset, root, recipe, wish or Wish())
+    search = _Search(cache, dataset, root, recipe, wish or Wish(), again)
     for attempt in range(ATTEMPTS + 1):
         choice = search.choose()
         files.make_folder(choice.folder)
@@ -147,7 +151,8 @@ class _Choice:
 class _Search:
     """Looks for the set of one data folder; what was looked up, or asked, is not looked up or asked again."""
 
-    def __init__(self, cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish) -> None:
+    def __init__(self, cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish, again: str) -> None:
+        self._again = again
         self._cache, self._root, self._recipe, self._wish = cache, root, recipe, wish
         self._start, self._end = folder_names(dataset, recipe)
         if wish.name is not None:
@@ -216,9 +221,17 @@ class _Search:
                     if ours.fullmatch(name) and folder.is_dir()
                     else None
                 )
-            if meta is not None and meta.recipe.hash == self._recipe.hash:
+            if meta is not None and meta.recipe.hash == self._recipe.hash and self._looks_there(folder, meta):
                 metas[name] = meta
         return dict(sorted(metas.items(), key=lambda item: -item[1].extraction))
+
+    def _looks_there(self, folder: Path, meta: Meta) -> bool:
+        """Return whether a set is of a folder where one is extracted, of these folders, or of this list."""
+        try:
+            again = read_origin(folder).again
+        except CacheError:
+            again = ""
+        return again == self._again and (not again or meta.dataset == self._dataset)
 
     def _own(self) -> _Choice | None:
         """Return the set that is certain to be that of the data folder."""

@@ -15,11 +15,12 @@ from embed.cache.gather import gather
 from embed.cache.keys import Keys
 from embed.cache.listing import list_parts
 from embed.cache.meta import META_NAME, Meta
+from embed.cache.origin import Origin, read_origin
 from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
 from embed.cache.sets import FeatureSet, find_features, read_set
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, CacheError
 
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
@@ -111,6 +112,24 @@ class FeatureCache:
     def root(self) -> Path:
         """The data folder at the last extraction."""
         return Path(self.meta.root)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """How the photographs were looked for; nothing where that cannot be read, which `verify` tells."""
+        try:
+            return read_origin(self.folder)
+        except CacheError:
+            return Origin()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The folders in the data folder that were given, where there are several."""
+        return self.origin.places
+
+    @property
+    def again(self) -> str:
+        """The command that extracts the photographs again."""
+        return f"embed extract {self.origin.again or self.root}"
 
     @property
     def recipe(self) -> Recipe:

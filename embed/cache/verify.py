@@ -10,6 +10,7 @@ from embed.cache.failures import FAILURES_NAME
 from embed.cache.listing import list_parts
 from embed.cache.manifest import MANIFEST_NAME
 from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
+from embed.cache.origin import ORIGIN_NAME
 from embed.cache.parts import Part, check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
@@ -93,7 +94,13 @@ def _check_small_files(folder: Path) -> dict[str, str]:
     """Check the small files that carry a checksum of their own, also those that others keep in the set."""
     damaged = {}
     models = [model / MODEL_NAME for model in files.folders_with(folder / "models", MODEL_NAME)]
-    for path in (folder / META_NAME, folder / FAILURES_NAME, *models, folder / "tune" / META_NAME):
+    for path in (
+        folder / META_NAME,
+        folder / FAILURES_NAME,
+        folder / ORIGIN_NAME,
+        *models,
+        folder / "tune" / META_NAME,
+    ):
         try:
             if path.name == FAILURES_NAME:
                 failures.read(folder)

@@ -119,6 +119,7 @@ class FeatureWriter:
         seconds_per_part: float = SECONDS_PER_PART,
         check: bool = False,
         wish: Wish | None = None,
+        again: str = "",
     ) -> "FeatureWriter":
         """Open the feature set of a data folder and a recipe, and create it where there is none.
 
@@ -144,6 +145,8 @@ class FeatureWriter:
             and rows are checked when they are read.
         wish : Wish, optional
             What the user says about which set is that of the data folder.
+        again : str
+            What looks there again, as `Origin` has it: several folders, or a list, have a set of their own.
 
         Raises
         ------
@@ -160,7 +163,7 @@ class FeatureWriter:
         """
         cache, root = Path(cache), Path(root).absolute()
         files.make_folder(cache)
-        claim = lock_set(cache, dataset, root, recipe, wish)
+        claim = lock_set(cache, dataset, root, recipe, wish, again)
         folder, lock, former = claim.folder, claim.lock, claim.meta
         try:
             if former is not None and former.dimension != dimension:

@@ -24,6 +24,7 @@ def duplicates(
     ] = False,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -45,17 +46,19 @@ def duplicates(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = search.duplicates(
             known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
         )
     rows = [
-        (number, one.path, one.similarity)
+        (number, one.path, one.similarity, one.label, one.split)
         for number, group in enumerate(found, 1)
         for one in group.photographs
     ]
-    common.print_table(("group", "path", "similarity"), rows, form=common.output(as_json, as_csv))
+    common.print_table(
+        ("group", "path", "similarity", "label", "split"), rows, form=common.output(as_json, as_csv)
+    )
     if html is not None:
         from embed import report
 
@@ -67,6 +70,7 @@ def outliers(
     limit: LimitOption = 50,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -86,7 +90,7 @@ def outliers(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
@@ -102,6 +106,7 @@ def mislabelled(
     limit: LimitOption = SHOWN,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -121,7 +126,7 @@ def mislabelled(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = learn.mislabelled(known, label_rule=rule, progress=progress)
     rows = [
@@ -143,6 +148,7 @@ def matrix(
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
@@ -156,7 +162,7 @@ def matrix(
 
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
     files.write(out, report.matrix_picture(known.root, found, form))
     print(out)
@@ -171,6 +177,7 @@ def map_features(
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -189,7 +196,7 @@ def map_features(
     check_page(html, show)
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
     files.write(out, report.map_picture(placed, form))
     print(out)

@@ -40,6 +40,14 @@ WhereOption = Annotated[
         show_default=False,
     ),
 ]
+SplitsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--splits",
+        help="Folders that are splits, as train=training,test=testing; none: no folder is. By default they are recognised.",
+        show_default=False,
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="Model to use; by default the one fitted last.", show_default=False),
@@ -89,18 +97,25 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
     if not features.meta.complete:
         say(
             f"The extraction of {features.root} has not come to its end: {counted(len(features), 'photograph')} so far;"
-            f" embed extract {features.root} goes on."
+            f" {features.again} goes on."
         )
     return features
 
 
-def label_rule(features: "FeatureCache", labels: str, where: str | None) -> str:
-    """Return the rule that labels the photographs asked for; say what it makes of a table, before anything is made of it."""
-    from embed.labels import assign, with_where
+def label_rule(
+    features: "FeatureCache", labels: str, splits: str | None, where: str | None, *, judging: bool = False
+) -> str:
+    """Return the rule that labels the photographs asked for.
 
-    rule = with_where(labels, where)
-    for note in assign(features.paths.tolist(), rule, features.root).notes:
-        say(f"Note: {printable(note)}.")
+    What it makes of a table is said before anything is made of it; how folders could be read otherwise, where photographs
+    are judged by them.
+    """
+    from embed import labels as rules
+
+    rule = rules.with_where(rules.with_splits(labels, splits), where)
+    if judging or where is not None or labels.startswith("csv:"):
+        for note in rules.of(features, rule).notes:
+            say(f"Note: {printable(note)}.")
     return rule
 
 

@@ -6,7 +6,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
-from embed.cli.fit import GROUP_HELP, LabelsOption, SeedOption
+from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, SeedOption, parse_cv
 
 
 @app.command()
@@ -17,9 +17,10 @@ def compare(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Accuracy against the photographs of each class.")
     ] = False,
-    cv: Annotated[int, typer.Option(help="Folds.", min=2)] = 5,
+    cv: Annotated[str, typer.Option(help=CV_HELP)] = "5",
     labels: LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     seed: SeedOption = 0,
@@ -44,9 +45,10 @@ def compare(
 
     for name in clf or ():
         learn.check_classifier(name, {})
+    cross_validation = parse_cv(cv)
     chosen = common.open_features(cache, features)
-    rule = common.label_rule(chosen, labels, where)
-    options = learn.FitOptions(labels=rule, cv=cv, group=group, balanced=balanced, seed=seed)
+    rule = common.label_rule(chosen, labels, splits, where, judging=True)
+    options = learn.FitOptions(labels=rule, cv=cross_validation, group=group, balanced=balanced, seed=seed)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:

@@ -1,24 +1,49 @@
 """``embed extract``."""
 
+import shlex
 import signal
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embed.cli import common, exits
 from embed.cli.app import app
 from embed.cli.progress import ExtractionDisplay
+from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.cache import Moved
     from embed.extract import Summary
+    from embed.labels import Labels
+    from embed.sources import Filters, Source
 
 
 @app.command()
 def extract(
-    data: Annotated[Path, typer.Argument(help="Folder of photographs.", show_default=False)],
+    data: Annotated[
+        list[Path] | None, typer.Argument(help="Folder of photographs, or several.", show_default=False)
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file", help="List of photographs, or of folders, one on a line; - reads it from a pipe."
+        ),
+    ] = None,
+    zero: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths in the list end in a zero byte, as of find -print0.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="GLOB to leave out, as in .gitignore, repeatable; '' forgets those before."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="GLOB to take in although it is excluded or hidden, repeatable."),
+    ] = None,
+    splits: common.SplitsOption = None,
     backbone: Annotated[
         str,
         typer.Option(
@@ -110,11 +135,17 @@ def extract(
     embed extract photos/ --backbone resnet50 --size 299
     embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
+    embed extract spring/ autumn/ --exclude 'drafts/'
+    find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet
     """
     from embed.backbones import Network, get
     from embed.extract import FeatureOptions, RunOptions, extract_features
+    from embed.labels import with_splits
 
+    rule = with_splits("folder", splits)
+    filters = _filters(exclude, include)
+    source = _source(data or [], from_file, zero, filters)
     features = FeatureOptions(
         network=Network(
             backbone,
@@ -150,18 +181,23 @@ def extract(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
     with ExtractionDisplay(quiet=quiet) as display:
-        summary = extract_features(data, cache, features, run, progress=display.update, ask=ask)
+        summary = extract_features(
+            source, cache, features, run, progress=display.update, filters=filters, ask=ask
+        )
     if as_json:
-        common.print_json(summary.to_json())
+        common.print_json({**summary.to_json(), **_understood(summary, rule)[0]})
     if not quiet:
         for sentence in summary.damaged:
             common.say(common.printable(sentence))
+        for sentence in _left_out(summary):
+            common.say(sentence)
         if not as_json:
             print(_sentence(summary))
+            _print_understood(summary, rule)
         if summary.moved_from is not None:
             common.say(
                 common.printable(
-                    f"{data} was {summary.moved_from} before: {summary.features} and its models are kept."
+                    f"{_shown(data or [])} was {summary.moved_from} before: {summary.features} and its models are kept."
                 )
             )
         if summary.likely is not None:
@@ -180,11 +216,95 @@ def extract(
         return exits.INTERRUPTED
     if summary.kept:
         common.say(
-            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {data}, or cannot be "
+            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {_shown(data or [from_file])}, or cannot be "
             "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
         return exits.ERROR
     return exits.SOME_FAILED if strict and (summary.failed or summary.unreachable) else 0
+
+
+def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters | None":
+    from embed import sources
+
+    given = [None if globs is None else [glob for glob in globs if glob] for globs in (exclude, include)]
+    return sources.filters(*given)
+
+
+def _source(
+    data: list[Path], from_file: Path | None, zero: bool, filters: "Filters | None"
+) -> "list[Path] | Source":
+    """Return what is to be extracted: folders, or a list."""
+    from embed import sources
+
+    if from_file is None:
+        if zero:
+            raise UsageError("is for a list: --from-file", "zero")
+        if not data:
+            raise UsageError("name a folder of photographs, or a list of them: --from-file LIST")
+        kept, others = sources.apart(data)
+        for folder in others:
+            common.say(
+                f"{common.printable(str(folder))} is given twice, or lies in another folder that is given."
+            )
+        return kept
+    if data:
+        raise UsageError("is given beside folders: name them in the list instead", "from_file")
+    piped = str(from_file) == "-"
+    listed = sys.stdin.buffer.read() if piped else sources.read_list(from_file)
+    return sources.Listing(None if piped else from_file, listed, zero=zero, filters=filters)
+
+
+def _shown(places: Sequence[Path | None]) -> str:
+    return ", ".join(common.printable(str(place)) for place in places)
+
+
+def _left_out(summary: "Summary") -> Iterator[str]:
+    """Yield what is to be said of what was left out, and why."""
+    filters = summary.filters
+    given = [f"--exclude {shlex.quote(glob)}" for glob in filters.exclude]
+    given += [f"--include {shlex.quote(glob)}" for glob in filters.include]
+    if given:
+        yield f"Patterns, now and in later runs until others are given: {common.printable(' '.join(given))}"
+    if summary.left_out:
+        places = [place or "." for place, _, _ in summary.left_out]
+        more = len(places) - PLACES_SHOWN
+        shown = ", ".join(map(common.printable, places[:PLACES_SHOWN])) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        yield (
+            f"Left out: {common.counted(summary.images_left_out, 'image')} in {shown}; `embed info` lists them, "
+            "--include takes them in."
+        )
+
+
+def _understood(summary: "Summary", rule: str) -> tuple[dict[str, Any], "Labels"]:
+    """Return what the folders were understood as: classes, splits and folds with their counts, and the labels."""
+    from embed import api
+
+    return api.understood(
+        api.FeatureCache.open(api.find_features(summary.folder.parent, summary.features)), rule
+    )
+
+
+def _print_understood(summary: "Summary", rule: str) -> None:
+    """Print what the folders were understood as, and the first lines of the tree."""
+    document, labelled = _understood(summary, rule)
+    classes = len(document["classes"])
+    parts = ["1 class" if classes == 1 else f"{classes} classes"]
+    parts += [f"{name} {count}" for name, count in document["splits"].items()]
+    parts += [f"{len(document['folds'])} folds"] if document["folds"] else []
+    parts += [f"{document['unlabelled']} without a label"] if document["unlabelled"] else []
+    parts += [f"{document['copies']} left out as copies"] if document["copies"] else []
+    print(f"understood as: {', '.join(parts)}")
+    for line in labelled.lines:
+        print(common.printable(line))
+    for note in document["notes"]:
+        common.say(f"Note: {common.printable(note)}.")
+    if not classes:
+        common.say(
+            "No photograph has a label by its folder: --labels 'regex:PATTERN' or csv:FILE labels them for `embed fit`;"
+            " `embed similar`, `embed duplicates` and `embed map` need no labels."
+        )
 
 
 PLACES_SHOWN = 3  # of those that cannot be looked at

@@ -18,6 +18,7 @@ LABELS_HELP = (
     "folder, 'regex:PATTERN' with one group, or csv:FILE (columns path, label and, if wanted, split; others:"
     " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
 )
+CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
 GROUP_HELP = "A column of the table, or 'regex:PATTERN': photographs with one value stay on one side."
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
@@ -49,9 +50,8 @@ def fit(
     settings: SetOption = None,
     labels: LabelsOption = "folder",
     where: common.WhereOption = None,
-    cv: Annotated[
-        int | None, typer.Option(help="Cross-validate in so many folds.", min=2, show_default=False)
-    ] = None,
+    splits: common.SplitsOption = None,
+    cv: Annotated[str | None, typer.Option(help=CV_HELP, show_default=False)] = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     threshold: Annotated[
@@ -101,11 +101,11 @@ def fit(
     own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
     check_classifier(clf, own)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where, judging=True)
     options = FitOptions(
         classifier=clf,
         labels=rule,
-        cv=cv,
+        cv=parse_cv(cv),
         group=group,
         balanced=balanced,
         threshold=threshold,
@@ -124,6 +124,11 @@ def fit(
         print(f"{fitted.evaluation.accuracy:.4f}")
     else:
         _print_result(fitted)
+
+
+def parse_cv(text: str | None) -> int | str | None:
+    """Return the number of folds that is meant, or the text itself."""
+    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _head_options(

@@ -10,6 +10,7 @@ from embed.cli.app import app
 @app.command()
 def info(
     labels: common.LabelsOption = "folder",
+    splits: common.SplitsOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -23,8 +24,9 @@ def info(
     embed info --json
     """
     from embed import api
+    from embed.labels import with_splits
 
-    document = api.describe(common.open_features(cache, features), labels)
+    document = api.describe(common.open_features(cache, features), with_splits(labels, splits))
     if as_json:
         common.print_json(document)
     else:
@@ -47,7 +49,14 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for what in ("classes", "splits"):
         if document[what]:
             yield what, ", ".join(f"{name} {count}" for name, count in document[what].items())
+    if document["folds"]:
+        yield "folds", ", ".join(f"{name} {count}" for name, count in document["folds"].items())
+    for note in document["notes"]:
+        yield "note", note
     yield "models", ", ".join(document["models"]) or "none yet; `embed fit` makes one"
+    for place in document["left_out"]:
+        name = common.printable(place["place"] or ".")
+        yield "left out", f"{name}: {common.counted(place['images'], 'image')}, {place['reason']}"
     yield "failures", f"{document['failures']}"
     for reason, count in document["failure_reasons"].items():
         yield "", f"{count} × {reason}"

@@ -22,6 +22,7 @@ def report(
             help="Where labels come from while no model has been fitted: folder, 'regex:PATTERN' or csv:FILE."
         ),
     ] = "folder",
+    splits: common.SplitsOption = None,
     maps: Annotated[
         bool, typer.Option("--maps/--no-maps", help="Class-activation maps over the top losses.")
     ] = True,
@@ -41,10 +42,12 @@ def report(
     """
     from embed import api, files
     from embed import report as pages
+    from embed.labels import with_splits
 
     feature_set = common.open_features(cache, features)
     explained = pages.TOP_LOSSES if maps else 0
-    review = api.review(feature_set, model, labels=labels, explained=explained, notify=common.say)
+    rule = with_splits(labels, splits)
+    review = api.review(feature_set, model, labels=rule, explained=explained, notify=common.say)
     file = out or feature_set.folder / "report.html"
     files.write(file, pages.report_page(review))
     scores = review.scores

@@ -11,7 +11,7 @@ from embed.errors import FeatureError
 from embed.extract.pipeline import Result
 from embed.extract.plan import Plan
 from embed.extract.summary import Outcome
-from embed.sources import Item
+from embed.sources import DRAWN, Item
 
 LEAST_REMOVALS = 20  # rows that may leave at once whatever the size of the set
 MOST_REMOVALS = 0.5  # of the rows of a larger set that may leave at once without being asked for
@@ -38,7 +38,11 @@ class Sink:
         """Write one result."""
         item = result.item
         row = self._plan.row(item.name)
-        if result.problem is not None:
+        if result.problem == DRAWN:
+            self._outcome.leave_out(item.name, DRAWN)
+            if row is not None:
+                self._plan.spoil(row)
+        elif result.problem is not None:
             self._fail(result, result.problem, row)
         elif result.features is None:
             self._copy(result, row)

@@ -53,7 +53,7 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
     if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
         raise CacheError(
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
-            f"{recipe.decoder}, {recipe.interpolation}); run embed extract {features.root} again."
+            f"{recipe.decoder}, {recipe.interpolation}); run {features.again} again."
         )
     backbone = backbones.known(recipe.backbone, recipe.preprocess)
     if recipe.weights != backbone.published:
@@ -74,7 +74,7 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
     if network.weights_sha256 != recipe.weights_sha256:
         raise CacheError(
             f"The {recipe.weights} weights of {recipe.backbone} on this machine are not those that computed "
-            f"{features.name}, and features of the two cannot be compared; run embed extract {features.root} again."
+            f"{features.name}, and features of the two cannot be compared; run {features.again} again."
         )
     return network
 

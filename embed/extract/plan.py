@@ -14,7 +14,7 @@ from embed.cache import Contents, Failure, FeatureCache, OtherSets, Recipe
 from embed.extract.options import RunOptions
 from embed.extract.scan import Scan
 from embed.extract.summary import Outcome
-from embed.sources import Failed, Item, Listed, Source, Told
+from embed.sources import Failed, Item, LeftOut, Listed, Source, Told
 
 GROUP_ITEMS = 16  # photographs that are read one after the other
 GROUP_BYTES = 16 << 20
@@ -78,7 +78,9 @@ class Plan:
             size = 0
             rest = self._after_known(block)
             for told in block[rest:]:
-                if not isinstance(told, Item):
+                if isinstance(told, LeftOut):
+                    self._outcome.left_out.append((told.place, told.reason, told.images))
+                elif not isinstance(told, Item):
                     self._settle_place(told)
                 elif not self._settle(told):
                     group.append(told)

@@ -2,13 +2,14 @@
 
 import platform
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from embed import backbones, sources
-from embed.cache import FeatureWriter, Moved, Recipe, Wish, list_features
+from embed.cache import FeatureWriter, Moved, Origin, Recipe, Wish, list_features, origin_of, write_origin
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -18,13 +19,14 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path | sources.Source,
+    data: Path | Sequence[Path] | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Executor | None = None,
     ask: Callable[[Moved], bool] | None = None,
+    filters: sources.Filters | None = None,
 ) -> Summary:
     """Compute the features of every photograph below `data` that are not in `cache` yet.
 
@@ -34,8 +36,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path or Source
-        Where the photographs are.
+    data : Path, sequence of Path, or Source
+        Where the photographs are: a folder, several, or another kind of source.
     cache : Path
         Folder of the feature sets.
     features : FeatureOptions, optional
@@ -46,6 +48,8 @@ def extract_features(
         What computes the features; by default this process.
     ask : callable, optional
         Asked whether `data` is the folder of a feature set, moved, where that is likely and not certain.
+    filters : Filters, optional
+        What is left out of folders, and taken in; by default what was given for the same folder before.
 
     Returns
     -------
@@ -71,11 +75,17 @@ def extract_features(
         outcome.tick()
 
     executor = executor or Here(run, notify)
-    backbones.get(
-        features.network.backbone, features.network.preprocess
-    )  # refused before anything is looked at
-    source = sources.open(data) if isinstance(data, Path) else data
-    with Scan(source) as scan:
+    # Refused before anything is looked at.
+    backbones.get(features.network.backbone, features.network.preprocess)
+    before = filters
+    if isinstance(data, (Path, Sequence)):
+        source = sources.open(data)
+        before = _filters_before(cache, source) if filters is None else filters
+        source = sources.open(data, before)
+    else:
+        source = data
+    with ExitStack() as scans:
+        scan = scans.enter_context(Scan(source))
         scan.wait_for_first()
         network = features.network.resolve()
         recipe = features.recipe(network)
@@ -89,7 +99,19 @@ def extract_features(
             libraries=_libraries(),
             check=run.verify,
             wish=Wish(run.name, run.move, ask),
+            again=source.again,
         ) as writer:
+            origin = writer.known.origin
+            of_set = sources.Filters(origin.exclude, origin.include)
+            if filters is None and isinstance(data, (Path, Sequence)) and of_set != before:
+                # The folder has moved, and what holds for it was found with its set.
+                before = of_set
+                source = sources.open(data, before)
+                scan = scans.enter_context(Scan(source))
+                scan.wait_for_first()
+            filters = before or sources.Filters()
+            origin = Origin(filters.exclude, filters.include, origin.left_out, source.again, source.places)
+            write_origin(writer.folder, origin)
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False
@@ -103,13 +125,14 @@ def extract_features(
             writer.commit()
             if not interrupted:
                 writer.write_failures(outcome.failures)
+                write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
     done = outcome.progress
     return Summary(
         features=writer.folder.name,
         folder=writer.folder,
         backbone=recipe.backbone,
         dimension=dimension,
-        images=done.done,
+        images=done.done - done.left_out,
         extracted=done.extracted,
         reused=done.reused,
         copied=done.copied,
@@ -122,9 +145,17 @@ def extract_features(
         unreachable=done.unreachable,
         unreachable_places=tuple(outcome.unreachable),
         kept=kept,
+        left_out=tuple(outcome.left_out),
+        filters=filters,
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )
+
+
+def _filters_before(cache: Path, source: sources.Source) -> sources.Filters:
+    """Return what was left out of folders, and taken in, when they were extracted last."""
+    before = origin_of(cache, source.root, source.again)
+    return sources.Filters(before.exclude, before.include)
 
 
 def _known_dimension(cache: Path, recipe: Recipe) -> int | None:

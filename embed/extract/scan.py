@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from embed.errors import EmbedError, InputError
-from embed.sources import Failed, Item, Listed, Source, Told
+from embed.sources import Failed, Item, LeftOut, Listed, Source, Told
 
 AHEAD = 100_000  # items that wait for their turn at most
 BLOCK = 250  # items that are handed over together, packed: some 60 bytes for one instead of 240
 
 PATIENCE_S = 0.5  # until a search that waits for room looks whether it was given up
 
-_KINDS = (Item, Listed, Failed)
+_KINDS = (Item, Listed, Failed, LeftOut)
 _FIELDS = tuple(tuple(kind.__dataclass_fields__) for kind in _KINDS)
 
 
@@ -57,9 +57,14 @@ class Scan:
             if any(isinstance(told, Item) for told in block):
                 return
         place = self.source.root
+        left_out = sum(told.images for told in self._before_first if isinstance(told, LeftOut))
         for told in self._before_first:
             if isinstance(told, Failed):
                 raise InputError(f"There are no images in {place}; {told.place}: {told.reason}.")
+        if left_out:
+            raise InputError(
+                f"There are no images in {place} but {left_out} that are left out (include takes them in)."
+            )
         raise InputError(
             f"There are no images in {place}: no file there has the name or the first bytes of one."
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embed.cache import Failure, Moved
-from embed.sources import Item
+from embed.sources import Filters, Item
 
 PREPARING = "preparing the backbone, once on this machine"
 
@@ -23,6 +23,7 @@ class Progress:
     copied: int = 0  # of those that are reused, from another feature set
     failed: int = 0
     unreachable: int = 0
+    left_out: int = 0  # once they had been read
     seconds: float = 0.0  # since the first photograph was handed to the decoder
 
     @property
@@ -33,7 +34,7 @@ class Progress:
     @property
     def done(self) -> int:
         """Photographs dealt with."""
-        return self.extracted + self.reused + self.failed + self.unreachable
+        return self.extracted + self.reused + self.failed + self.unreachable + self.left_out
 
     @property
     def rate(self) -> float:
@@ -55,6 +56,9 @@ class Outcome:
     progress: Progress = field(default_factory=Progress)
     failures: list[Failure] = field(default_factory=list)
     unreachable: list[tuple[str, str]] = field(default_factory=list)  # places, each with the reason
+    left_out: list[tuple[str, str, int]] = field(
+        default_factory=list
+    )  # places, with the reason and the images there
     _started: float | None = None
 
     def start(self) -> None:
@@ -74,6 +78,11 @@ class Outcome:
         size, stamp = (None, None) if judged is None else (judged.size, judged.stamp)
         self.failures.append(Failure(name, reason, size, stamp))
         self.progress.failed += 1
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note a picture that turned out to be no photograph when it was read."""
+        self.left_out.append((name, reason, 1))
+        self.progress.left_out += 1
 
     def keep(self, place: str, reason: str, rows: int = 1) -> None:
         """Note that rows stay whose photographs cannot be looked at."""
@@ -117,6 +126,10 @@ class Summary:
         Where the data folder was before, if it is one that moved.
     likely : Moved or None
         A feature set whose data folder is gone, and which may be this one; ``move=True`` makes it so.
+    left_out : tuple of (str, str, int)
+        Places that are not taken for photographs, why, and how many files with the name of an image lie there.
+    filters : Filters
+        What the user leaves out and takes in, now or when the folder was extracted before.
     """
 
     features: str
@@ -138,6 +151,13 @@ class Summary:
     copied: int = 0
     moved_from: str | None = None
     likely: Moved | None = None
+    left_out: tuple[tuple[str, str, int], ...] = ()
+    filters: Filters = field(default_factory=Filters)
+
+    @property
+    def images_left_out(self) -> int:
+        """Files with the name of an image in what was left out, as far as they were counted."""
+        return sum(images for _, _, images in self.left_out)
 
     @property
     def images_per_second(self) -> float:
@@ -158,6 +178,7 @@ class Summary:
             "failed": self.failed,
             "unreachable": self.unreachable,
             "kept": self.kept,
+            "left_out": self.images_left_out,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
             "bottleneck": self.bottleneck,

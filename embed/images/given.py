@@ -63,6 +63,8 @@ class Given:
 
     name = "given"
     root = Path()
+    again = ""
+    places: tuple[str, ...] = ()
 
     def __init__(self, given: Any, *, folders: bool = False) -> None:
         self._given = _listed(given)

@@ -1,4 +1,4 @@
-"""The folder of a photograph as its label, and the split that a folder stands for."""
+"""Version 1 of the rule "folder": the first folder is the label, and a split only by one of five names."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,6 @@ SPLIT_FOLDERS = {
     "validation": "validation",
     "test": "test",
 }  # name of the first folder, in lower case → the split it stands for
-SPLITS = tuple(dict.fromkeys(SPLIT_FOLDERS.values()))
 
 
 def split_of(path: str) -> str | None:

@@ -3,20 +3,49 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import query
-from embed.labels.folders import by_folder, split_of
+from embed.labels import folders, layout, query
+from embed.labels.names import SPLITS, split_named
 from embed.labels.patterns import by_pattern
 
 # What rules mean. It is raised when a rule reads a path otherwise than before, and the former meaning stays in reach:
 # a model is used with the version that it was fitted with.
-RULE_VERSION = 1
+#
+# 1: the first folder is the label, and train, val, valid, validation and test before it are splits.
+# 2: splits by all their names, above the classes or below them; folders that hold one folder are looked through.
+RULE_VERSION = 2
+VERSIONS = (1, 2)
+
+SPLITS_PREFIX = "splits:"
+NO_SPLITS = "none"
+
+
+class Photographed(Protocol):
+    """Photographs that can be labelled: a feature set, or part of one."""
+
+    @property
+    def paths(self) -> NDArray[np.object_]:
+        """Relative to `root`, with "/" between folders."""
+
+    @property
+    def sha256(self) -> NDArray[np.uint8]:
+        """Of the content of each, shape (n, 32)."""
+
+    @property
+    def root(self) -> Path:
+        """The data folder."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The folders in the data folder that were given, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +65,17 @@ class Labels:
     version : int
         Of the meaning of the rule; stored beside it.
     notes : tuple of str
-        How the names in a table were matched, and how many.
+        How the names in a table were matched, and how many; what could have been read otherwise, with what decides it.
     columns : mapping of str to ndarray of shape (n,)
         What each column of a table says, str; None for a photograph that has no row.
     asked : ndarray of shape (n,), bool, optional
         Which photographs a condition asks for; the others have no label. None where there is no condition.
+    folds : ndarray of shape (n,), optional
+        The fold that each lies in, str or None.
+    lines : tuple of str
+        The first lines of the tree of folders as it was understood, for people.
+    copies : ndarray of shape (n,), bool, optional
+        Which are left out, for they lie in a folder of which all is elsewhere.
     """
 
     labels: NDArray[np.object_]
@@ -51,6 +86,9 @@ class Labels:
     notes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     asked: NDArray[np.bool_] | None = None
+    folds: NDArray[np.object_] | None = None
+    lines: tuple[str, ...] = ()
+    copies: NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -64,10 +102,24 @@ class Labels:
         return {label: counted[label] for label in self.classes}
 
     @property
+    def n_folds(self) -> int:
+        """How many folds the folders say."""
+        return 0 if self.folds is None else len(set(self.folds.tolist()) - {None})
+
+    @property
     def unlabelled(self) -> NDArray[np.intp]:
-        """Positions of the paths without a label, but those that are not asked for."""
+        """Positions of the paths without a label, but those that are not asked for, or left out as copies."""
         without = np.array([label is None for label in self.labels], bool)
-        return np.flatnonzero(without if self.asked is None else without & self.asked)
+        if self.asked is not None:
+            without &= self.asked
+        if self.copies is not None:
+            without &= ~self.copies
+        return np.flatnonzero(without)
+
+
+def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERSION) -> Labels:
+    """Give every photograph of a feature set its label and its split; see `assign`."""
+    return assign(photographs.paths.tolist(), rule, photographs.root, version, contents=photographs)
 
 
 def assign(
@@ -75,6 +127,7 @@ def assign(
     rule: str = "folder",
     root: str | Path | None = None,
     version: int = RULE_VERSION,
+    contents: Photographed | None = None,
 ) -> Labels:
     """Give every path its label and its split.
 
@@ -85,19 +138,24 @@ def assign(
     rule : str
         How a path is labelled.
 
-        - ``folder``: the first folder, or the one below it where the first is a split (``train/``, ``val/``,
-          ``valid/``, ``validation/``, ``test/``). A photograph in no folder has no label.
+        - ``folder``: the folder, as a person would read the tree: splits are recognised by their names, above the classes
+          or below them, and folders that hold nothing but one folder, or nothing but splits, are looked through. A
+          photograph in no folder has no label.
         - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
-          not found there, in the path with a "/" before it. Splits are the first folder's, as above.
+          not found there, in the path with a "/" before it. Splits are those of the folders.
         - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted, also Parquet;
           ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
-          splits are the first folder's.
+          splits are those of the folders.
 
-        Before each of them, ``where:CONDITION;`` asks for some photographs only. `with_where` puts it there.
+        Before each of them, ``where:CONDITION;`` asks for some photographs only (`with_where` puts it there), and
+        ``splits:train=training,test=testing;`` names the folders that are splits, instead of those recognised, where
+        ``splits:none;`` says that there are none (`with_splits`).
     root : path, optional
         The data folder; absolute paths in a table are taken relative to it.
     version : int
         Of the meaning of the rule, as it was stored with what was fitted by it.
+    contents : Photographed, optional
+        The photographs of the paths: a folder ``sample/`` of which every content is elsewhere is then left out.
 
     Returns
     -------
@@ -114,20 +172,31 @@ def assign(
     UsageError
         No photograph is as the condition says.
     """
-    if version != RULE_VERSION:
+    if version not in VERSIONS:
         raise LabelError(
-            f"the labels are by version {version} of the rule {rule!r}; this embed knows version {RULE_VERSION}: use the"
-            " one that wrote it, or fit again"
+            f"the labels are by version {version} of the rule {rule!r}; this embed knows the versions up to"
+            f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
-    where, rule = query.parted(str(rule))
-    kind, _, argument = rule.partition(":")
+    where, conditioned = query.parted(str(rule))
+    prefix, plain = _parted(conditioned)
+    kind, _, argument = plain.partition(":")
+    if version == 1:
+        read = _first_version(paths)
+    else:
+        digests = _Digests(contents) if contents is not None else None
+        places = contents.places if contents is not None else ()
+        read = layout.read(paths, _named_splits(prefix), digests, places)
+    labels: Sequence[str | None] = [place.label for place in read.places]
+    splits: Sequence[str | None] = [place.split for place in read.places]
+    copies = np.array([place.copy for place in read.places], bool)
     unknown: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.object_]] = {}
-    if rule == "folder":
-        labels, splits = by_folder(paths)
+    notes = read.notes
+    if plain == "folder":
+        pass
     elif kind == "regex" and argument:
-        labels, splits = by_pattern(paths, argument), [split_of(path) for path in paths]
+        labels = by_pattern(paths, argument)
+        notes = ()
     elif kind == "csv" and argument:
         from embed.labels import columns as of_table
         from embed.labels.tables import by_table
@@ -135,10 +204,11 @@ def assign(
         file, given = of_table.parse(argument)
         found = by_table(paths, file, root, given)
         labels, unknown, columns, notes = found.labels, found.unknown, found.columns, (found.note,)
-        splits = found.splits if found.splits is not None else [split_of(path) for path in paths]
-        rule = of_table.rule(file, given)
+        splits = splits if found.splits is None else found.splits
+        plain = of_table.rule(file, given)
     else:
-        raise UsageError(f"{rule!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
+        raise UsageError(f"{plain!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
+    labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
     asked = None
     if where is not None:
         known = {"path": _objects(paths), "label": _objects(labels), "split": _objects(splits)}
@@ -148,13 +218,104 @@ def assign(
     return Labels(
         _objects(labels),
         _objects(splits),
-        query.with_where(rule, where),
+        query.with_where(prefix + plain, where),
         unknown,
         version,
         notes=notes,
         columns=columns,
         asked=asked,
+        folds=_objects([place.fold for place in read.places]),
+        lines=read.lines,
+        copies=copies,
     )
+
+
+def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | None) -> str:
+    """Return a rule with the folders that are its splits.
+
+    Parameters
+    ----------
+    rule : str
+        As for `assign`.
+    splits : str or mapping, optional
+        ``"train=training,test=testing"`` or ``{"train": "training", "test": ["testing", "more"]}``: each split with the
+        names, or the paths, of its folders. ``"none"`` or an empty mapping: there are none. By default the rule stays as
+        it is: splits are recognised.
+
+    Raises
+    ------
+    UsageError
+        It does not say of each split which folder it is.
+    """
+    if splits is None:
+        return rule
+    pairs = _pairs(splits) if isinstance(splits, str) else _listed(splits)
+    named = []
+    for role, folder in pairs:
+        split = split_named(role)
+        if split is None or not folder.strip("/"):
+            raise UsageError(
+                f"{role}={folder} is not understood; say which folder each split is, as in train=training,test=testing, or"
+                f" none; the splits are {', '.join(SPLITS)}",
+                "splits",
+            )
+        named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
+    where, conditioned = query.parted(rule)
+    return query.with_where(f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(conditioned)[1]}", where)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    if text == NO_SPLITS:
+        return []
+    return [
+        (role.strip(), folder.strip()) for role, _, folder in (one.partition("=") for one in text.split(","))
+    ]
+
+
+def _listed(splits: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
+    return [
+        (role, folder)
+        for role, folders in splits.items()
+        for folder in ([folders] if isinstance(folders, str) else folders)
+    ]
+
+
+def _parted(rule: str) -> tuple[str, str]:
+    """Return what a rule says of splits, and the rest."""
+    if not rule.startswith(SPLITS_PREFIX):
+        return "", rule
+    prefix, semicolon, rest = rule.partition(";")
+    return prefix + semicolon, rest
+
+
+def _named_splits(prefix: str) -> dict[str, str] | None:
+    """Return the splits that a rule names, by folder."""
+    if not prefix:
+        return None
+    text = prefix.removeprefix(SPLITS_PREFIX).removesuffix(";")
+    return {unquote(folder, errors="surrogateescape"): role for role, folder in _pairs(text)}
+
+
+def _first_version(paths: Sequence[str]) -> layout.Layout:
+    labels, splits = folders.by_folder(paths)
+    return layout.Layout([layout.Place(*both) for both in zip(labels, splits, strict=True)])
+
+
+class _Digests(Sequence[bytes]):
+    """The sha256 of photographs, read once one is asked for."""
+
+    def __init__(self, photographs: Photographed) -> None:
+        self._photographs = photographs
+
+    @cached_property
+    def _column(self) -> list[bytes]:
+        return [row.tobytes() for row in self._photographs.sha256]
+
+    def __len__(self) -> int:
+        return len(self._photographs.paths)
+
+    def __getitem__(self, position):  # type: ignore[no-untyped-def]
+        return self._column[position]
 
 
 def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[np.object_] | None:

@@ -90,7 +90,7 @@ def compare(
     options = replace(options or FitOptions(), cv=(options.cv if options else None) or 5)
     classifiers = {head: check_classifier(head, {}) for head in heads}
     for features in feature_sets:
-        labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
+        labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
         groups = labels.groups(labelled, features.paths.tolist(), options.group)
@@ -112,7 +112,8 @@ def compare(
                 baseline=summary["baseline_accuracy"],
                 balanced_accuracy=summary["balanced_accuracy"],
                 log_loss=summary["log_loss"],
-                seconds=(time.perf_counter() - started) / (options.cv or 1),
+                seconds=(time.perf_counter() - started)
+                / (int(split.fold.max()) + 1 if split.fold is not None else 1),
             )
 
 
@@ -168,7 +169,7 @@ def learning_curve(
 
 
 def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, labels.Labels]:
-    labelled = labels.assign(features.paths.tolist(), options.labels, features.root)
+    labelled = labels.of(features, options.labels)
     if not np.any(labelled.splits == "validation"):
         labelled = _without(labelled, "test")
     groups = labels.groups(labelled, features.paths.tolist(), options.group)

@@ -52,7 +52,7 @@ def mislabelled(
     LabelError
         Fewer than two labels have five photographs each.
     """
-    labelled = labels.assign(features.paths.tolist(), label_rule, features.root)
+    labelled = labels.of(features, label_rule)
     counts = labelled.counts
     classes = np.array([label for label in labelled.classes if counts[label] >= FOLDS], dtype=object)
     if len(classes) < 2:

@@ -113,7 +113,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
     started = time.perf_counter()
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
-    labelled = labels.assign(features.paths.tolist(), options.labels, features.root, options.labels_version)
+    labelled = labels.of(features, options.labels, options.labels_version)
     groups = labels.groups(labelled, features.paths.tolist(), options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
@@ -341,7 +341,9 @@ def _notes(
     evaluation: Evaluation,
     features: FeatureCache,
 ) -> list[str]:
-    notes = [*labelled.notes]
+    notes = [*labelled.notes, *labels.conflicts(labelled, features)]
+    if split.fold is None and labelled.n_folds > 1:
+        notes.append("the photographs lie in folds; --cv folders cross-validates over them")
     if len(labelled.unlabelled):
         first = features.paths[labelled.unlabelled[0]]
         notes.append(

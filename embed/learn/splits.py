@@ -1,6 +1,7 @@
 """Which photographs train, which choose, which are only looked at; and which look the same on both sides."""
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from embed.errors import LabelError, UsageError
 from embed.labels import Labels
 
+FOLDERS = "folders"  # as a number of folds: those that the folders say
 HELD_OUT = 0.2  # share of the photographs that is held out where no folder says which
 NEAR_DUPLICATE = 0.97  # cosine from which two photographs are taken for versions of one
 MOST_COMPARISONS = (
@@ -55,13 +57,14 @@ def divide(
     sha256: np.ndarray,
     *,
     seed: int = 0,
-    cv: int | None = None,
+    cv: int | str | None = None,
     groups: np.ndarray | None = None,
     fraction: float = HELD_OUT,
 ) -> Split:
     """Give every labelled photograph its role.
 
-    With `cv`, everything that is not in a test folder is cross-validated. Otherwise the folders decide where a
+    With `cv`, everything that is not in a test folder is cross-validated, in so many folds or in those of the folders;
+    what lies in no fold's folder is left out then. Otherwise the folders decide where a
     validation or test folder exists. Otherwise a share of every class is held out by a hash of the content, so
     a photograph keeps its role when its folder moves or grows; copies of one content, and photographs of one
     group, stay on one side.
@@ -70,7 +73,7 @@ def divide(
         labels: labels and splits of n photographs.
         sha256: uint8 ndarray of shape (n, 32), the content of each.
         seed: another seed is another draw.
-        cv: number of folds, at least 2.
+        cv: number of folds, at least 2, or "folders".
         groups: object ndarray of shape (n,); photographs with the same value that is not None stay together.
         fraction: share held out.
 
@@ -85,9 +88,11 @@ def divide(
     in_test = np.array([role[i] == "test" for i in labelled], dtype=bool)
     in_validation = np.array([role[i] == "validation" for i in labelled], dtype=bool)
     none = labelled[:0]
+    if cv == FOLDERS:
+        return _folders_as_folds(labels, labelled[~in_test], labelled[in_test])
     if cv is not None:
-        if cv < 2:
-            raise UsageError(f"needs at least 2 folds, not {cv}", "cv")
+        if not isinstance(cv, int) or cv < 2:
+            raise UsageError(f"must be a number of folds, at least 2, or {FOLDERS}, not {cv!r}", "cv")
         train = labelled[~in_test]
         _need_two_classes(labels, train)
         fold = folds(labels.labels[train], keys[train], cv, seed)
@@ -110,6 +115,26 @@ def divide(
     by = "content" if groups is None else "group"
     description = f"{fraction:.0%} of every class held out by {by} (seed {seed})"
     return Split(labelled[~held_out], labelled[held_out], none, None, description)
+
+
+def _folders_as_folds(labels: Labels, train: np.ndarray, test: np.ndarray) -> Split:
+    """Return the folds that the folders say."""
+    of = labels.folds if labels.folds is not None else np.full(len(labels.labels), None, object)
+    train = train[[of[i] is not None for i in train]]
+    names = sorted(set(of[train]), key=_in_counting_order)
+    if len(names) < 2:
+        raise UsageError(
+            f"{FOLDERS} is for photographs in folders such as fold_1/, fold_2/; there are {len(names) or 'none'}",
+            "cv",
+        )
+    fold = np.array([names.index(of[i]) for i in train])
+    description = f"{len(names)}-fold cross-validation by folders: {names[0]} to {names[-1]}"
+    return Split(train, train[:0], test, fold, description)
+
+
+def _in_counting_order(name: str) -> tuple[int, str]:
+    digits = re.search(r"[0-9]+", name)
+    return int(digits[0]) if digits else 0, name
 
 
 def folds(labels: np.ndarray, keys: np.ndarray, k: int, seed: int) -> np.ndarray:

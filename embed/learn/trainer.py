@@ -35,8 +35,8 @@ class FitOptions:
         The rule that labels photographs.
     labels_version : int
         Of the meaning of that rule.
-    cv : int, optional
-        Folds of a cross-validation, instead of a held-out part.
+    cv : int or "folders", optional
+        Folds of a cross-validation, or those of the folders, instead of a held-out part.
     group : str, optional
         ``regex:PATTERN``, or a column of the table that labels; photographs with one match, or one value, stay on one side
         of a split.
@@ -57,7 +57,7 @@ class FitOptions:
     classifier: Any = "logistic"
     labels: str = "folder"
     labels_version: int = RULE_VERSION
-    cv: int | None = None
+    cv: int | str | None = None
     group: str | None = None
     balanced: bool = False
     threshold: float | str | None = None

@@ -3,14 +3,17 @@
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from embed import files, images
 from embed.errors import UsageError
 from embed.explain import ClassMap, Explained
 from embed.report.page import visible
+from embed.sources import MARK
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -156,5 +159,10 @@ def _legend(draw: ImageDraw.ImageDraw, right_top: tuple[int, int], font: Font) -
 
 def _encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     stream = io.BytesIO()
-    image.save(stream, kind, optimize=True, quality=QUALITY)
+    # Marked, so that no extraction takes it for a photograph.
+    mark: dict[str, Any] = {"comment": MARK.encode()} if kind == "JPEG" else {"xmp": MARK.encode()}
+    if kind == "PNG":
+        mark = {"pnginfo": PngInfo()}
+        mark["pnginfo"].add_text("Software", "embed")
+    image.save(stream, kind, optimize=True, quality=QUALITY, **mark)
     return stream.getvalue()

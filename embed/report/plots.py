@@ -14,6 +14,7 @@ from embed import sources
 from embed.errors import UsageError
 from embed.report.page import middle, visible
 from embed.report.pictures import thumbnails
+from embed.sources import MARK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,12 @@ STYLE = {
     "svg.hashsalt": "embed",  # the same picture is the same file
     "pdf.fonttype": 42,
 }
-UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+# Undated, and marked so that no extraction takes a drawing for a photograph.
+METADATA = {
+    "png": {"Software": "embed"},
+    "svg": {"Date": None, "Creator": MARK},
+    "pdf": {"CreationDate": None, "Creator": MARK},
+}
 
 
 def format_of(file: Path) -> str:
@@ -141,7 +147,7 @@ def _figure(inches: tuple[float, float], form: str) -> Iterator[tuple[Any, "Axes
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
         figure = Figure(figsize=inches, dpi=DOTS_PER_INCH, layout="constrained")
         yield figure, figure.subplots(), stream
-        figure.savefig(stream, format=form, metadata=UNDATED[form])
+        figure.savefig(stream, format=form, metadata=METADATA[form])
 
 
 def _put_photographs(axes: "Axes", files: Sequence[Path], pixels: int, away: float) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import UsageError
 from embed.search.current import silent
 from embed.search.index import Index
-from embed.search.labelled import labels_of
 from embed.search.similar import check_similarity
 from embed.search.store import Progress
 from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, Vectors, blocks
@@ -37,11 +37,12 @@ class Duplicate:
     path : str
     similarity : float
         To the first of the group.
-    split : str or None
+    label, split : str or None
     """
 
     path: str
     similarity: float
+    label: str | None
     split: str | None
 
 
@@ -84,7 +85,7 @@ def duplicates(
         The threshold is no similarity, or more than 33 million pairs are above it.
     """
     check_similarity(threshold)
-    labelled = labels_of(features, label_rule)
+    labelled = labels.of(features, label_rule)
     splits = labelled.splits
     index = Index(features)
     distinct, copies = index.rows, index.copies(index.rows)
@@ -104,7 +105,10 @@ def duplicates(
             continue
         groups.append(
             DuplicateGroup(
-                [Duplicate(features.path(row), similarity, splits[row]) for row, similarity in rows]
+                [
+                    Duplicate(features.path(row), similarity, labelled.labels[row], splits[row])
+                    for row, similarity in rows
+                ]
             )
         )
     return sorted(groups, key=lambda group: features.index_of(group.photographs[0].path) or 0)

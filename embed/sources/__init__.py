@@ -1,31 +1,54 @@
 """Where photographs come from: find them without reading them, then read each of them once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embed.errors import UsageError
 from embed.sources.folder import Folder
+from embed.sources.left_out import DRAWN, MARK, Filters
+from embed.sources.listing import Listing, read_list
 from embed.sources.named import Files, expand
-from embed.sources.source import Content, Failed, Item, Listed, Read, Source, Told
+from embed.sources.several import Folders, apart
+from embed.sources.source import Content, Failed, Item, LeftOut, Listed, Read, Source, Told
 
 __all__ = [
+    "DRAWN",
+    "MARK",
     "Content",
     "Failed",
     "Files",
+    "Filters",
     "Folder",
+    "Folders",
     "Item",
+    "LeftOut",
     "Listed",
+    "Listing",
     "Read",
     "Source",
     "Told",
+    "apart",
     "expand",
+    "filters",
     "locator",
     "open",
+    "read_list",
 ]
 
 
-def open(place: str | Path) -> Source:
-    """Return the source at a place: the folder of that path. Whether it is there is told when it is looked into."""
-    return Folder(Path(place))
+def filters(exclude: Sequence[str] | None, include: Sequence[str] | None) -> Filters | None:
+    """Return the filters that are given, or None where there are none: those given before hold then."""
+    return (
+        None if exclude is None and include is None else Filters(tuple(exclude or ()), tuple(include or ()))
+    )
+
+
+def open(places: str | Path | Sequence[Path], filters: Filters | None = None) -> Source:
+    """Return the source at a place, or at several: folders. Whether they are there is told when they are looked into."""
+    folders, _ = apart([Path(places)] if isinstance(places, (str, Path)) else places)
+    if not folders:
+        raise UsageError("needs a folder of photographs, or a list", "data")
+    return Folder(folders[0], filters) if len(folders) == 1 else Folders(folders, filters)
 
 
 def locator(place: str | Path) -> Callable[[str], Path]:

@@ -3,14 +3,18 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.reasons import kind, reason, why
+from embed.sources.left_out import DRAWN, MOST_COUNTED, Filters, is_drawn
+from embed.sources.reasons import kind, why
+from embed.sources.reasons import reason as reason_of
 from embed.sources.shots import RAW_EXTENSIONS
 from embed.sources.signatures import identify
-from embed.sources.source import Failed, Item, Listed, Read, Told
+from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
 
 # A file with one of these names is meant to be an image, whatever it holds.
 EXTENSIONS = RAW_EXTENSIONS | frozenset(
@@ -27,19 +31,25 @@ class Folder:
     Parameters
     ----------
     folder : Path
+    filters : Filters, optional
+        What is left out, and taken in, beside what always is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, filters: Filters | None = None) -> None:
         self.folder = folder
+        self.filters = filters or Filters()
         self.root = folder.resolve()
         self.name = self.root.name
+        self.again = ""
+        self.places: tuple[str, ...] = ()
 
     def find(self) -> Iterator[Told]:
         """Yield every candidate image, in the order of the bytes of the paths, and each folder after what is in it.
 
         A candidate has the extension of an image or begins like one. Links are followed, and each folder is walked
         once: under its own name where it is below this one, else under the first of the links that lead to it. Nothing
-        but a regular file is opened, and only where its name does not say what it is.
+        but a regular file is opened, and only where its name does not say what it is. Hidden folders and those of programs
+        are left out, and told as such.
 
         Raises
         ------
@@ -54,20 +64,26 @@ class Folder:
         except FileNotFoundError:
             raise InputError(f"There is no folder {self.folder}.") from None
         except OSError as error:
-            raise InputError(f"The folder {self.folder} cannot be read: {reason(error)}.") from None
-        yield from _walk(os.fsencode(self.folder), entries)
+            raise InputError(f"The folder {self.folder} cannot be read: {reason_of(error)}.") from None
+        yield from _walk(os.fsencode(self.folder), entries, self.filters)
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
         """Yield each photograph with its content, or the reason why that cannot be had just now."""
-        for item in group:
-            try:
-                yield item, file.read(self.local_path(item.name), item)
-            except ImageError as error:
-                yield item, str(error)
+        return read_below(self.folder, group)
 
     def local_path(self, name: str) -> Path:
         """Return the file of a photograph, whether it is there or not."""
         return self.folder / name
+
+
+def read_below(folder: Path, group: Sequence[Item]) -> Iterator[Read]:
+    """Yield each photograph with the content of the file of its name in a folder, or the reason why there is none."""
+    for item in group:
+        try:
+            content = file.read(folder / item.name, item)
+            yield item, DRAWN if is_drawn(content.data) else content
+        except ImageError as error:
+            yield item, str(error)
 
 
 _Entry = tuple[bytes, "os.DirEntry[bytes]", OSError | None]
@@ -88,39 +104,88 @@ def _entries(folder: bytes) -> list[_Entry]:
     return sorted(entries, key=lambda one: one[0], reverse=True)
 
 
-def _walk(top: bytes, entries: list[_Entry]) -> Iterator[Told]:
+@dataclass(slots=True)
+class _Open:
+    """A folder that is being walked."""
+
+    prefix: bytes  # of the names in it
+    entries: list[_Entry]  # what is left of it
+    linked: bool  # whether a link led there
+    left_out: str | None  # why nothing in it is taken but what is asked for
+    left: dict[str, int] = field(default_factory=dict)  # files that are left out, by the reason
+
+
+def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]:
     inside = os.path.realpath(top).rstrip(b"/") + b"/"
     outside: set[tuple[int, int]] = set()  # folders to which links have led
-    # A stack, for folders may be nested deeper than Python calls: what is left of each, and whether a link led there.
-    open_folders = [(b"", entries, False)]
+    # A stack, for folders may be nested deeper than Python calls.
+    open_folders = [_Open(b"", entries, False, None)]
     while open_folders:
-        prefix, entries, linked = open_folders[-1]
-        if not entries:
+        folder = open_folders[-1]
+        place = os.fsdecode(folder.prefix.rstrip(b"/"))
+        if not folder.entries:
             open_folders.pop()
-            yield Listed(os.fsdecode(prefix.rstrip(b"/")))
+            yield from (LeftOut(place, reason, count) for reason, count in folder.left.items() if count)
+            yield Listed(place)
             continue
-        name, entry, trouble = entries.pop()
-        path = prefix + entry.name
-        if not name.endswith(b"/"):
+        name, entry, trouble = folder.entries.pop()
+        path = folder.prefix + entry.name
+        is_folder = name.endswith(b"/")
+        out = folder.left_out or filters.reason(path, entry.name, is_folder=is_folder)
+        if not is_folder:
+            if out is not None and not filters.takes_in(path):
+                folder.left[out] = folder.left.get(out, 0) + _named_as_image(entry.name)
+                continue
             found = _examine(entry, os.fsdecode(path), trouble)
             if found is not None:
                 yield found
             continue
+        if out is not None and not filters.include:
+            yield LeftOut(os.fsdecode(path), out, _count(entry.path))
+            continue
         try:
-            if _named_as_image(entry.name):
-                yield _judge(os.fsdecode(path), entry.stat())
-            if entry.is_symlink() and (os.path.realpath(entry.path) + b"/").startswith(inside):
+            if _named_as_image(entry.name) and out is None:
+                yield judge(os.fsdecode(path), entry.stat())
+            if entry.is_symlink() and _is_walked(os.path.realpath(entry.path), inside, filters):
                 continue  # it has its turn under its own name
-            below_link = linked or entry.is_symlink()
+            below_link = folder.linked or entry.is_symlink()
             if below_link:
                 status = entry.stat()
                 identity = (status.st_dev, status.st_ino)
                 if identity in outside:
                     continue
                 outside.add(identity)
-            open_folders.append((path + b"/", _entries(entry.path), below_link))
+            open_folders.append(_Open(path + b"/", _entries(entry.path), below_link, out))
         except OSError as error:
-            yield Failed(os.fsdecode(path), f"the folder cannot be read: {reason(error)}")
+            yield Failed(os.fsdecode(path), f"the folder cannot be read: {reason_of(error)}")
+
+
+def _is_walked(target: bytes, inside: bytes, filters: Filters) -> bool:
+    """Return whether a folder lies in the one that is walked, and is not left out there."""
+    if not (target + b"/").startswith(inside):
+        return False
+    parts = target[len(inside) :].split(b"/")
+    return filters.include != () or not any(
+        filters.reason(b"/".join(parts[: depth + 1]), part, is_folder=True)
+        for depth, part in enumerate(parts)
+    )
+
+
+def _count(folder: bytes) -> int:
+    """Return how many files in a folder that is left out have the name of an image; what cannot be read counts nothing."""
+    images = seen = 0
+    waiting = [folder]
+    while waiting and seen < MOST_COUNTED:
+        with suppress(OSError), os.scandir(waiting.pop()) as listing:
+            for entry in listing:
+                seen += 1
+                if seen > MOST_COUNTED:
+                    break
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    images += _named_as_image(entry.name)
+    return images
 
 
 def _named_as_image(name: bytes) -> bool:
@@ -134,7 +199,7 @@ def _examine(entry: "os.DirEntry[bytes]", path: str, trouble: OSError | None) ->
         if trouble is not None:
             raise trouble
         if expected or (entry.is_file() and _begins_like_image(entry.path)):
-            return _judge(path, entry.stat())
+            return judge(path, entry.stat())
         if entry.is_symlink():
             entry.stat()  # what is behind a link that leads nowhere may have been an image
     except OSError as error:
@@ -152,7 +217,8 @@ def _begins_like_image(file: bytes) -> bool:
         os.close(descriptor)
 
 
-def _judge(path: str, status: os.stat_result) -> Item | Failed:
+def judge(path: str, status: os.stat_result) -> Item | Failed:
+    """Return a file that is expected to be a photograph as one, or why it cannot be."""
     if not stat.S_ISREG(status.st_mode):
         return Failed(path, f"is {kind(status.st_mode)}, not a file", gone=True)
     if status.st_size > file.MAX_BYTES:

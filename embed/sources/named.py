@@ -21,6 +21,8 @@ class Files:
 
     name = "files"
     root = Path()
+    again = ""
+    places: tuple[str, ...] = ()
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = paths

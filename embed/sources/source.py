@@ -74,7 +74,25 @@ class Content:
     sha256: bytes
 
 
-Told = Item | Listed | Failed
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that is not taken for photographs.
+
+    Parameters
+    ----------
+    place : str
+        A folder that is left out as a whole, or the folder of the files that are.
+    reason : str
+    images : int
+        How many files with the name of an image it holds, as far as they were counted.
+    """
+
+    place: str
+    reason: str
+    images: int
+
+
+Told = Item | Listed | Failed | LeftOut
 Read = tuple[Item, Content | str]
 
 
@@ -87,10 +105,16 @@ class Source(Protocol):
         Short name, which becomes part of the name of a feature set.
     root : Path
         Where it is; a feature set remembers that.
+    again : str
+        The arguments of ``embed extract`` that lead there; empty where that is `root`.
+    places : tuple of str
+        The folders in `root` that it looks into, where there are several.
     """
 
     name: str
     root: Path
+    again: str
+    places: tuple[str, ...]
 
     def find(self) -> Iterator[Told]:
         """Yield every item, best in the order of the bytes of the names, and each place after what is in it.

@@ -14,7 +14,7 @@ from embed.sources import Failed, Item, Listed
 class Told:
     """A source that tells what it is given."""
 
-    root, name = "there", "there"
+    root, name, again, places = "there", "there", "", ()
 
     def __init__(self, told):
         self.told = told

@@ -20,9 +20,18 @@ def test_the_folder_is_the_label_and_a_split_folder_above_it_the_split():
 
 
 def test_photographs_at_the_root_have_no_label():
-    found = assign(["1.jpg", "ants/2.jpg", "train/bees/3.jpg", "train/4.jpg"])
+    found = assign(["1.jpg", "train/ants/2.jpg", "train/bees/3.jpg", "train/4.jpg"])
     assert found.labels.tolist() == [None, "ants", "bees", None]
     assert found.unlabelled.tolist() == [0, 3]
+
+
+def test_what_the_first_version_of_the_rule_means_stays():
+    paths = ["1.jpg", "ants/2.jpg", "train/bees/3.jpg", "train/4.jpg", "training/bees/5.jpg"]
+    found = assign(paths, version=1)
+    assert found.labels.tolist() == [None, "ants", "bees", None, "training"]
+    assert found.splits.tolist() == [None, None, "train", "train", None]
+    assert found.version == 1
+    assert assign(["training/bees/5.jpg"], "regex:(bees)", version=1).splits.tolist() == [None]
 
 
 def test_a_class_may_be_called_train_where_no_split_has_class_folders():
@@ -35,7 +44,8 @@ def test_a_pattern_labels_by_file_name_with_or_without_a_slash_before_it():
     paths = ["Abyssinian_12.jpg", "great_pyrenees_3.jpg", "README.jpg", "sub/pug_1.jpg"]
     for pattern in (r"regex:([^/]+)_\d+\.jpg$", r"regex:/([^/]+)_\d+.jpg$"):
         assert assign(paths, pattern).labels.tolist() == ["Abyssinian", "great_pyrenees", None, "pug"]
-    assert assign(["val/pug_1.jpg"], r"regex:([^/]+)_\d").splits.tolist() == ["validation"]
+    splits = assign(["train/pug_2.jpg", "val/pug_1.jpg"], r"regex:([^/]+)_\d").splits
+    assert splits.tolist() == ["train", "validation"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_folders_decide_where_there_are_splits():
     [
         (["1.jpg", "2.jpg"], "no photograph has a label"),
         (flat(5, ["ants"]), "are 'ants'; a classifier needs at least two classes"),
-        (["val/a/1.jpg", "val/b/2.jpg"], "none to train on"),
+        (["val/a/1.jpg", "val/b/2.jpg", "test/a/3.jpg"], "none to train on"),
         (["a/1.jpg", "b/1.jpg"], "no photograph can be held out"),
     ],
 )

@@ -24,6 +24,7 @@ class Album:
 
     def __init__(self, root, pages):
         self.root, self.name, self.pages = Path(root), Path(root).name, pages
+        self.again, self.places = "", ()
         self.torn = set()
         self.read_groups = []
 

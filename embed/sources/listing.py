@@ -1,0 +1,134 @@
+"""A list of photographs, or of folders of them, as a source."""
+
+import hashlib
+import os
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from embed.errors import InputError
+from embed.sources.folder import Folder, judge, read_below
+from embed.sources.left_out import Filters
+from embed.sources.reasons import reason, why
+from embed.sources.several import below
+from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
+
+MOST_BYTES = 1 << 30
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+class Listing:
+    """The photographs that a list names, one on a line.
+
+    Relative paths begin in the working folder or, where the first of them is not there, in the folder of the list. A
+    photograph that the list does not name any more has left; one that is named and missing is a failure.
+
+    Parameters
+    ----------
+    file : Path or None
+        The list; None where it has no file, as from a pipe.
+    data : bytes
+        What it says.
+    zero : bool
+        Whether each path ends in a zero byte rather than with its line.
+    filters : Filters, optional
+        For the folders in the list, and for files by patterns.
+
+    Raises
+    ------
+    InputError
+        It names nothing.
+    """
+
+    def __init__(
+        self, file: Path | None, data: bytes, *, zero: bool = False, filters: Filters | None = None
+    ) -> None:
+        self._filters = filters or Filters()
+        self._called = str(file) if file is not None else "The list"
+        entries = [os.fsdecode(entry) for entry in _entries(data, zero)]
+        if not entries:
+            raise InputError(f"{self._called} names no photographs.")
+        relative = [entry for entry in entries if not entry.startswith(os.sep)]
+        base = Path.cwd()
+        if relative and file is not None and not os.path.lexists(relative[0]):
+            beside = file.absolute().parent
+            base = beside if os.path.lexists(beside / relative[0]) else base
+        paths = {os.path.normpath(base / entry) for entry in entries}
+        inside = os.path.normpath(base).rstrip(os.sep) + os.sep
+        outside = len(relative) < len(entries) or not all(path.startswith(inside) for path in paths)
+        self.root = Path("/") if outside else base
+        identity = os.path.normpath(file.absolute()) if file is not None else os.path.commonpath(paths)
+        self.places: tuple[str, ...] = ()
+        self.again = f"--from-file {'-' if file is None else shlex.quote(identity)}" + (" -0" if zero else "")
+        stem = file.stem if file is not None else "list"
+        self.name = f"{stem}-{hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]}"
+        self._names = sorted(
+            (os.path.relpath(path, self.root) for path in paths), key=lambda name: os.fsencode(name) + b"/"
+        )
+
+    def find(self) -> Iterator[Told]:
+        """Yield every photograph that the list names, and those in the folders that it names."""
+        walked = ""  # the folder that was walked last: what is named in it, too, has been met
+        for name in self._names:
+            if walked and name.startswith(walked + "/"):
+                continue
+            path = self.root / name
+            try:
+                status = path.stat()
+                if stat.S_ISDIR(status.st_mode):
+                    walked = name
+                    yield from (below(name, told) for told in Folder(path, self._filters).find())
+                    continue
+                out = self._filters.reason(os.fsencode(name), os.fsencode(path.name), is_folder=False)
+                if out is not None and not self._filters.takes_in(os.fsencode(name)):
+                    yield LeftOut(name, out, 1)
+                else:
+                    yield judge(name, status)
+            except InputError as error:
+                yield Failed(name, str(error))
+            except OSError as error:
+                # Where even its folder is not there, a disk may be away.
+                gone = isinstance(error, FileNotFoundError) and path.parent.is_dir()
+                yield Failed(name, why(path, error), gone=gone)
+        yield Listed("")
+
+    def read(self, group: Sequence[Item]) -> Iterator[Read]:
+        """Yield each photograph with its content, or the reason why that cannot be had just now."""
+        return read_below(self.root, group)
+
+    def local_path(self, name: str) -> Path:
+        """Return the file of a photograph, whether it is there or not."""
+        return self.root / name
+
+
+def read_list(file: Path) -> bytes:
+    """Return what a list says.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"The list {file} cannot be read: {reason(error)}.") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(f"The list {file} is larger than {MOST_BYTES >> 30} GB.")
+    return data
+
+
+def _entries(data: bytes, zero: bool) -> list[bytes]:
+    if zero:
+        return [entry for entry in data.split(b"\0") if entry]
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            text = data.decode(encoding, errors="replace").removeprefix("\ufeff")
+            data = os.fsencode(text)
+            break
+    lines = data.split(b"\n")
+    if all(line.endswith(b"\r") for line in lines[:-1]):
+        lines = [line.removesuffix(b"\r") for line in lines]
+    return [line for line in lines if line.strip()]
