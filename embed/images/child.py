@@ -51,7 +51,9 @@ class Sandbox:
                 reply = {"problem": str(error), "circumstance": isinstance(error, CircumstanceError)}
             finally:
                 limits.lift_memory()
-            if self._granted > small:
+            if (
+                self._granted > small or "problem" in reply
+            ):  # what is kept would be free for the next one to take
                 limits.return_memory()
             self._send(reply)
 

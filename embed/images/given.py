@@ -7,7 +7,6 @@ that there is one decoder, and one way to treat them.
 import hashlib
 import io
 import os
-import re
 import reprlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +23,7 @@ from embed import sources
 from embed.errors import ImageError, InputError
 from embed.images import colours
 from embed.sources.file import MAX_BYTES
-
-_URL = re.compile(r"([a-z][a-z0-9+.-]+):/|data:", re.IGNORECASE)
+from embed.sources.reasons import is_url
 
 # Modes that a PNG holds, and those that become one of them without a loss; a TIFF holds the others.
 _PNG_MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))
@@ -178,7 +176,7 @@ def _check(row: int, one: Any) -> None:
 def _why_no_path(path: Any) -> str | None:
     if not isinstance(path, str) or not path or "\0" in path:
         return f"is {path!r}, which is no path"
-    if not _URL.match(path) or os.path.exists(path):  # noqa: PTH110 - also of what can be no path
+    if not is_url(path) or os.path.exists(path):  # noqa: PTH110 - also of what can be no path
         return None
     return (
         f"is a URL, {reprlib.repr(path)}, and nothing is downloaded here: save it as a file first, or give what"

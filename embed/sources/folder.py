@@ -12,7 +12,7 @@ from embed.sources import file
 from embed.sources.left_out import DRAWN, MOST_COUNTED, Filters, is_drawn
 from embed.sources.reasons import kind, why
 from embed.sources.reasons import reason as reason_of
-from embed.sources.shots import RAW_EXTENSIONS
+from embed.sources.shots import RAW_EXTENSIONS, TAKEN_AS_PICTURE, is_taken_as_picture
 from embed.sources.signatures import identify
 from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
 
@@ -132,6 +132,8 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
         path = folder.prefix + entry.name
         is_folder = name.endswith(b"/")
         out = folder.left_out or filters.reason(path, entry.name, is_folder=is_folder)
+        if out is None and not is_folder and is_taken_as_picture(entry.path):
+            out = TAKEN_AS_PICTURE
         if not is_folder:
             if out is not None and not filters.takes_in(path):
                 folder.left[out] = folder.left.get(out, 0) + _named_as_image(entry.name)

@@ -1,10 +1,13 @@
 """Why a file cannot be used, in words."""
 
 import errno
+import re
 import stat
 from pathlib import Path
 
 DANGLING = "is a link to a file that does not exist"
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/|data:", re.IGNORECASE)
 
 _KINDS = (
     (stat.S_ISREG, "a file"),
@@ -14,6 +17,11 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISCHR, "a device"),
 )
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text looks like a URL, also one that was taken for a path, which has one slash less."""
+    return _URL.match(text) is not None
 
 
 def kind(mode: int) -> str:
@@ -31,5 +39,7 @@ def why(path: Path, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "is a link that leads back to itself"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        if is_url(str(path)):
+            return "is a URL, and nothing is downloaded here: save it as a file first"
         return DANGLING if path.is_symlink() else "there is no such file"
     return f"cannot be read: {reason(error)}"

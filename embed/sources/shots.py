@@ -11,7 +11,7 @@ _PICTURES = tuple(
     for spelling in (extension, extension.upper())
 )
 
-TAKEN_AS_PICTURE = "the raw file of a shot whose picture lies beside it"
+TAKEN_AS_PICTURE = "raw files of shots whose pictures lie beside them"
 
 
 def is_taken_as_picture(file: bytes) -> bool:

@@ -1,5 +1,7 @@
 """Files that the user names."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -41,3 +43,9 @@ def test_single_files_are_read_in_the_order_given_or_say_why_not(folder):
     assert read[3].sha256 == read[0].sha256
     assert list(source.find()) == [*items, sources.Listed("")]
     assert source.local_path(items[0].name) == folder / "in" / "a.jpg"
+
+
+def test_a_url_is_called_one():
+    source = sources.Files([Path("https://example.org/photo.jpg")])
+    ((_, reason),) = source.read([*source.items()])
+    assert reason == "is a URL, and nothing is downloaded here: save it as a file first"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from embed.sources import shots
+from embed.sources import Filters, Folder, Item, LeftOut, shots
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ def test_a_picture_in_another_folder_is_another_shot(tmp_path):
     (tmp_path / "other" / "IMG_1.JPG").touch()
     (tmp_path / "IMG_1.JPG").mkdir()
     assert not shots.is_taken_as_picture(os.fsencode(tmp_path / "IMG_1.CR2"))
+
+
+def test_a_shot_in_two_files_is_one_photograph_and_the_other_is_told(tmp_path):
+    for name in ("IMG_1.CR2", "IMG_1.JPG", "IMG_2.CR2", "below/IMG_1.CR2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    told = list(Folder(tmp_path).find())
+    assert [one.name for one in told if isinstance(one, Item)] == [
+        "IMG_1.JPG",
+        "IMG_2.CR2",
+        "below/IMG_1.CR2",
+    ]
+    assert [one for one in told if isinstance(one, LeftOut)] == [LeftOut("", shots.TAKEN_AS_PICTURE, 1)]
+    taken_in = Folder(tmp_path, Filters(include=("IMG_1.CR2",)))
+    assert "IMG_1.CR2" in [one.name for one in taken_in.find() if isinstance(one, Item)]
