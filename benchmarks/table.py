@@ -52,6 +52,8 @@ def targets() -> Iterator[Target]:
     yield "extract + fit, times the classic recipe", ">=", 7, lambda r: r["classic"]["faster"]["median"]
     for part, what, bound in (("heads", "clothing", 15), ("large", "25,000 photographs", 40)):
         yield f"slowest head, {what}, seconds", "<=", bound, lambda r, p=part: slowest(r["heads"][p])
+    for head in ("logistic", "linear-svm", "knn"):
+        yield f"{head}, clothing, seconds", "<=", 8, lambda r, h=head: r["heads"]["heads"][h]["seconds"]
     yield "slowest cold predict, seconds", "<=", 2.5, lambda r: max(r["heads"]["predict"].values())
     preferred = "accuracy of what cross-validation prefers"
     yield f"clothing, {preferred}", ">=", 0.9, lambda r: r["heads"]["dearer"]["accuracy"]
@@ -89,6 +91,8 @@ def targets() -> Iterator[Target]:
         0.8,
         lambda r: r["duplicates"]["wrong labels"]["in the most doubtful tenth"],
     )
+    for own in ("clothing", "ants_bees"):
+        yield f"unlike a model of {own}, area", ">=", 0.99, lambda r, o=own: r["unlike"][o]["auc"]
 
 
 def extraction(results: Results, backbone: str) -> Results:

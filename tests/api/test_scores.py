@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from fitting_samples import features_of, flat, make_features, with_splits
 
-from embed import labels
 from embed.api import review
 from embed.errors import ModelError, WeightsError
 from embed.files import read_document, write_document
@@ -136,18 +135,12 @@ def test_a_model_that_is_named_must_be_there(features):
         review(features, "svm")
 
 
-def test_a_review_labels_by_the_rule_as_the_model_knew_it(features, monkeypatch):
-    fit(features, FitOptions())
-    asked = []
-    known = labels.assign
-
-    def assign(paths, rule, root, version):
-        asked.append(version)
-        return known(paths, rule, root)
-
-    monkeypatch.setattr(labels, "assign", assign)
-    assert review(features, explained=0).labels.classes == ["ants", "bees", "wasps"]
-    assert asked == [1]
+def test_a_review_labels_by_the_rule_as_the_model_knew_it(tmp_path):
+    folders = ("training/ants", "training/bees", "testing/ants", "testing/bees")
+    features = make_features(tmp_path, flat(8, folders))
+    fit(features, FitOptions(labels_version=1))
+    found = review(features, explained=0)
+    assert found.labels.classes == ["testing", "training"] and found.scores.changed == ""
 
 
 def test_a_model_that_has_to_be_fitted_again_is_told(features):
