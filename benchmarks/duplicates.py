@@ -79,7 +79,7 @@ def comparing(features, count: int) -> dict[str, float]:
     generator = np.random.default_rng(SEED)
     mixed = normalised(X[generator.integers(0, len(X), count)] + X[generator.integers(0, len(X), count)])
     start = time.perf_counter()
-    pairs = sum(1 for _ in near_pairs(mixed, THRESHOLD))
+    pairs = sum(len(i) for i, _, _ in near_pairs(mixed, THRESHOLD))
     return {"vectors": count, "pairs": pairs, "seconds": time.perf_counter() - start}
 
 

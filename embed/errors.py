@@ -23,27 +23,27 @@ MISSING = "this needs {library}, which is not installed here; `pip install embed
 
 
 class EmbedError(Exception):
-    "Something the user can understand and mend."
-
-
-class UsageError(EmbedError):
-    """An option or argument has a value that cannot work.
+    """Something the user can understand and mend.
 
     Parameters
     ----------
     message : str
-        What is wrong with the value; a whole sentence where no parameter is named.
+        What was wrong, where, and what to do; a whole sentence where no parameter is named.
     parameter : str, optional
         Name of the parameter in Python, which begins the sentence. The command line puts its own flag there.
     """
 
-    def __init__(self, message: str, parameter: str = "") -> None:
+    def __init__(self, message: str = "", parameter: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.parameter = parameter
 
     def __str__(self) -> str:
         return f"{self.parameter} {self.message}" if self.parameter else self.message
+
+
+class UsageError(EmbedError):
+    "An option or argument has a value that cannot work."
 
 
 class InputError(EmbedError):

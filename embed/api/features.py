@@ -11,6 +11,7 @@ import numpy as np
 from embed.api.photographs import Photographs
 from embed.cache import Failure, FeatureCache
 from embed.errors import ImageError, UsageError
+from embed.labels import with_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from embed.explain import Explained
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
+    from embed.search import Searcher
 
 File = str | os.PathLike[str]
 
@@ -30,6 +32,7 @@ class Features(Photographs):
 
     def __init__(self, cache: FeatureCache, labels: str = "folder") -> None:
         super().__init__(cache, labels)
+        self._kept_searcher: Searcher | None = None
 
     @property
     def cache(self) -> FeatureCache:
@@ -52,6 +55,7 @@ class Features(Photographs):
         *,
         cv: int | str | None = None,
         group: str | None = None,
+        where: str | None = None,
         balanced: bool = False,
         threshold: float | Literal["auto"] | None = None,
         random_state: int = 0,
@@ -69,7 +73,9 @@ class Features(Photographs):
         cv : int or "folders", optional
             Cross-validate in so many folds, or in those that the folders say, as ``fold_1/``, ``fold_2/``.
         group : str, optional
-            ``"regex:PATTERN"``: photographs with one match stay on one side.
+            A column of the table that labels, or ``"regex:PATTERN"``: photographs with one value stay on one side.
+        where : str, optional
+            Only photographs as this condition says; see `select`.
         balanced : bool
             Let every class count the same.
         threshold : float or "auto", optional
@@ -105,7 +111,7 @@ class Features(Photographs):
 
         options = FitOptions(
             classifier=classifier,
-            labels=self._rule,
+            labels=with_where(self._rule, where),
             cv=cv,
             group=group,
             balanced=balanced,
@@ -250,9 +256,13 @@ class Features(Photographs):
         threshold: float = -1.0,
         label: str | None = None,
         split: str | None = None,
+        where: str | None = None,
         include_self: bool = False,
     ) -> "pd.DataFrame":
         """Return the photographs that look most like others, in the cache or not.
+
+        The first call reads and checks what is compared, and keeps it for the next: the vectors, float32, 256 MiB at most, or an
+        index that stays on disk.
 
         Parameters
         ----------
@@ -264,6 +274,8 @@ class Features(Photographs):
             Only photographs at least this similar.
         label, split : str, optional
             Only photographs with this label, in this split.
+        where : str, optional
+            Only photographs as this condition says; see `select`.
         include_self : bool
             A photograph may be its own neighbour.
 
@@ -300,7 +312,7 @@ class Features(Photographs):
         )
         queries = embed_files(Given(files, folders=True), self._cache)
         rows = []
-        for found in search.similar(self._cache, queries, options, label_rule=self._rule):
+        for found in self._searcher(where).similar(queries, options):
             if found.problem is not None:
                 raise ImageError(f"{found.query} {found.problem}")
             rows += [
@@ -310,6 +322,15 @@ class Features(Photographs):
         # As objects: the strings of pandas hold no file name that is no UTF-8.
         table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
         return table.astype({"rank": "int64", "similarity": "float64"})
+
+    def _searcher(self, where: str | None) -> "Searcher":
+        from embed.search import Searcher
+
+        if where is not None:
+            return Searcher(self._cache, label_rule=with_where(self._rule, where))
+        if self._kept_searcher is None:
+            self._kept_searcher = Searcher(self._cache, label_rule=self._rule)
+        return self._kept_searcher
 
     def explain(
         self,

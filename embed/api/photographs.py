@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embed import sources
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
-from embed.labels import Labels, chosen
-from embed.labels import of as labelled
+from embed.labels import Labels, chosen, of, with_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class Photographs:
     @property
     def files(self) -> list[Path]:
         """Where the photographs are; n paths."""
-        return [self.root / path for path in self.paths]
+        return [*map(sources.locator(self.root), self.paths)]
 
     @cached_property
     def sha256(self) -> NDArray[np.uint8]:
@@ -120,9 +120,13 @@ class Photographs:
         return sorted({label for label in self.y if label is not None})
 
     def select(
-        self, *, label: str | Sequence[str] | None = None, split: str | Sequence[str] | None = None
+        self,
+        *,
+        label: str | Sequence[str] | None = None,
+        split: str | Sequence[str] | None = None,
+        where: str | None = None,
     ) -> "Photographs":
-        """Return the photographs with one of these labels and in one of these splits.
+        """Return the photographs with one of these labels, in one of these splits, and as a condition says.
 
         Parameters
         ----------
@@ -131,12 +135,16 @@ class Photographs:
         split : str or sequence of str, optional
             Among "train", "validation" and "test"; by default every photograph, in a split or not.
 
+        where : str, optional
+            A condition on the columns of the table that labels, and on path, label and split, as in
+            ``"site == 'A' and year >= 2020"``.
+
         Raises
         ------
         LabelError
             No photograph is in the split, or none that is has the label.
         UsageError
-            There is no such split.
+            There is no such split; the condition is none, or no photograph is as it says.
 
         Examples
         --------
@@ -148,6 +156,10 @@ class Photographs:
             ...
         embed.errors.LabelError: No photograph is labelled 'cat'; there are 'boat', 'fish', 'flower', 'house', 'sun', 'tree'.
         """
+        if where is not None:
+            asked = of(self._cache, with_where(self._rule, where)).asked
+            assert asked is not None  # there is a condition
+            return self.take(self._of(asked)).select(label=label, split=split)
         return self.take(chosen(self.y, self.splits, label=_listed(label), split=_listed(split)))
 
     def take(self, rows: ArrayLike) -> "Photographs":
@@ -269,7 +281,9 @@ class Photographs:
 
     @cached_property
     def _labels(self) -> Labels:
-        return labelled(self._cache, self._rule)
+        from embed.search import labels_of
+
+        return labels_of(self._cache, self._rule)
 
     def _of(self, column: NDArray[Any]) -> NDArray[Any]:
         return column if self._rows is None else column[self._rows]

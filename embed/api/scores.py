@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embed import labels as label_rules
+from embed import sources
 from embed.errors import EmbedError, LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _split_scored(
     if document["fingerprint"] != features.fingerprint:
         return None
     paths = features.paths.tolist()
-    groups = label_rules.groups(paths, document["group"]) if document["group"] else None
+    groups = label_rules.groups(labelled, paths, document["group"])
     try:
         split = divide(labelled, features.sha256, seed=document["seed"], cv=document["cv"], groups=groups)
     except LabelError:  # too few labels are left
@@ -246,9 +247,10 @@ def _maps(
 ) -> "dict[str, tuple[ClassMap, ...]]":
     from embed.explain import Explainer
 
+    file_of = sources.locator(features.root)
     known = worst[worst["label"].isin(fitted.classes)]
     asked = [
-        (features.root / row.path, [row.predicted, row.label])
+        (file_of(row.path), [row.predicted, row.label])
         for row in known[["path", "predicted", "label"]].itertuples()
     ]
     explained = Explainer(features, fitted.head).explain(asked)

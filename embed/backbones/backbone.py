@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 POOLINGS = ("avg", "max", "grid", "flatten", "cls")
 NO_POOLING = "none"  # the map itself, which is no feature set but can be explained
 GRID = 3  # regions to a side of a map that is pooled by "grid"
+USUAL_SIZE = 224  # of pictures, where the network in a file takes any
+SMALLEST = 32
+NAME_LENGTH = 60
+# How many classes a network has that was trained to tell them: ImageNet's, with and without a background, and of 21,000.
+CLASSES = {1000, 1001, 11221, 11821, 21841, 21843}
 EXPORT_FORMAT = 1  # raised when the graph that is made of the same network changes its numbers
 
 
@@ -172,6 +178,12 @@ class ResolvedNetwork(Request):
         if self.backbone.preprocess:
             identity["preprocess"] = self.backbone.preprocess
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def network_name(file: Path) -> str:
+    """Return what the network in a file is called: the name of the file, fit to be part of the name of a folder."""
+    stem = re.sub(r"[^\w.]+|-+", "-", file.stem).strip("-.") or "network"
+    return f"{stem[:NAME_LENGTH]}{file.suffix}".lower()
 
 
 def resolved(backbone: Backbone, request: Request, weights: Weights) -> ResolvedNetwork:

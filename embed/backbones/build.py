@@ -9,7 +9,7 @@ import re
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def build(application: Application, network: ResolvedNetwork, dtype_policy: str 
     """
     import keras
 
-    with _settings(dtype_policy):
+    with settings(dtype_policy):
         base = _base(application, network)
         pixels = keras.Input((network.size, network.size, 3), dtype="uint8", name="pixels")
         x = keras.ops.cast(pixels, "float32")
@@ -85,7 +85,7 @@ def complete(model: "keras.Model", network: ResolvedNetwork) -> "keras.Model":
 
     ops = keras.ops
     pooled = is_pooled(len(model.output_shape), network)
-    with _settings("float32"):
+    with settings("float32"):
         pixels = keras.Input(model.input_shape[1:], dtype="uint8", name="pixels")
         if network.mirror:
             both = model(ops.concatenate([pixels, ops.flip(pixels, axis=2)], axis=0))
@@ -98,9 +98,11 @@ def complete(model: "keras.Model", network: ResolvedNetwork) -> "keras.Model":
         if pooled:
             pass
         elif network.pooling == "avg":
-            x = ops.mean(x, axis=(1, 2))
+            x = ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)))
         elif network.pooling == "max":
-            x = ops.max(x, axis=(1, 2))
+            x = ops.max(x, axis=tuple(range(1, len(x.shape) - 1)))
+        elif network.pooling == "cls":
+            x = x[:, 0]
         elif network.pooling == "flatten":
             x = keras.layers.Flatten()(x)
         else:
@@ -181,7 +183,7 @@ def check_published(application: Application, network: ResolvedNetwork) -> None:
 
 
 @contextmanager
-def _settings(dtype_policy: str) -> Iterator[None]:
+def settings(dtype_policy: str) -> Iterator[None]:
     """Set what the published weights assume, whatever keras.json or the caller's program says."""
     import keras
 
@@ -254,14 +256,29 @@ def _load(model: "keras.Model", file: Path, application: Application) -> None:
 def _target(base: "keras.Model", application: Application, layer: str) -> Any:
     if layer == application.layer:
         return base.output
-    layers = layer_names(base)
+    return find_layer(base, layer, application.name, application.classifier_layers)
+
+
+def find_layer(model: "keras.Model", layer: str, name: str, further: Sequence[str] = ()) -> Any:
+    """Return the output of a layer.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name; the nearest are told, of `further` ones too.
+    """
+    layers = layer_names(model)
     if layer not in layers:
-        known = [*layers, *application.classifier_layers]
-        nearest = difflib.get_close_matches(layer, known, NEAREST_SHOWN, 0.0)
-        raise UsageError(
-            f"{layer!r} is not in {application.name}; the nearest names are {', '.join(nearest)}", "layer"
-        )
-    return layers[layer].output
+        nearest = difflib.get_close_matches(layer, [*layers, *further], NEAREST_SHOWN, 0.0)
+        raise UsageError(f"{layer!r} is not in {name}; the nearest names are {', '.join(nearest)}", "layer")
+    import keras
+
+    found = layers[layer]
+    if isinstance(
+        found, keras.Model
+    ):  # its own output belongs to its own graph; this is that of the call in this one
+        return found._inbound_nodes[-1].output_tensors[0]
+    return found.output
 
 
 def layer_names(model: "keras.Model") -> dict[str, "keras.Layer"]:

@@ -1,11 +1,12 @@
 """Every backbone by its name, and what a user asks of one."""
 
 import difflib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from embed.backbones import onnx_file
+from embed.backbones import keras_file, onnx_file
 from embed.backbones.applications import KerasApplication
 from embed.backbones.backbone import (
     NO_POOLING,
@@ -25,8 +26,11 @@ BACKBONES: dict[str, Backbone] = {
     **{application.name: KerasApplication(**asdict(application)) for application in applications()},
     onnx_file.TINY.name: onnx_file.TINY,
 }
-# Kinds of files that hold a network of the user's own, by their suffix; what makes one of the file, and one of a recipe.
-FILES = {onnx_file.SUFFIX: onnx_file}
+# Kinds of files that hold a network of the user's own, by their suffix: what makes one of the file, and one of a recipe.
+FILES: dict[str, tuple[Callable[[Path, str | None], Backbone], Callable[[str, str], Backbone]]] = {
+    ".onnx": (onnx_file.from_file, onnx_file.from_recipe),
+    ".keras": (keras_file.from_file, keras_file.from_recipe),
+}
 
 
 def get(name: str, preprocess: str | None = None) -> Backbone:
@@ -47,7 +51,7 @@ def get(name: str, preprocess: str | None = None) -> Backbone:
     """
     kind = FILES.get(Path(name).suffix.lower())
     if kind is not None:
-        return kind.from_file(Path(name), preprocess)
+        return kind[0](Path(name), preprocess)
     backbone = BACKBONES.get(name.lower())
     if backbone is not None and preprocess is not None:
         raise UsageError(f"{preprocess!r} cannot be used: {backbone.name} brings its own", "preprocess")
@@ -70,7 +74,7 @@ def known(name: str, preprocess: str) -> Backbone:
         This version has none of that name.
     """
     kind = FILES.get(Path(name).suffix)
-    return get(name) if kind is None else kind.from_recipe(name, preprocess)
+    return get(name) if kind is None else kind[1](name, preprocess)
 
 
 @dataclass(frozen=True)

@@ -3,29 +3,30 @@
 import contextlib
 import difflib
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed.backbones import weights
-from embed.backbones.backbone import Request, ResolvedNetwork, Weights
+from embed.backbones.backbone import (
+    CLASSES,
+    SMALLEST,
+    USUAL_SIZE,
+    Request,
+    ResolvedNetwork,
+    Weights,
+    network_name,
+)
 from embed.backbones.graph import import_openvino
 from embed.backbones.onnx_model import Description, describe
-from embed.backbones.preprocess import CHANNELS, parse, recognise
+from embed.backbones.preprocess import CHANNELS, parse, recognise, recognised
 from embed.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     import keras
     import openvino
 
-SUFFIX = ".onnx"
 NEAREST_SHOWN = 5
-USUAL_SIZE = 224  # of pictures, where a network takes any
-SMALLEST = 32
-NAME_LENGTH = 60
-# How many classes a network has that was trained to tell them: ImageNet's, with and without a background, and of 21,000.
-CLASSES = {1000, 1001, 11221, 11821, 21841, 21843}
 LINEAR = {"Gemm", "MatMul", "Add", "Softmax", "LogSoftmax"}
 RESHAPING = {"Flatten", "Reshape", "Squeeze", "Identity", "Dropout", "Cast"}
 AVERAGING = {"GlobalAveragePool", "ReduceMean"}
@@ -218,19 +219,12 @@ def from_file(file: Path, preprocess: str | None) -> OnnxFile:
         )
     notes = []
     if preprocess is None:
-        seen = recognise(network)
-        if seen is None:
-            raise UsageError(
-                f"is needed: {file.name} does not say how it takes its pixels. Give what it was trained with: imagenet "
-                "(torchvision, most of timm), clip, minus1to1, 0to1, caffe, none, or mean=M,std=S for pixels 0 to 255",
-                "preprocess",
-            )
-        preprocess, looks = seen
-        notes.append(f"{file.name} looks like {looks}: --preprocess {preprocess}")
+        preprocess, note = recognised(file, recognise(network))
+        notes.append(note)
     layer = _default_layer(network)
     notes.append(f"{file.name} is read at {layer!r}; --output takes another")
     return OnnxFile(
-        name=name_of(file),
+        name=network_name(file),
         file=file,
         input_size=sides[0] if sides else USUAL_SIZE,
         layer=layer,
@@ -243,12 +237,6 @@ def from_file(file: Path, preprocess: str | None) -> OnnxFile:
 def from_recipe(name: str, preprocess: str) -> OnnxFile:
     """Return the network of a file that is not known, for what was exported from it."""
     return OnnxFile(name=name, file=None, pixels=preprocess)
-
-
-def name_of(file: Path) -> str:
-    """Return what a network of the user's is called: the name of its file, fit to be part of the name of a folder."""
-    stem = re.sub(r"[^\w.]+|-+", "-", file.stem).strip("-.") or "network"
-    return f"{stem[:NAME_LENGTH]}{SUFFIX}".lower()
 
 
 def _default_layer(network: Description) -> str:

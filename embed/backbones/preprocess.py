@@ -1,6 +1,7 @@
 """What becomes of pixels before a network of the user's own: as it is written, recognised, and put into a graph."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed.backbones.onnx_model import Description
@@ -126,3 +127,21 @@ def recognise(network: Description) -> tuple[str, str] | None:
     if network.producer == "pytorch" and ({"layer1", "layer2", "layer3"} <= names or "features.0" in names):
         return "imagenet", "a network of torchvision"
     return None
+
+
+def recognised(file: Path, seen: tuple[str, str] | None) -> tuple[str, str]:
+    """Return the name of what was recognised, and the sentence that says so.
+
+    Raises
+    ------
+    UsageError
+        Nothing was: it has to be asked.
+    """
+    if seen is None:
+        raise UsageError(
+            f"is needed: {file.name} does not say how it takes its pixels. Give what it was trained with: imagenet "
+            "(torchvision, most of timm), clip, minus1to1, 0to1, caffe, none, or mean=M,std=S for pixels 0 to 255",
+            "preprocess",
+        )
+    name, looks = seen
+    return name, f"{file.name} looks like {looks}: --preprocess {name}"

@@ -1,5 +1,6 @@
 """Features on disk: immutable parts, published whole or not at all, checked whenever they are read."""
 
+from embed.cache.contents import Contents
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
 from embed.cache.identity import Moved, Wish
@@ -16,6 +17,7 @@ from embed.cache.verify import Report, verify
 from embed.cache.writer import FeatureWriter
 
 __all__ = [
+    "Contents",
     "Failure",
     "FeatureCache",
     "FeatureSet",

@@ -1,9 +1,9 @@
 """Folding: many small parts become one, without rewriting more than a bounded multiple of what was added.
 
 Parts of ``CLOSED_BYTES`` and more are closed: they are rewritten only when most of their rows are dead. Among the
-newer, open ones a run is folded once there are more than ``MOST_OPEN``, from the oldest part that is no larger than
-everything after it. A row is therefore rewritten when its part at least doubles: once for each doubling from one row
-to a closed part, and once more at most.
+newer, open ones a run is folded once there are more than ``MOST_OPEN``, from the oldest part that is no larger than a
+third (``GROWTH``) of everything after it. A row is therefore rewritten when its part grows to four times its size: in all, no
+more than four times the bytes that were added are written, however they arrive.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from embed.cache.batch import Batch
 from embed.cache.gather import Gathered
 from embed.cache.parts import Part
-from embed.cache.replay import GONE, Replay
+from embed.cache.replay import GONE, Replay, changed
 
 FOLD_BYTES = 256 << 20  # of a folded part, at most: ten million rows of 1,280 values make some 300 parts
 CLOSED_BYTES = FOLD_BYTES // 2
-MOST_OPEN = (
-    16  # more than log2(CLOSED_BYTES / smallest part): not all can be larger than everything after them
-)
+GROWTH = 3
+# More than log(CLOSED_BYTES / smallest part) / log(1 + 1 / GROWTH): not all can be larger than their share of what follows.
+MOST_OPEN = 32
 DEAD_SHARE = 0.5  # of the rows of a closed part, from which on it is rewritten
 
 
@@ -35,7 +35,7 @@ def plan(parts: Sequence[Part]) -> tuple[int, int] | None:
     newer = sum(weights[first_open:])
     for start in range(first_open, len(parts) - 1):
         newer -= weights[start]
-        if weights[start] <= newer:
+        if weights[start] * GROWTH <= newer:
             return _widen(parts, start, _reach(weights, start))
     return None
 
@@ -77,7 +77,7 @@ def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str])
     run = parts[start:stop]
     starts = np.cumsum([0, *map(len, run)])
     # One entry for each removal, then for each row of a part: the last one of a path holds.
-    entries = np.concatenate([_changed(part) for part in run])
+    entries = np.concatenate([changed(part) for part in run])
     row_of = np.concatenate(
         [
             np.r_[np.full(part.entry.removed, GONE), np.arange(first, first + len(part))]
@@ -86,7 +86,7 @@ def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str])
     )
     paths, from_end = np.unique(entries[::-1], return_index=True)
     rows = row_of[::-1][from_end]
-    current = ~_is_in(paths, map(_changed, parts[stop:]))
+    current = ~_is_in(paths, map(changed, parts[stop:]))
     removed = paths[current & (rows == GONE)]
     removed = removed[_is_in(removed, (part.read("path") for part in parts[:start]))]
     live = current & (rows != GONE)
@@ -109,11 +109,6 @@ def fold(parts: Sequence[Part], start: int, stop: int, on_disk: Collection[str])
         removed=removed,
         replaces=sorted({name for part in run for name in (part.name, *part.entry.replaces)} & set(on_disk)),
     )
-
-
-def _changed(part: Part) -> NDArray[np.bytes_]:
-    """Return the paths that a part removes, then those that it puts."""
-    return np.concatenate([np.array(part.removed(), "S"), part.read("path")])
 
 
 def _is_in(paths: NDArray[np.bytes_], others: Iterable[NDArray[np.bytes_]]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from embed.cache.checked import BLOCK_BYTES
 from embed.cache.columns import Column
 
 THREADS = min(8, os.cpu_count() or 1)
+FEW_ROWS = 128
 
 
 def gather(
@@ -48,8 +49,9 @@ def gather(
         result[_as_slice(wanted)] = column.read_chunk(chunk)[_as_slice(inside)]
 
     groups = np.split(order, changes)
-    if len(groups) == 1:
-        fill(groups[0])
+    if len(rows) <= FEW_ROWS:  # threads would cost more than they bring
+        for group in groups:
+            fill(group)
         return
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(fill, groups):

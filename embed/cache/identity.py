@@ -174,9 +174,10 @@ class _Search:
                 return self._of_that_name(taken)
         if own is not None and not self._wish.move:
             return own
-        likely = self._likely(own) if self._wish.name is None or self._wish.move else None
-        if likely is not None and (self._wish.move or self._agreed(likely)):
-            return self._moved(likely.name)
+        likely = self._likely(own) if self._wish.name is None or self._wish.move else []
+        for one in likely:
+            if self._wish.move or self._agreed(one):
+                return self._moved(one.name)
         if own is not None:
             return own
         if self._wish.move:
@@ -185,7 +186,7 @@ class _Search:
                 f"whose photographs are in {self._root}",
                 "move",
             )
-        return _Choice(self._free(), likely=None if self._wish.ask else likely)
+        return _Choice(self._free(), likely=likely[0] if likely and not self._wish.ask else None)
 
     def claim(self, choice: _Choice, lock: Lock) -> Claim:
         """Return the set that was chosen and locked, under the name that was asked for."""
@@ -263,20 +264,20 @@ class _Search:
             return _Choice(folder)
         why = "which is in the way" if meta is None else f"the features of {meta.root or 'another folder'}"
         raise UsageError(
-            f"{self._start!r} is taken by {folder}, {why}: give another name, or ask for that set to be moved if its "
-            "folder has become this one",
+            f"{self._start!r} is taken by {folder}, {why}: give another name, or set move as well if its folder "
+            "has become this one",
             "name",
         )
 
-    def _likely(self, own: _Choice | None) -> Moved | None:
-        """Return the set of a folder that is gone of which the most photographs are in the data folder."""
+    def _likely(self, own: _Choice | None) -> list[Moved]:
+        """Return the sets of folders that are gone and may be the data folder, the one with most photographs there first."""
         found = []
         for name, meta in self._metas.items():
             here = self._place.is_path_of(meta)
             if (here and own is None) or (not here and self._may_have_moved(name)):
                 all_of_it = self._all(name)
                 found.append(Moved(name, meta.root, all_of_it.rows, all_of_it.there))
-        return max(found, key=lambda one: one.here, default=None)
+        return sorted(found, key=lambda one: (one.here, one.name == self._start + self._end), reverse=True)
 
     def _agreed(self, likely: Moved) -> bool:
         if self._wish.ask is None:

@@ -1,6 +1,5 @@
 """A feature set as it was at one moment, read-only."""
 
-import bisect
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,6 +12,7 @@ from embed.cache import failures
 from embed.cache.checked import digest
 from embed.cache.failures import Failure
 from embed.cache.gather import gather
+from embed.cache.keys import Keys
 from embed.cache.listing import list_parts
 from embed.cache.meta import META_NAME, Meta
 from embed.cache.origin import Origin, read_origin
@@ -145,8 +145,8 @@ class FeatureCache:
         return len(self._replay)
 
     @cached_property
-    def keys(self) -> list[bytes]:
-        """Paths as the file system spells them."""
+    def keys(self) -> Keys:
+        """Paths as the file system spells them, packed."""
         return self._replay.keys()
 
     @cached_property
@@ -175,25 +175,34 @@ class FeatureCache:
         return self._replay.column("decoder", EMPTY_BYTES)
 
     def read_columns(self) -> None:
-        """Read everything but features and views.
+        """Read everything but features and views; contents are checked and not kept, for most are not asked about.
 
         Raises
         ------
         CacheDamagedError
             A part is damaged.
         """
-        _ = self.keys, self.sha256, self.sizes, self.mtimes_ns, self.decoders
+        _ = self.keys, self.sizes, self.mtimes_ns, self.decoders
+        self._replay.check("sha256")
 
     @cached_property
     def paths(self) -> NDArray[np.object_]:
         """Paths relative to the data folder; ndarray of shape (n,) of str."""
-        return np.array([os.fsdecode(key) for key in self.keys] + [None], object)[:-1]
+        paths = np.empty(len(self), object)
+        paths[:] = list(map(os.fsdecode, self.keys))
+        return paths
+
+    def path(self, row: int) -> str:
+        """Return the path of one row; for a few, no object is made for each of the others."""
+        return os.fsdecode(self.keys[row])
+
+    def folders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first row of each run of neighbours that lie in one folder, and the run of each row."""
+        return self.keys.folders()
 
     def index_of(self, path: str) -> int | None:
         """Return the row of a path, or None."""
-        key = os.fsencode(path)
-        row = bisect.bisect_left(self.keys, key)
-        return row if row < len(self.keys) and self.keys[row] == key else None
+        return self.keys.find(os.fsencode(path))
 
     def row_of_content(self, sha256: bytes) -> int | None:
         """Return the first row of a content, or None."""

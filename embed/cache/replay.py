@@ -1,6 +1,5 @@
 """Which rows of the parts make up the set, and in which order."""
 
-import bisect
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embed.cache.keys import Keys
 from embed.cache.parts import Part, in_order
 
 GONE = -1  # in the place of a row
@@ -45,10 +45,15 @@ class Replay:
         part_of, _ = self.place(np.arange(len(self)))
         return np.bincount(part_of, minlength=len(self._parts))
 
-    def keys(self) -> list[bytes]:
+    def keys(self) -> Keys:
         """Return the paths as the file system spells them, in their order."""
-        paths = [path for part in self._parts for path in part.read("path").tolist()]
-        return paths if self._rows is None else [paths[row] for row in self._rows.tolist()]
+        keys = Keys.of(part.read("path") for part in self._parts)
+        return keys if self._rows is None else keys.take(self._rows)
+
+    def check(self, name: str) -> None:
+        """Read a column of every part and keep nothing of it. Raises CacheDamagedError."""
+        for part in self._parts:
+            part.read(name)
 
     def column(self, name: str, empty: NDArray[Any]) -> NDArray[Any]:
         """Return a column of all rows; `empty` is one of no rows, for a set without any."""
@@ -58,12 +63,15 @@ class Replay:
     def _merge(self, n: int) -> NDArray[np.int64]:
         """Merge the first `n` parts, which lie end to end, with what the others change."""
         parts, starts = self._parts, self._starts
-        changes: dict[bytes, int] = {}
-        for part, start in zip(parts[n:], starts[n:].tolist(), strict=False):
-            changes.update(dict.fromkeys(part.removed(), GONE))
-            changes.update(zip(part.read("path").tolist(), range(start, start + len(part)), strict=True))
-        keys = sorted(changes)
-        new = np.fromiter((changes[key] for key in keys), np.int64, len(keys))
+        entries = np.concatenate([changed(part) for part in parts[n:]])
+        rows_of = [
+            np.r_[np.full(part.entry.removed, GONE), np.arange(start, start + len(part))]
+            for part, start in zip(parts[n:], starts[n:], strict=False)
+        ]
+        order = np.argsort(entries, kind="stable")  # of parts that are sorted each
+        entries = entries[order]
+        last = np.append(entries[1:] != entries[:-1], True)
+        keys, new = entries[last], np.concatenate(rows_of)[order][last]
         places, known = self._places(n, keys)
         rows = np.arange(starts[n])
         rows[places[known]] = new[known]
@@ -71,20 +79,24 @@ class Replay:
         rows = np.insert(rows, places[fresh], new[fresh])
         return rows[rows != GONE]
 
-    def _places(self, n: int, keys: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _places(self, n: int, keys: NDArray[np.bytes_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return where paths belong among the rows of the first `n` parts, and which of them are there."""
-        filled = [i for i in range(n) if len(self._parts[i])]
-        if not filled:
-            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        firsts = [os.fsencode(self._parts[i].entry.first or "") for i in filled]
         places, known = np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        ends = [bisect.bisect_left(keys, first) for first in firsts[1:]] + [len(keys)]
+        filled = [i for i in range(n) if len(self._parts[i])]
+        firsts = [os.fsencode(self._parts[i].entry.first or "") for i in filled]
         begin = 0
-        for i, end in zip(filled, ends, strict=True):
+        for i, end in zip(
+            filled, [*np.searchsorted(keys, np.array(firsts[1:], "S")), len(keys)], strict=False
+        ):
             if begin < end:
-                wanted, paths = np.array(keys[begin:end], "S"), self._parts[i].read("path")
+                wanted, paths = keys[begin:end], self._parts[i].read("path")
                 inside = np.searchsorted(paths, wanted)
                 places[begin:end] = self._starts[i] + inside
                 known[begin:end] = paths[np.minimum(inside, len(paths) - 1)] == wanted
             begin = end
         return places, known
+
+
+def changed(part: Part) -> NDArray[np.bytes_]:
+    """Return the paths that a part removes, then those that it puts."""
+    return np.concatenate([np.array(part.removed(), "S"), part.read("path")])

@@ -1,5 +1,6 @@
 """Checking a feature set from end to end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from embed.cache.listing import list_parts
 from embed.cache.manifest import MANIFEST_NAME
 from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
 from embed.cache.origin import ORIGIN_NAME
-from embed.cache.parts import check_contents
+from embed.cache.parts import Part, check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
 from embed.errors import CacheDamagedError
@@ -40,7 +41,11 @@ class Report:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
+def verify(
+    feature_set: FeatureSet,
+    quick: bool = False,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Report:
     """Check every file of a feature set: that it is there, its sha256, its checksums, and those of HDF5.
 
     Parameters
@@ -49,6 +54,8 @@ def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
         One of ``list_features``.
     quick : bool
         Of the parts, look at names, sizes and indexes only: that finds what is missing or cut short, not a flipped bit.
+    progress : callable
+        Is told what is done, and how many rows of how many.
 
     Raises
     ------
@@ -61,8 +68,10 @@ def verify(feature_set: FeatureSet, quick: bool = False) -> Report:
     listing = list_parts(folder, meta)
     damaged = listing.problems()
     parts = len(listing.parts) + len(damaged)
-    whole = []
+    whole: list[Part] = []
+    rows = sum(map(len, listing.parts))
     for part in listing.parts:
+        progress("Checking rows", sum(map(len, whole)), rows)
         try:
             _ = part.columns
             if not quick:

@@ -304,12 +304,14 @@ class FeatureWriter:
             The disk refused.
         """
         self.commit()
-        self._fold(plan_garbage)
+        changed = [part.name for part in self._parts] != self.known.parts
+        if changed:
+            self._fold(plan_garbage)
         failures.write(self.folder, found)
         if self._lost:
             self._lost.clear()
             self._write_manifest()
-        rows = len(FeatureCache(FeatureSet(self.folder, self._meta), self._parts))
+        rows = len(FeatureCache(FeatureSet(self.folder, self._meta), self._parts) if changed else self.known)
         self._meta = replace(self._meta, complete=True, rows=rows)
         write_meta(self.folder, self._meta)
 

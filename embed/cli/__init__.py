@@ -10,7 +10,7 @@ from embed import NOT_ON_WINDOWS, WINDOWS
 from embed.cli import exits, streams
 
 if TYPE_CHECKING:
-    from embed.errors import UsageError
+    from embed.errors import EmbedError
 
 # What a write says that names no file, as those to stdout do.
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         common.say(f"embed: {_told(error, commands.commands.get(arguments[0]))}")
         return exits.USAGE
     except EmbedError as error:
-        common.say(f"embed: {error}")
+        common.say(f"embed: {_told(error, commands.commands.get(arguments[0]))}")
         return exits.ERROR
     except click_exception as error:
         error.show()  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _told(error: "UsageError", command: Any) -> str:
+def _told(error: "EmbedError", command: Any) -> str:
     """Return an error with the flag of the command that sets the parameter."""
     for parameter in command.params if command is not None else ():
         if parameter.name == error.parameter:

@@ -24,6 +24,7 @@ def duplicates(
     ] = False,
     labels: common.LabelsOption = "folder",
     splits: common.SplitsOption = None,
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -42,17 +43,13 @@ def duplicates(
     embed duplicates --threshold 0.98 --html duplicates.html --open
     """
     from embed import search
-    from embed.labels import with_splits
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where, splits)
     with StageDisplay() as progress:
         found = search.duplicates(
-            known,
-            threshold,
-            across_splits=across_splits,
-            label_rule=with_splits(labels, splits),
-            progress=progress,
+            known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
         )
     rows = [
         (number, one.path, one.similarity, one.label, one.split)
@@ -72,6 +69,7 @@ def duplicates(
 def outliers(
     limit: LimitOption = 50,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -91,8 +89,9 @@ def outliers(
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=labels, progress=progress)[:limit]
+        found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
@@ -105,6 +104,7 @@ def outliers(
 def mislabelled(
     limit: LimitOption = SHOWN,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -124,8 +124,9 @@ def mislabelled(
 
     check_page(html, show)
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where)
     with StageDisplay() as progress:
-        found = learn.mislabelled(known, label_rule=labels, progress=progress)
+        found = learn.mislabelled(known, label_rule=rule, progress=progress)
     rows = [
         (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
         for one in found[:limit]
@@ -144,6 +145,7 @@ def matrix(
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
@@ -157,7 +159,8 @@ def matrix(
 
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=labels)
+    rule = common.label_rule(known, labels, where)
+    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
     files.write(out, report.matrix_picture(known.root, found, form))
     print(out)
 
@@ -170,6 +173,7 @@ def map_features(
     ] = 3000,
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -188,7 +192,8 @@ def map_features(
     check_page(html, show)
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    placed = search.layout(known, limit=limit, seed=seed, label_rule=labels)
+    rule = common.label_rule(known, labels, where)
+    placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
     files.write(out, report.map_picture(placed, form))
     print(out)
     if html is not None:

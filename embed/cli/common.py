@@ -26,7 +26,19 @@ FeaturesOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    str, typer.Option("--labels", help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE.")
+    str,
+    typer.Option(
+        "--labels",
+        help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+    ),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        help="Only these photographs: a condition on columns of the table of --labels, as \"site == 'A' and year >= 2020\".",
+        show_default=False,
+    ),
 ]
 SplitsOption = Annotated[
     str | None,
@@ -90,14 +102,14 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
     return features
 
 
-def say_notes(features: "FeatureCache", rule: str) -> list[str]:
-    """Say how the folders could be read otherwise, before anything is made of them; return what was said."""
-    from embed import labels
+def label_rule(features: "FeatureCache", labels: str, where: str | None, splits: str | None = None) -> str:
+    """Return the rule that labels the photographs asked for; say how it was understood, before anything is made of it."""
+    from embed.labels import of, with_splits, with_where
 
-    notes = list(labels.of(features, rule).notes)
-    for note in notes:
+    rule = with_where(with_splits(labels, splits), where)
+    for note in of(features, rule).notes:
         say(f"Note: {printable(note)}.")
-    return notes
+    return rule
 
 
 def say(message: str) -> None:

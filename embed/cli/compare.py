@@ -20,6 +20,7 @@ def compare(
     cv: Annotated[str, typer.Option(help=CV_HELP)] = "5",
     labels: LabelsOption = "folder",
     splits: common.SplitsOption = None,
+    where: common.WhereOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     seed: SeedOption = 0,
@@ -41,15 +42,12 @@ def compare(
     """
     from embed import learn
     from embed.cache import FeatureCache, list_features
-    from embed.labels import with_splits
 
     for name in clf or ():
         learn.check_classifier(name, {})
-    options = learn.FitOptions(
-        labels=with_splits(labels, splits), cv=parse_cv(cv), group=group, balanced=balanced, seed=seed
-    )
     chosen = common.open_features(cache, features)
-    common.say_notes(chosen, options.labels)
+    rule = common.label_rule(chosen, labels, where, splits)
+    options = learn.FitOptions(labels=rule, cv=parse_cv(cv), group=group, balanced=balanced, seed=seed)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:

@@ -22,6 +22,7 @@ def export(
     ] = None,
     labels: common.LabelsOption = "folder",
     splits: common.SplitsOption = None,
+    where: common.WhereOption = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
@@ -54,11 +55,10 @@ def export(
     embed export projector/ --format projector
     """
     from embed import api
-    from embed.labels import with_splits
 
-    photographs = api.Features(common.open_features(cache, features), with_splits(labels, splits)).select(
-        label=label or None, split=split or None
-    )
+    known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where, splits)
+    photographs = api.Features(known, rule).select(label=label or None, split=split or None, where=where)
     files = photographs.export(to, format, overwrite=overwrite)
     if as_json:
         common.print_json(

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from embed.learn import Fitted
     from embed.learn.evaluation import Evaluation
 
-LABELS_HELP = "folder, 'regex:PATTERN' with one group, or csv:FILE (path, label and, if wanted, split)."
+LABELS_HELP = (
+    "folder, 'regex:PATTERN' with one group, or csv:FILE (columns path, label and, if wanted, split; others:"
+    " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
+)
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
-GROUP_HELP = "'regex:PATTERN': photographs with one match stay on one side."
+GROUP_HELP = "A column of the table, or 'regex:PATTERN': photographs with one value stay on one side."
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
@@ -47,6 +50,7 @@ def fit(
     settings: SetOption = None,
     labels: LabelsOption = "folder",
     splits: common.SplitsOption = None,
+    where: common.WhereOption = None,
     cv: Annotated[str | None, typer.Option(help=CV_HELP, show_default=False)] = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
@@ -87,18 +91,20 @@ def fit(
     embed fit
     embed fit --clf svm --cv 5
     embed fit --labels 'regex:([^/]+)_\\d+\\.jpg$'
+    embed fit --labels csv:labels.csv --where "year >= 2020" --group site
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
     embed fit --clf sklearn.ensemble.RandomForestClassifier --set n_estimators=300
     """
-    from embed.labels import with_splits
     from embed.learn import FitOptions, check_classifier, parse_settings
     from embed.learn import fit as fit_features
 
     own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
     check_classifier(clf, own)
+    known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where, splits)
     options = FitOptions(
         classifier=clf,
-        labels=with_splits(labels, splits),
+        labels=rule,
         cv=parse_cv(cv),
         group=group,
         balanced=balanced,
@@ -108,13 +114,10 @@ def fit(
         head=own,
         trust=tuple(trust or ()),
     )
-    known = common.open_features(cache, features)
-    said = common.say_notes(known, options.labels)
     with StageDisplay(quiet=quiet) as progress:
         fitted = fit_features(known, options, progress)
-    for note in fitted.notes:
-        if note not in said:
-            common.say(f"Note: {common.printable(note)}.")
+    for note in fitted.notes[len(fitted.labels.notes) :]:  # those have been told
+        common.say(f"Note: {common.printable(note)}.")
     if as_json:
         common.print_json(fitted.summary())
     elif quiet:
@@ -231,6 +234,7 @@ def _lines(fitted: "Fitted", metrics: dict[str, Any]) -> list[str]:
         f"accuracy   {metrics['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f}; {metrics['n']} photographs,"
         f" {document['evaluated_on']})",
         f"baseline   {metrics['baseline_accuracy']:.4f}  (always the most frequent class)",
+        *_group_lines(document),
         f"balanced   {metrics['balanced_accuracy']:.4f}  macro F1 {metrics['macro_f1']:.4f}",
         f"probabilities ({metrics['n_known']} photographs of known classes): "
         + (", ".join(of_known) or "none"),
@@ -246,6 +250,19 @@ def _lines(fitted: "Fitted", metrics: dict[str, Any]) -> list[str]:
         )
     lines.append(f"model      {_short(fitted.model.folder)}  ({fitted.seconds:.1f} s)")
     return lines
+
+
+def _group_lines(document: dict[str, Any]) -> list[str]:
+    """Return the accuracy of the worst and the best group, where photographs are grouped."""
+    groups = document["groups"]
+    if groups is None:
+        return []
+    return [
+        f"{name} group {one['accuracy']:.4f}  (95 % interval {one['accuracy_interval'][0]:.4f} to"
+        f" {one['accuracy_interval'][1]:.4f}; {common.counted(one['n'], 'photograph')} of {common.printable(one['group'])},"
+        f" one of {groups['count']})"
+        for name, one in (("worst", groups["worst"]), ("best ", groups["best"]))
+    ]
 
 
 def _short(path: Path) -> str:

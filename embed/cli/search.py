@@ -35,6 +35,7 @@ def similar(
     ] = False,
     labels: common.LabelsOption = "folder",
     splits: common.SplitsOption = None,
+    where: common.WhereOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
@@ -60,15 +61,14 @@ def similar(
     """
     from embed import search
     from embed.extract import embed_files
-    from embed.labels import with_splits
     from embed.sources import expand
 
     check_page(html, show)
-    rule = with_splits(labels, splits)
     options = search.SimilarOptions(
         k=k, threshold=threshold, label=label, split=split, include_self=include_self
     )
     known = common.open_features(cache, features)
+    rule = common.label_rule(known, labels, where, splits)
     queries = embed_files(expand(images), known)
     with StageDisplay() as progress:
         found = list(

@@ -6,6 +6,7 @@ import typer
 
 from embed.cli import common, exits
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 
 
 @app.command()
@@ -29,7 +30,8 @@ def verify(
     from embed import api
 
     chosen = common.find_features(cache, features)
-    report = api.verify(chosen, quick=quick)
+    with StageDisplay() as progress:
+        report = api.verify(chosen, quick=quick, progress=progress)
     # Sets that could not be chosen are damaged too; what is wrong with them was said.
     sick = [] if features else [f"{name}/meta.json" for name in api.sick_features(cache)]
     damaged = sorted([*report.damaged, *sick])

@@ -1,6 +1,5 @@
 """Where the results of an extraction go: rows of the feature set, failures, and rows that leave."""
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -79,8 +78,8 @@ class Sink:
             lost[leave] = [digest.tobytes() not in stay for digest in known.sha256[leave]]
             if lost.sum() > most:
                 kept, leave = int(lost.sum()), leave & ~lost
-        for row in np.flatnonzero(leave):
-            self._writer.remove(os.fsdecode(known.keys[row]))
+        for row in np.flatnonzero(leave).tolist():
+            self._writer.remove(known.path(row))
         return int((leave & gone).sum()), kept
 
     def _fail(self, result: Result, problem: str, row: int | None) -> None:

@@ -130,6 +130,7 @@ def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve:
         integrity.check(data, format)
     if format is formats.TIFF:
         directory = tiff.Directory(data)
+        _check_compression(directory)
     if format is formats.WEBP:  # its decoder allocates all when it is opened
         width, height = integrity.webp_size(data)
         _check_size(width, height, max_pixels)
@@ -154,6 +155,13 @@ def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve:
         per_pixel += _BYTES_PER_PIXEL_OF_DEEP_COLOUR
     reserve(extra + width * height * per_pixel)
     return Photograph(format, decoder, image, stream, resize.size, structure, directory)
+
+
+def _check_compression(directory: tiff.Directory) -> None:
+    from PIL.TiffImagePlugin import COMPRESSION_INFO
+
+    if directory.compression not in COMPRESSION_INFO:
+        raise UnsupportedError(f"is a TIFF of compression {directory.compression}, which cannot be decoded")
 
 
 def _prepared(image: ImageFile, size: int, directory: tiff.Directory | None) -> ImageFile:

@@ -47,8 +47,13 @@ def are_current(decoders: "NDArray[np.bytes_]") -> "NDArray[np.bool_]":
     """Return of each row whether its pixels would be the same today, by what they were recorded as; ndarray of shape (n,)."""
     import numpy as np
 
-    names, of = np.unique(decoders, return_inverse=True)
-    return np.array([_is_current(name.decode()) for name in names], bool)[of]
+    current, judged = np.zeros(len(decoders), bool), np.zeros(len(decoders), bool)
+    while not judged.all():  # once for each decoder: a handful, and nothing is sorted
+        name = decoders[judged.argmin()]
+        same = decoders == name
+        current[same] = _is_current(name.decode())
+        judged |= same
+    return current
 
 
 def _is_current(decoder: str) -> bool:

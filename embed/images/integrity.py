@@ -29,12 +29,25 @@ def _check_png(data: bytes) -> None:
             raise ImageError("truncated PNG")
         if kind in _TEXTS and length > MAX_TEXT_BYTES:
             raise ImageError(f"holds a text of {length:,} bytes, more than the limit of {MAX_TEXT_BYTES:,}")
+        if kind == b"iCCP":
+            _check_profile(data[position + 8 : end - 4])
         checksum = int.from_bytes(data[end - 4 : end], "big")
         if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != checksum:
             raise ImageError("damaged PNG: wrong checksum")
         if kind == b"IEND":
             return
         position = end
+
+
+def _check_profile(chunk: bytes) -> None:
+    """Raise ImageError where the profile of a PNG is a bomb, which Pillow calls a text."""
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(chunk[chunk.find(b"\0") + 2 :], MAX_TEXT_BYTES)
+    except zlib.error:
+        return  # the picture is shown without it
+    if unpacking.unconsumed_tail:
+        raise ImageError(f"holds a colour profile that unpacks to more than {MAX_TEXT_BYTES:,} bytes")
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

@@ -21,8 +21,9 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HIERARCHICAL = frozenset((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF))  # no decoder knows them
 _SEQUENTIAL = frozenset((0xC0, 0xC1))
-_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+_PROGRESSIVE = frozenset((0xC2, 0xCA))
 _ALL = (1 << 64) - 1  # a bit for each of the 64 coefficients of a block
 
 # No Huffman code is all ones, so a decoder that runs on into these gets nowhere. Up to 8 bytes are read ahead.
@@ -65,6 +66,8 @@ def structure(data: bytes) -> Structure:
         position += max(length, 2)
         begin = 0
         if kind in _FRAMES and len(body) >= 6 and not missing:
+            if kind in _HIERARCHICAL:
+                raise ImageError("is a JPEG of a kind that cannot be decoded")
             frame = kind
             missing = dict.fromkeys(body[6::3][: body[5]], _ALL)
         elif kind == _RESTART_INTERVAL:

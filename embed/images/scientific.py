@@ -52,7 +52,14 @@ def read(
             raise UnsupportedError("is a TIFF of a kind that cannot be decoded")
         check_size(page.imagewidth, page.imagelength)
         reserve(page.imagewidth * page.imagelength * channels * (2 * dtype.itemsize + _BYTES_PER_VALUE))
-        values = page.asarray(maxworkers=1)
+        try:
+            values = page.asarray(maxworkers=1)
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            raise UnsupportedError(
+                f"is a TIFF of compression {int(page.compression)}, which cannot be decoded"
+            ) from None
         extra, tags = page.extrasamples, page.tags
         if page.axes[0] == "S":
             values = np.moveaxis(values, 0, -1)

@@ -8,7 +8,7 @@ from itertools import repeat
 
 from embed.errors import ImageError
 
-_BITS, _MEANING, _CHANNELS, _PLANES = 258, 262, 277, 284
+_BITS, _COMPRESSION, _MEANING, _CHANNELS, _PLANES = 258, 259, 262, 277, 284
 _SEPARATE = 2  # planes: each channel is stored for itself
 _MOST, _MOST_OF_EACH = 281, 341  # the highest value that a sample may have
 _SUBDIRECTORIES, _DNG_VERSION = 330, 50706
@@ -63,6 +63,11 @@ class Directory:
             value = here + entry - word
             where = value if width * length <= word else self._number(value, word)
             self._fields[self._number(here, 2)] = (where, width, length)
+
+    @property
+    def compression(self) -> int:
+        """How the pixels are packed; 1 is not at all."""
+        return self.value(_COMPRESSION, 1)
 
     @property
     def is_planar_and_deep(self) -> bool:

@@ -4,7 +4,9 @@ Labels are not part of the features: any rule may be applied to the same cache, 
 """
 
 from embed.labels.conflicts import conflicts
+from embed.labels.layout import follows_from_folders
 from embed.labels.names import SPLITS
+from embed.labels.query import with_where
 from embed.labels.rules import RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
 from embed.labels.selection import chosen
 
@@ -16,7 +18,9 @@ __all__ = [
     "assign",
     "chosen",
     "conflicts",
+    "follows_from_folders",
     "groups",
     "of",
     "with_splits",
+    "with_where",
 ]

@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import folders, layout
+from embed.labels import folders, layout, query
 from embed.labels.names import SPLITS, split_named
 from embed.labels.patterns import by_pattern
 
@@ -61,17 +61,21 @@ class Labels:
     rule : str
         The rule that was applied, as it can be given again from any folder.
     unknown : tuple of str
-        Paths that a table labels although no photograph has them.
+        Names in a table that are no photograph.
     version : int
         Of the meaning of the rule; stored beside it.
     folds : ndarray of shape (n,), optional
         The fold that each lies in, str or None.
     notes : tuple of str
-        What could have been read otherwise, each with what decides it.
+        How the names in a table were matched, and how many; what could be read otherwise, each with what decides it.
     lines : tuple of str
         The first lines of the tree of folders as it was understood, for people.
     copies : ndarray of shape (n,), bool, optional
         Which are left out, for they lie in a folder of which all is elsewhere.
+    columns : mapping of str to ndarray of shape (n,)
+        What each column of a table says, str; None for a photograph that has no row.
+    asked : ndarray of shape (n,), bool, optional
+        Which photographs a condition asks for; the others have no label. None where there is no condition.
     """
 
     labels: NDArray[np.object_]
@@ -83,6 +87,8 @@ class Labels:
     notes: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     copies: NDArray[np.bool_] | None = None
+    columns: Mapping[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
+    asked: NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -102,14 +108,17 @@ class Labels:
 
     @property
     def unlabelled(self) -> NDArray[np.intp]:
-        """Positions of the paths without a label, but those left out as copies."""
+        """Positions of the paths without a label, but those that are not asked for or left out as copies."""
         without = np.array([label is None for label in self.labels], bool)
+        if self.asked is not None:
+            without &= self.asked
         return np.flatnonzero(without if self.copies is None else without & ~self.copies)
 
 
 def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERSION) -> Labels:
     """Give every photograph of a feature set its label and its split; see `assign`."""
-    return assign(photographs.paths.tolist(), rule, photographs.root, version, contents=photographs)
+    paths = photographs.paths.tolist()
+    return assign(paths, rule, photographs.root, version, photographs, photographs.places)
 
 
 def assign(
@@ -118,6 +127,7 @@ def assign(
     root: str | Path | None = None,
     version: int = RULE_VERSION,
     contents: Photographed | None = None,
+    places: Sequence[str] = (),
 ) -> Labels:
     """Give every path its label and its split.
 
@@ -133,17 +143,21 @@ def assign(
           photograph in no folder has no label.
         - ``regex:PATTERN``: what the one group of the pattern captures, searched for in the path and, where it is
           not found there, in the path with a "/" before it. Splits are those of the folders.
-        - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted. Paths are relative
-          to the data folder. Without the column ``split``, splits are those of the folders.
+        - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted, also Parquet;
+          ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
+          splits are those of the folders.
 
         Before each of them, ``splits:train=training,test=testing;`` names the folders that are splits, instead of those
-        recognised; ``splits:none;`` says that there are none. `with_splits` puts it there.
+        recognised, and ``splits:none;`` says that there are none; ``where:CONDITION;`` asks for some photographs only.
+        `with_splits` and `with_where` put them there.
     root : path, optional
         The data folder; absolute paths in a table are taken relative to it.
     version : int
         Of the meaning of the rule, as it was stored with what was fitted by it.
     contents : Photographed, optional
         The photographs of the paths: a folder ``sample/`` of which every content is elsewhere is then left out.
+    places : sequence of str
+        The folders that were given, where there are several: they are classes or splits, or each holds the classes.
 
     Returns
     -------
@@ -157,24 +171,27 @@ def assign(
         The table cannot be read.
     LabelError
         The table contradicts itself; the rule is of a version that is not known.
+    UsageError
+        No photograph is as the condition says.
     """
     if version not in VERSIONS:
         raise LabelError(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows the versions up to"
             f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
-    prefix, plain = _parted(str(rule))
+    where, rule = query.parted(str(rule))
+    prefix, plain = _parted(rule)
     kind, _, argument = plain.partition(":")
     if version == 1:
         read = _first_version(paths)
     else:
         digests = _Digests(contents) if contents is not None else None
-        places = contents.places if contents is not None else ()
         read = layout.read(paths, _named_splits(prefix), digests, places)
     labels: Sequence[str | None] = [place.label for place in read.places]
     splits: Sequence[str | None] = [place.split for place in read.places]
     copies = np.array([place.copy for place in read.places], bool)
     unknown: tuple[str, ...] = ()
+    columns: Mapping[str, NDArray[np.object_]] = {}
     notes = read.notes
     if plain == "folder":
         pass
@@ -182,25 +199,35 @@ def assign(
         labels = by_pattern(paths, argument)
         notes = ()
     elif kind == "csv" and argument:
+        from embed.labels import columns as of_table
         from embed.labels.tables import by_table
 
-        file = Path(argument).absolute()  # the rule holds in another working folder, too
-        labels, own_splits, unknown = by_table(paths, file, root)
-        splits = own_splits or splits
-        plain, notes = f"csv:{file}", ()
+        file, given = of_table.parse(argument)
+        found = by_table(paths, file, root, given)
+        labels, unknown, columns, notes = found.labels, found.unknown, found.columns, (found.note,)
+        splits = splits if found.splits is None else found.splits
+        plain = of_table.rule(file, given)
     else:
         raise UsageError(f"{plain!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
+    asked = None
+    if where is not None:
+        known = {"path": _objects(paths), "label": _objects(labels), "split": _objects(splits)}
+        asked = query.asked(where, columns, known)
+        labels = [label if wanted else None for label, wanted in zip(labels, asked, strict=True)]
+        notes = (*notes, f"{where!r} asks for {asked.sum()} of {len(asked)} photographs")
     return Labels(
         _objects(labels),
         _objects(splits),
-        prefix + plain,
+        query.with_where(prefix + plain, where),
         unknown,
         version,
         folds=_objects([place.fold for place in read.places]),
         notes=notes,
         lines=read.lines,
         copies=copies,
+        columns=columns,
+        asked=asked,
     )
 
 
@@ -234,7 +261,8 @@ def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | Non
                 "splits",
             )
         named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
-    return f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(rule)[1]}"
+    where, rest = query.parted(rule)
+    return query.with_where(f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(rest)[1]}", where)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -291,35 +319,44 @@ class _Digests(Sequence[bytes]):
         return self._column[position]
 
 
-def groups(paths: Sequence[str], rule: str) -> NDArray[np.object_]:
+def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[np.object_] | None:
     """Return what keeps photographs together.
 
     Parameters
     ----------
+    labelled : Labels
+        Of the paths.
     paths : sequence of str
         As for `assign`.
-    rule : str
-        ``regex:PATTERN`` with one group.
+    rule : str, optional
+        ``regex:PATTERN`` with one group, or a column of the table that labels. Without it nothing does.
 
     Returns
     -------
-    ndarray of shape (n,)
-        What the group captures, str, or None.
+    ndarray of shape (n,), optional
+        What the group captures, or what the column holds, str; None where that is nothing.
 
     Raises
     ------
     UsageError
-        The rule is no usable pattern.
+        The rule is no usable pattern, and no column.
     """
+    if rule is None:
+        return None
     kind, _, pattern = rule.partition(":")
-    if kind != "regex" or not pattern:
-        raise UsageError(
-            f"{rule!r} is not known; it is regex:PATTERN with one group, as in 'regex:([^/]+)_'", "group"
-        )
-    return _objects(by_pattern(paths, pattern, "group"))
+    if rule in labelled.columns:
+        return _objects([cell or None for cell in labelled.columns[rule]])
+    if kind == "regex" and pattern:
+        return _objects(by_pattern(paths, pattern, "group"))
+    columns = ", ".join(map(repr, labelled.columns)) or "none, for the labels are of no table (csv:FILE)"
+    raise UsageError(
+        f"{rule!r} is not known; it is a column of the table that labels, which are {columns}, or regex:PATTERN with one"
+        " group, as in 'regex:([^/]+)_'",
+        "group",
+    )
 
 
-def _objects(values: Sequence[str | None]) -> NDArray[np.object_]:
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array

@@ -1,200 +1,281 @@
-"""A table of paths, labels and, if wanted, splits."""
+"""Labels, splits and whatever else a table says of photographs."""
 
-import io
-import os
-import posixpath
-import re
-import stat
-from collections.abc import Sequence
-from itertools import accumulate
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from embed.errors import InputError, LabelError
-from embed.labels.names import SPLITS, split_named
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import pandas as pd
+from embed.errors import LabelError
+from embed.labels import columns as of_table
+from embed.labels import matching, reading
+from embed.labels.columns import NO, Columns
 
-MOST_BYTES = 1 << 30
-DELIMITERS = ",;\t"  # the most frequent one of the first line; the first of these where none is
-BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-ENCODINGS = (
-    "utf-8",
-    "cp1252",
-    "latin-1",
-)  # tried in this order where there is no mark; the last takes any bytes
-_PREAMBLE = re.compile(r"(?:[ \t]*\r?\n)*(?:sep=(.)\r?\n)?")  # blank lines, and a line that Excel writes
-_LINE_END = re.compile(r"\r\n?|\n")
+Where = Callable[[int], str]  # the file and the line of a row
+
+SEVERAL = ";|"  # between labels in one cell, whatever they are
+SEVERAL_KNOWN = ",/+&"  # between labels in one cell where each is a label of other rows
 
 
-def by_table(
-    paths: Sequence[str], file: Path, root: str | Path | None
-) -> tuple[list[str | None], list[str | None] | None, tuple[str, ...]]:
-    """Return the label of every path, its split where the table has splits, and the paths of the table that are none of these.
+@dataclass(frozen=True)
+class Tabled:
+    """What a table says of photographs.
+
+    Parameters
+    ----------
+    labels : list of str or None
+        Of each photograph.
+    splits : list of str or None, or None
+        Of each photograph; None where the table has no splits.
+    unknown : tuple of str
+        Names in the table that are no photograph.
+    columns : dict of str to ndarray of shape (n,)
+        By name, what each column says of each photograph, str; None for a photograph that has no row.
+    note : str
+        How names were matched, and how many.
+    """
+
+    labels: list[str | None]
+    splits: list[str | None] | None
+    unknown: tuple[str, ...]
+    columns: dict[str, NDArray[np.object_]] = field(repr=False)
+    note: str
+
+
+def by_table(paths: Sequence[str], file: Path, root: str | Path | None, given: Mapping[str, str]) -> Tabled:
+    """Return what a table says of photographs.
 
     Parameters
     ----------
     paths : sequence of str
         Relative to the data folder, with "/" between folders.
     file : Path
-        Table with the columns path and label, and split if wanted; comma, semicolon or tab between them.
+        Comma, semicolon, tab or blanks between cells; or Parquet.
     root : path, optional
-        The data folder; absolute paths in the table are taken relative to it.
+        The data folder.
+    given : mapping of str to str
+        "path", "label" and "split" with the names of their columns; what is missing is found.
 
     Raises
     ------
     InputError
         The file cannot be read.
     LabelError
-        The file is no such table, contradicts itself, or is about other photographs.
+        It is no such table, contradicts itself, or is about other photographs.
+    UsageError
+        It is Parquet, and the library that reads it is not installed.
     """
-    table, encoding = read_table(file)
-    known = set(paths)
-    names = _spelled(table["path"].tolist(), encoding, root, known)
-    splits = table["split"].tolist() if "split" in table else None
-    label_of: dict[str, str] = {}
-    split_by_path: dict[str, str | None] = {}
-    for row, (name, label) in enumerate(zip(names, table["label"], strict=True)):
-        if not name or not label:
-            continue  # a line without a label leaves its photograph unlabelled
-        where = f"{file}, line {table.index[row]}"
-        if label_of.get(name, label) != label:
-            raise LabelError(f"{where}: {name} is labelled {label!r} here and {label_of[name]!r} before")
-        label_of[name] = label
-        if splits is not None:
-            split_by_path[name] = _split(splits[row], where)
-    unknown = tuple(sorted(label_of.keys() - known))
-    if label_of and len(unknown) == len(label_of):
+    try:
+        found = file.stat()
+        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+    except (OSError, ValueError):
+        stamp = None  # reading it says why
+    return _by_table(tuple(paths), file, None if root is None else str(root), tuple(given.items()), stamp)
+
+
+@functools.lru_cache(maxsize=1)  # a command asks several times: what is there, and what can be done with it
+def _by_table(
+    paths: tuple[str, ...], file: Path, root: str | None, given: tuple[tuple[str, str], ...], stamp: object
+) -> Tabled:
+    table = reading.read(file)
+    columns = of_table.of(file, table, dict(given), paths)
+    column, found = _matched(columns, paths, root, table.encoding)
+    names = columns.values[column]
+    shown = f"csv:{file}"
+
+    def where(row: int) -> str:
+        return f"{shown}, {table.unit} {columns.lines[row]}"
+
+    if found.several is not None:
+        row, first, second = found.several
         raise LabelError(
-            f"none of the {len(label_of)} paths in {file} is a photograph of the cache; they are taken relative to the"
-            f" data folder: the file says {unknown[0]!r}, the cache {paths[0] if len(paths) else 'nothing'!r}"
+            f"{where(row)}: {names[row]!r} may be {first} or {second} (matched by {found.way}); write more of its path",
+            "labels",
         )
-    return (
-        [label_of.get(path) for path in paths],
-        None if splits is None else [split_by_path.get(path) for path in paths],
-        unknown,
+    with_name = [row for row, name in enumerate(names) if name]
+    if not with_name:
+        raise LabelError(f"{shown}: no row has anything in the column {column!r}", "labels")
+    if not found.count:
+        raise LabelError(
+            f"{shown}: none of its {len(with_name)} paths is a photograph of the cache, in whatever spelling: the file says"
+            f" {names[with_name[0]]!r} (column {column!r}, {table.unit} {columns.lines[with_name[0]]}), the cache"
+            f" {paths[0] if paths else 'nothing'!r}; the first line of the file is {table.heading!r}",
+            "labels",
+        )
+    labels = _labels(columns, where)
+    row_of = _rows(columns, found.positions, labels, names, where, len(paths))
+    splits: list[str | None] | None = None
+    if columns.split is not None:
+        of_row = _splits(columns, found.positions, where)
+        splits = [None if row is None else of_row[row] for row in row_of]
+    # Two rows of one name are one photograph that the table speaks of.
+    missing = [row for row in with_name if found.positions[row] is None]
+    return Tabled(
+        labels=[None if row is None else labels[row] for row in row_of],
+        splits=splits,
+        unknown=tuple(dict.fromkeys(str(names[row]) for row in missing)),
+        columns={name: _aligned(cells, row_of) for name, cells in columns.values.items()},
+        note=_note(file, columns, column, found, with_name, missing, row_of, paths, table.unit),
     )
 
 
-def read_table(file: Path) -> "tuple[pd.DataFrame, str]":
-    """Return a table as text, and its encoding.
-
-    Every cell is a str without blanks around it, as it is in the file: "NA" and "01" stay what they are. Columns are
-    named in lower case; the index is the line on which a row starts.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read.
-    LabelError
-        The file is no table with the columns path and label.
-    """
-    import pandas as pd
-
-    text, encoding = _read_text(file)
-    preamble = _PREAMBLE.match(text)
-    assert preamble is not None  # it matches nothing, too
-    first_line = 1 + text.count("\n", 0, preamble.end())
-    text = text[preamble.end() :]
-    heading = _LINE_END.split(text, maxsplit=1)[0]
-    delimiter = preamble[1] or max(DELIMITERS, key=heading.count)
-
-    def parse(rows: int | None = None) -> pd.DataFrame:
-        # Without a header the first line says how many cells a line has: a longer one is an error with its number.
-        return pd.read_csv(
-            io.StringIO(text),
-            header=None,
-            sep=delimiter,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            nrows=rows,
-        )
-
-    def lines(rows: pd.DataFrame) -> list[int]:
-        """Return the line on which each row starts, and that on which the next one would: cells may hold lines."""
-        more = (1 + sum(len(_LINE_END.findall(cell)) for cell in row) for row in rows.values.tolist())
-        return list(accumulate(more, initial=first_line))
-
-    try:
-        rows = parse()
-    except pd.errors.EmptyDataError:
-        rows = pd.DataFrame([[""]])
-    except pd.errors.ParserError as error:
-        record, what = _parser_problem(str(error), delimiter)
-        line = lines(parse(record))[-1] if record else first_line
-        raise LabelError(f"{file}, line {line}: {what}") from error
-    names = [name.strip().lower() for name in rows.iloc[0]]
-    missing = [name for name in ("path", "label") if name not in names]
-    if missing:
-        raise LabelError(
-            f"{file} has no column {' and no column '.join(missing)}; its first line must name the columns path, label"
-            f" and, if wanted, split; it is {heading[:80]!r}"
-        )
-    table = rows.iloc[1:].set_axis(names, axis=1)
-    table.index = pd.Index(lines(rows)[1:-1])
-    twice = [name for name in ("path", "label", "split") if names.count(name) > 1]
-    if twice:
-        raise LabelError(f"{file} has two columns {twice[0]!r}; its first line is {heading[:80]!r}")
-    return table.apply(lambda column: column.str.strip()), encoding
+def _matched(
+    columns: Columns, paths: tuple[str, ...], root: str | None, encoding: str | None
+) -> tuple[str, matching.Match]:
+    """Return the first column that names photographs, and which; the first of all where none does."""
+    tried = []
+    for column in columns.paths:
+        names = columns.values[column]
+        rows = [row for row, name in enumerate(names) if name]
+        found = matching.match([str(names[row]) for row in rows], paths, root, encoding) if rows else None
+        positions: list[int | None] = [None] * len(names)
+        for row, position in zip(rows, found.positions if found else (), strict=True):
+            positions[row] = position
+        several = found.several if found else None
+        if several is not None:
+            several = rows[several[0]], *several[1:]
+        tried.append((column, matching.Match(positions, found.way if found else "", several)))
+        if tried[-1][1].count:
+            return tried[-1]
+    return tried[0]
 
 
-def _read_text(file: Path) -> tuple[str, str]:
-    """Return the text of a file and its encoding."""
-    try:
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe or a device could be read for ever
-            raise InputError(f"cannot read the labels in {file}: it is no regular file")
-        if found.st_size > MOST_BYTES:
-            raise InputError(f"cannot read the labels in {file}: it is larger than {MOST_BYTES >> 30} GB")
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read the labels in {file}: {error.strerror}") from error
-    marked = [encoding for mark, encoding in BYTE_ORDER_MARKS.items() if data.startswith(mark)]
-    for encoding in marked or ENCODINGS:
+def _labels(columns: Columns, where: Where) -> list[str | None]:
+    """Return the label of each row; None where it has none."""
+    if columns.label is None:
+        return _of_classes(columns, where)
+    cells = columns.values[columns.label]
+    known = {*cells}
+    for row, cell in enumerate(cells):
+        if cell and (parts := _parts(cell, known)):
+            raise LabelError(
+                f"{where(row)}: {cell!r} in the column {columns.label!r} is several labels"
+                f" ({', '.join(map(repr, parts[:3]))}); a photograph has one label: write one in each cell, or name another"
+                " column (label=COLUMN)",
+                "labels",
+            )
+    return [cell or None for cell in cells]
+
+
+def _parts(cell: str, known: set[str]) -> list[str]:
+    """Return the labels in a cell where they are several."""
+    if cell[0] in "[{" and cell[-1] in "]}":
         try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError as error:
-            problem = f"its first bytes say {encoding}, which it is not ({error.reason})"
-    raise LabelError(f"{file} cannot be understood: {problem}")
+            value = json.loads(cell)
+        except (ValueError, RecursionError):
+            value = cell[1:-1].split(",")  # as Python and pandas write a list
+        return [str(one).strip(" '\"") for one in value] or [cell]
+    for between in SEVERAL:
+        parts = [part.strip() for part in cell.split(between)]
+        if len(parts) > 1 and all(parts):
+            return parts
+    for between in SEVERAL_KNOWN:
+        parts = [part.strip() for part in cell.split(between)]
+        if len(parts) > 1 and all(part in known for part in parts):
+            return parts
+    return []
 
 
-def _parser_problem(message: str, delimiter: str) -> tuple[int, str]:
-    """Return the position of the row that pandas cannot read, and what is wrong with it."""
-    opened = re.search(r"EOF inside string starting at row (\d+)", message)
-    if opened is not None:
-        return int(opened[1]), "a quotation mark is opened here and never closed"
-    longer = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if longer is not None:
-        what = f"{longer[3]} cells where the first line has {longer[1]}; a cell that holds {delimiter!r} needs quotation marks"
-        return int(longer[2]) - 1, what
-    return 1, f"it cannot be read as a table ({message.strip()})"
+def _of_classes(columns: Columns, where: Where) -> list[str | None]:
+    """Return the label of each row of a table that has a column of 0 and 1 for each class."""
+    labels: list[str | None] = []
+    for row, cells in enumerate(zip(*(columns.values[name] for name in columns.classes), strict=True)):
+        ones = [name for name, cell in zip(columns.classes, cells, strict=True) if cell not in NO]
+        if len(ones) > 1:
+            raise LabelError(
+                f"{where(row)}: the columns {', '.join(map(repr, ones[:3]))} are all 1; a photograph has one label",
+                "labels",
+            )
+        labels.append(ones[0] if ones else None)
+    return labels
 
 
-def _spelled(names: Sequence[str], encoding: str, root: str | Path | None, known: set[str]) -> list[str]:
-    """Return the paths of a table as the cache spells them."""
-    spellings = [names]
-    if encoding in ENCODINGS[1:]:
-        # A file name that is no UTF-8: the table may hold its very bytes.
-        spellings.append([os.fsdecode(name.encode(encoding)) for name in names])
-    relative = [[_relative(name, root) for name in spelling] for spelling in spellings]
-    return max(relative, key=lambda spelling: len(known.intersection(spelling)))
+def _rows(
+    columns: Columns,
+    positions: Sequence[int | None],
+    labels: Sequence[str | None],
+    names: NDArray[np.object_],
+    where: Where,
+    count: int,
+) -> list[int | None]:
+    """Return the row of each photograph: the first that has a label, and the first where none has."""
+    row_of: list[int | None] = [None] * count
+    for row, position in enumerate(positions):
+        if position is None:
+            continue
+        before = row_of[position]
+        if before is None or (labels[before] is None and labels[row] is not None):
+            row_of[position] = row
+        elif labels[row] is not None and labels[row] != labels[before]:
+            also = "" if names[row] == names[before] else f" (as {names[before]!r})"
+            column = (
+                f"the column {columns.label!r}" if columns.label is not None else "the columns of the classes"
+            )
+            raise LabelError(
+                f"{where(row)}: {names[row]!r} is labelled {labels[row]!r} here and {labels[before]!r} in"
+                f" {where(before).rpartition(', ')[2]}{also}, by {column}; a photograph has one label",
+                "labels",
+            )
+    return row_of
 
 
-def _relative(path: str, root: str | Path | None) -> str:
-    if not path:
-        return path
-    if root is not None and posixpath.isabs(path):
-        path = posixpath.relpath(path, posixpath.abspath(str(root)))
-    return posixpath.normpath(path)
+def _splits(columns: Columns, positions: Sequence[int | None], where: Where) -> list[str | None]:
+    """Return the split of each row; rows of one photograph agree."""
+    assert columns.split is not None
+    splits = [
+        of_table.split_named(cell, where(row)) for row, cell in enumerate(columns.values[columns.split])
+    ]
+    first: dict[int, int] = {}
+    for row, position in enumerate(positions):
+        if position is not None and splits[first.setdefault(position, row)] != splits[row]:
+            raise LabelError(
+                f"{where(row)}: its photograph is in the split {splits[row]!r} here and {splits[first[position]]!r} in"
+                f" {where(first[position]).rpartition(', ')[2]}, by the column {columns.split!r}",
+                "labels",
+            )
+    return splits
 
 
-def _split(name: str, where: str) -> str | None:
-    if not name:
-        return None
-    split = split_named(name)
-    if split is None:
-        raise LabelError(f"{where}: the split {name!r} is none of {', '.join(SPLITS)}, by whatever name")
-    return split
+def _aligned(cells: NDArray[np.object_], row_of: Sequence[int | None]) -> NDArray[np.object_]:
+    """Return what a column says of each photograph, None where it has no row."""
+    found = np.full(len(row_of), None, object)
+    for position, row in enumerate(row_of):
+        if row is not None:
+            found[position] = cells[row]
+    return found
+
+
+def _note(
+    file: Path,
+    columns: Columns,
+    column: str,
+    found: matching.Match,
+    with_name: Sequence[int],
+    missing: Sequence[int],
+    row_of: Sequence[int | None],
+    paths: Sequence[str],
+    unit: str,
+) -> str:
+    """Return how names were matched, how many were, and the first that was not."""
+    label = (
+        f"label from {columns.label!r}"
+        if columns.label is not None
+        else f"{len(columns.classes)} columns of classes"
+    )
+    split = f", split from {columns.split!r}" if columns.split is not None else ""
+    parts = [
+        f"csv:{file}: {len(with_name) - len(missing)} of {len(with_name)} rows are photographs of the cache, matched by"
+        f" {found.way} (path from {column!r}, {label}{split})"
+    ]
+    if missing:
+        name = columns.values[column][missing[0]]
+        parts.append(f"the first that is none is {name!r} in {unit} {columns.lines[missing[0]]}")
+    without = [position for position, row in enumerate(row_of) if row is None]
+    if without:
+        parts.append(
+            f"{len(without)} of {len(paths)} photographs have no row, the first is {paths[without[0]]}"
+        )
+    return "; ".join(parts)

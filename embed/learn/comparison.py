@@ -93,7 +93,7 @@ def compare(
         labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
-        groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
+        groups = labels.groups(labelled, features.paths.tolist(), options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         for head in heads:
             trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
@@ -172,7 +172,7 @@ def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, l
     labelled = labels.of(features, options.labels)
     if not np.any(labelled.splits == "validation"):
         labelled = _without(labelled, "test")
-    groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
+    groups = labels.groups(labelled, features.paths.tolist(), options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
     if not len(split.validation):
         raise LabelError("there is no photograph to score on")

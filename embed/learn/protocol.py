@@ -82,6 +82,7 @@ class Fitted:
             **metrics,
             "evaluated_on": document["evaluated_on"],
             "split": document["split"],
+            "groups": document["groups"],
             "chosen": document["chosen"],
             "near_duplicates": document["near_duplicates"],
             "notes": self.notes,
@@ -113,7 +114,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
     labelled = labels.of(features, options.labels, options.labels_version)
-    groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
+    groups = labels.groups(labelled, features.paths.tolist(), options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
     trainer = Trainer(features, labelled, used, progress)
@@ -134,6 +135,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
         "balanced": options.balanced,
         "seed": options.seed,
         "group": options.group,
+        "groups": _by_group(evaluation, groups, split, features),
         "cv": options.cv,
         "chosen": head.chosen,
         "search": head.search,
@@ -311,6 +313,26 @@ def _checked_threshold(threshold: float | str | None, labelled: Labels, split: S
     return value
 
 
+def _by_group(
+    evaluation: Evaluation, groups: np.ndarray | None, split: Split, features: FeatureCache
+) -> dict[str, Any] | None:
+    """Return how many groups were scored, and the worst and the best of them; None without groups."""
+    if groups is None:
+        return None
+    of_path = dict(zip(features.paths[split.scored], groups[split.scored], strict=True))
+    table = evaluation.by_group(np.array([of_path[path] for path in evaluation.paths], dtype=object))
+    rows = [
+        {
+            "group": str(row.group),
+            "n": int(row.n),
+            "accuracy": float(row.accuracy),
+            "accuracy_interval": [float(row.low), float(row.high)],
+        }
+        for row in table.itertuples()
+    ]
+    return {"count": len(rows), "worst": rows[0], "best": rows[-1]} if rows else None
+
+
 def _notes(
     labelled: Labels,
     split: Split,
@@ -328,10 +350,6 @@ def _notes(
             f"{len(labelled.unlabelled)} photographs have no label and are left out of the fit (still"
             f" searchable), such as"
             f" {first}"
-        )
-    if labelled.unknown:
-        notes.append(
-            f"{len(labelled.unknown)} labelled paths are no photographs of the cache, such as {labelled.unknown[0]}"
         )
     if near.pairs:
         scored, trained, cosine = near.pairs[0]

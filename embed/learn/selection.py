@@ -138,14 +138,18 @@ def fit_twice(
     """
     from joblib import Parallel, delayed
 
-    common = (balanced, random_state, options or {})
+    options = options or {}
+    X, y, folds = first
     with _calm():
-        plan, seen = _planned(name, first[0], first[2], random_state, options or {})
-        chosen, search, _ = choose(plan, seen, first[1], first[2], balanced, random_state, tell)
+        plan, X = _planned(name, X, folds, random_state, options)
+        chosen, search, X = choose(plan, X, y, folds, balanced, random_state, tell)
         tell("fitting")
-        both = Parallel()(delayed(_fit)(name, *part, *common, chosen, silent) for part in (first, second))
-    both[0].search = search
-    return both[0], both[1]
+        fits = [
+            delayed(_finished)(plan, X, y, folds, balanced),
+            delayed(_fit)(name, *second, balanced, random_state, options, chosen, silent),
+        ]
+        one, other = Parallel()(fits)
+    return FittedHead(one, chosen, search), other
 
 
 def _planned(
@@ -170,8 +174,6 @@ def _fit(
     chosen: dict[str, Any] | None,
     tell: Tell,
 ) -> FittedHead:
-    from sklearn.pipeline import Pipeline
-
     plan, X = _planned(name, X, folds, random_state, options)
     search: list[dict[str, Any]] = []
     if chosen is None:
@@ -179,10 +181,17 @@ def _fit(
     else:
         apply(plan, chosen)
         X = prepared(plan, X)
-    classifier = calibrated(plan.classifier, folds) if plan.calibrated else plan.classifier
     tell("fitting")
+    return FittedHead(_finished(plan, X, y, folds, balanced), chosen, search)
+
+
+def _finished(plan: heads.Plan, X: np.ndarray, y: np.ndarray, folds: Folds, balanced: bool) -> Any:
+    """Fit the classifier on what the steps before it made of the features, and return the pipeline of all."""
+    from sklearn.pipeline import Pipeline
+
+    classifier = calibrated(plan.classifier, folds) if plan.calibrated else plan.classifier
     classifier.fit(X, y, **weighted(y, balanced))
-    return FittedHead(Pipeline([*plan.before, *plan.steps, ("classifier", classifier)]), chosen, search)
+    return Pipeline([*plan.before, *plan.steps, ("classifier", classifier)])
 
 
 def fit_own(

@@ -38,7 +38,8 @@ class FitOptions:
     cv : int or "folders", optional
         Folds of a cross-validation, or those of the folders, instead of a held-out part.
     group : str, optional
-        ``regex:PATTERN``; photographs with one match stay on one side of a split.
+        ``regex:PATTERN``, or a column of the table that labels; photographs with one match, or one value, stay on one side
+        of a split.
     balanced : bool
         Every class counts the same.
     threshold : float or str, optional
@@ -85,7 +86,7 @@ class Trainer:
         self.features, self.labels, self.options = features, labelled.labels, options
         self.progress = progress
         self._doing = ""
-        groups = labels.groups(features.paths.tolist(), options.group) if options.group else None
+        groups = labels.groups(labelled, features.paths.tolist(), options.group)
         self.keys = splits.keys_of(features.sha256, groups)
 
     def rows(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

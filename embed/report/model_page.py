@@ -104,6 +104,8 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     if chosen:
         yield "strength", ", ".join(f"{key} = {_plain(value)}" for key, value in chosen.items())
     yield "split", document["split"]
+    if document["group"]:
+        yield "kept together by", document["group"]
     roles = ", ".join(f"{role} {document[f'n_{role}']:,}" for role in ("train", "validation", "test"))
     yield "roles", roles
     yield "seed", document["seed"]

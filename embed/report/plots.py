@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embed import sources
 from embed.errors import UsageError
 from embed.report.page import middle, visible
 from embed.report.pictures import thumbnails
@@ -100,7 +101,7 @@ def matrix_picture(root: Path, matrix: "Matrix", form: str = "png") -> bytes:
         axes.tick_params(length=0, pad=away)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        _put_photographs(axes, [root / path for path in matrix.paths], max(8, round(pixels)), away)
+        _put_photographs(axes, [*map(sources.locator(root), matrix.paths)], max(8, round(pixels)), away)
     return stream.getvalue()
 
 

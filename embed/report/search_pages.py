@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embed import sources
 from embed.report.page import counted, data_uri, middle, render, visible
 from embed.report.pictures import Card, Pictures, thumbnails
 from embed.report.plots import FADED, OTHER, colours
@@ -28,7 +29,7 @@ class Gallery:
     """
 
     def __init__(self, root: Path, files: Iterable[str | Path]) -> None:
-        self.root = root
+        self._file_of = sources.locator(root)
         self.groups: list[dict[str, Any]] = []
         self._pictures = Pictures(CARD_PIXELS)
         self._pictures.fetch(self._file(file) for file in files)
@@ -46,7 +47,7 @@ class Gallery:
         return render("gallery.html", title=title, summary=summary, groups=self.groups)
 
     def _file(self, file: str | Path) -> Path:
-        return file if isinstance(file, Path) else self.root / file
+        return file if isinstance(file, Path) else self._file_of(file)
 
 
 def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
@@ -129,7 +130,7 @@ def map_page(root: Path, layout: "Layout") -> str:
     if len(names) in labels:
         names.append(OTHER)
         shades.append(FADED)
-    pictures = thumbnails((root / path for path in layout.paths), MAP_PIXELS)
+    pictures = thumbnails(map(sources.locator(root), layout.paths), MAP_PIXELS)
     data = {
         "x": [round(float(x), 4) for x in layout.positions[:, 0]],
         "y": [round(float(y), 4) for y in layout.positions[:, 1]],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embed import sources
 from embed.api import Review, Scores
 from embed.report import figures
 from embed.report.page import counted
@@ -31,7 +32,13 @@ LIGHTEST = 0.25  # shade of a rare error, which the eye should find
 def summary(scores: Scores) -> dict[str, Any]:
     """Return the accuracy and the other numbers that describe the whole."""
     classes = list(scores.confusion.columns)
-    return {"scores": scores.summary, "second": classes[1], "notes": scores.document["notes"]}
+    groups = scores.document.get("groups") or {}
+    return {
+        "scores": scores.summary,
+        "second": classes[1],
+        "notes": scores.document["notes"],
+        "groups": [(name, groups[name]) for name in ("worst", "best") if groups],
+    }
 
 
 def confusion(table: "pd.DataFrame") -> dict[str, Any]:
@@ -102,10 +109,11 @@ def curves(scores: Scores) -> list[dict[str, Any]]:
 def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
     """Return photographs that are scored beside what they nearly equal in training."""
     shown = scores.near_duplicates[:NEAR_PAIRS]
-    pictures.fetch(root / path for path in [*shown["scored"], *shown["trained"]])
+    file_of = sources.locator(root)
+    pictures.fetch(map(file_of, [*shown["scored"], *shown["trained"]]))
     cards = [
         Card(
-            pictures.get(root / row[role]),
+            pictures.get(file_of(row[role])),
             row[role],
             name=row[f"{role}_label"] or "",
             figure=f"{row['similarity']:.3f}",
@@ -119,14 +127,15 @@ def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
 
 def sheets(review: Review, pictures: Pictures) -> dict[str, Any] | None:
     """Return a few photographs of every class, spread evenly over it; None where none has one."""
-    labels, paths, root = review.labels, review.features.paths, review.features.root
+    labels, paths = review.labels, review.features.paths
+    file_of = sources.locator(review.features.root)
     each = int(np.clip(CONTACT_SHEET // max(1, len(labels.classes)), 3, MOST_OF_CLASS))
     found = []
     for label in labels.classes[:SHEETS]:
         members = np.flatnonzero(labels.labels == label)
         chosen = members[np.linspace(0, len(members) - 1, min(each, len(members))).astype(int)]
-        pictures.fetch((root / path for path in paths[chosen]), SMALL)
-        shown = [(path, pictures.get(root / path, SMALL)) for path in paths[chosen]]
+        pictures.fetch(map(file_of, paths[chosen]), SMALL)
+        shown = [(path, pictures.get(file_of(path), SMALL)) for path in paths[chosen]]
         found.append({"label": label, "count": len(members), "pictures": shown})
     return {"shown": found, "classes": len(labels.classes)} if found else None
 
@@ -142,14 +151,15 @@ def _judged(
     rows: "pd.DataFrame", root: Path, pictures: Pictures, scores: Scores | None = None
 ) -> Sequence[Card]:
     """Return a card for each prediction, with its maps where the scores that have them are given."""
-    pictures.fetch(root / path for path in rows["path"])
+    file_of = sources.locator(root)
+    pictures.fetch(map(file_of, rows["path"]))
     cards = []
     for row in rows.to_dict("records"):
         maps = scores.maps.get(row["path"], ()) if scores else ()
         heat = [(style, one.cells) for style, one in zip(("predicted", "true"), maps, strict=False)]
         cards.append(
             Card(
-                pictures.get(root / row["path"], heat=heat),
+                pictures.get(file_of(row["path"]), heat=heat),
                 row["path"],
                 name=row["predicted"],
                 figure=f"{row['probability']:.1%}",

@@ -9,10 +9,11 @@ What lies on disk, and what is trusted, is described in ``cache/README.md`` unde
 from embed.search.current import measured, open_index
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.index import Index, Measured
+from embed.search.labelled import labels_of
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
-from embed.search.similar import Neighbour, Neighbours, SimilarOptions, similar
+from embed.search.similar import Neighbour, Neighbours, Searcher, SimilarOptions, similar
 from embed.search.store import Progress, Store
 from embed.search.tuning import IndexOptions
 
@@ -28,9 +29,11 @@ __all__ = [
     "Neighbours",
     "Outlier",
     "Progress",
+    "Searcher",
     "SimilarOptions",
     "Store",
     "duplicates",
+    "labels_of",
     "layout",
     "measured",
     "open_index",

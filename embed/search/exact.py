@@ -1,7 +1,8 @@
-"""Every vector is compared with the query: one matrix product over the features where they lie.
+"""Every vector is compared with the query: one matrix product.
 
-These are the answers of FAISS's `IndexFlatIP`, computed by NumPy without a copy of the features: importing FAISS takes
-longer than a search over ten thousand vectors. Every byte of the features is checked on its way, as always.
+These are the answers of FAISS's `IndexFlatIP`, computed by NumPy: importing FAISS takes longer than a search over ten thousand
+vectors. For one question the features pass by where they lie, every byte checked on its way; for many, vectors of length one
+are kept.
 """
 
 import numpy as np
@@ -41,6 +42,27 @@ def _scores(queries: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.
     # The threads of BLAS cost more than they bring for one query, above all on a busy machine.
     products = np.einsum("nd,d->n", X, queries[0])[None] if len(queries) == 1 else queries @ X.T
     return products / np.sqrt(squares)
+
+
+def nearest_kept(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], queries: NDArray[np.float32], k: int
+) -> list[NDArray[np.int64]]:
+    """Return what `nearest` does, of vectors that are in memory.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d), float32
+        Of every row, of length one.
+    rows, queries, k
+        As in `nearest`.
+    """
+    found = []
+    for some in blocks(len(queries), len(vectors)):
+        of_all = (vectors @ queries[some.start])[None] if len(queries) == 1 else queries[some] @ vectors.T
+        for scores in of_all if len(rows) == len(vectors) else of_all[:, rows]:
+            best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
+            found.append(rows[best])
+    return found
 
 
 class _Best:

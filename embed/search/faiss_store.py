@@ -1,6 +1,6 @@
 """The store that is there by itself: segments of FAISS and tombstones, in the folder ``index/`` of a feature set.
 
-``index/manifest.json`` is a sealed document (see `embed.files`): format_version, kind, effort, fingerprint of the
+``index/manifest.json`` is a sealed document (see `embed.files`): format_version, kind, efforts, fingerprint of the
 features, notes, and the segments, each with the name of its file of tombstones ("" for none). ``HASH.segment`` is
 described in `embed.search.segment`; ``HASH.alive`` has a bit for each vector of a segment, 0 where its photograph went,
 and the xxh3-128 of the file as its name. No file but the manifest is ever changed, and the manifest is replaced last: a
@@ -69,7 +69,7 @@ class FaissStore:
         self.kind = kind
         self.fingerprint = ""
         self.notes: dict[str, Any] = {}
-        self.effort = 1
+        self.effort = self.filtered_effort = 1
         self._folder = features_folder / FOLDER
         self._owner = features_folder.stat().st_uid
         self._segments: list[_Live] = []
@@ -93,7 +93,8 @@ class FaissStore:
             if document["format_version"] != FORMAT_VERSION:
                 raise StoreDamagedError(f"{manifest} is of another format")
             store.kind = document["kind"]
-            store.fingerprint, store.effort = document["fingerprint"], document["effort"]
+            store.fingerprint = document["fingerprint"]
+            store.effort, store.filtered_effort = document["effort"], document["filtered_effort"]
             store.notes = document["notes"]
             for one in document["segments"]:
                 alive = one.pop("alive")
@@ -191,7 +192,7 @@ class FaissStore:
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.uint8] | None
     ) -> list[NDArray[np.uint8]]:
         many = k * max((KINDS[live.segment.entry.kind].candidates for live in self._segments), default=1)
-        effort = -(-self.effort * max(k, FEW) // FEW)
+        effort = -(-(self.effort if allowed is None else self.filtered_effort) * max(k, FEW) // FEW)
         scores, contents = [], []
         for live in self._segments:
             mask = live.alive
@@ -234,6 +235,7 @@ class FaissStore:
             "format_version": FORMAT_VERSION,
             "kind": self.kind,
             "effort": self.effort,
+            "filtered_effort": self.filtered_effort,
             "fingerprint": fingerprint,
             "notes": notes,
             "segments": entries,

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.cache import FeatureCache
+from embed.cache import Contents, FeatureCache
 from embed.search import exact
 from embed.search.kinds import EXACT
 from embed.search.store import Store, StoreDamagedError
-from embed.search.vectors import as_keys, distinct_rows, normalised, rows_with, similarities
+from embed.search.vectors import as_keys, distinct_rows, normalise, normalised, rows_with, similarities
 
 EXACT_VALUES = 1 << 26  # values that are compared with a query in 50 ms, on two cores: 52,000 × 1,280
 TIES = 8  # candidates beyond k, so that float32 rounding cannot push the k-th answer out
@@ -72,6 +72,22 @@ class Index:
         self.features = features
         self.store = store
         self._distinct: NDArray[np.int64] | None = None
+        self._vectors: NDArray[np.float32] | None = None  # of every row, where they are kept
+        self._contents: Contents | None = None
+
+    def keep(self) -> "Index":
+        """Read and check what every search needs, once, for many of them; return the index itself.
+
+        Where everything is compared these are the vectors, float32 of length one, 256 MiB at most; where a store is asked, the
+        contents of the photographs, some 80 bytes for each.
+        """
+        _ = self.rows
+        self._contents = Contents(self.features.sha256)
+        if self.store is not None:
+            _ = self.store.contents
+        elif len(self.features) <= most_compared(self.features.dimension):
+            self._vectors = normalise(self.features.X)
+        return self
 
     @property
     def kind(self) -> str:
@@ -115,7 +131,7 @@ class Index:
             return self._compared(queries, k, allowed)
         first = {
             key: row
-            for key, rows in rows_with(sha256, np.concatenate(names)).items()
+            for key, rows in self._rows_with(np.concatenate(names)).items()
             for row in (rows if allowed is None else [row for row in rows if allowed[row]])[:1]
         }
         found = [[first[key] for key in as_keys(one) if key in first] for one in names]
@@ -128,13 +144,17 @@ class Index:
         if allowed is not None:
             rows = np.flatnonzero(allowed)
             rows = rows[distinct_rows(self.features.sha256[rows])]
-        return self._ranked(queries, exact.nearest(self.features, rows, queries, k + TIES), k)
+        if self._vectors is not None:
+            found = exact.nearest_kept(self._vectors, rows, queries, k + TIES)
+        else:
+            found = exact.nearest(self.features, rows, queries, k + TIES)
+        return self._ranked(queries, found, k)
 
     def _ranked(
         self, queries: NDArray[np.float32], candidates: list[NDArray[np.int64]], k: int
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         every = np.unique(np.concatenate([np.empty(0, np.int64), *candidates]))
-        vectors = normalised(self.features.rows(every)) if len(every) else np.empty((0, queries.shape[1]))
+        vectors = self._vectors[every] if self._vectors is not None else normalise(self.features.rows(every))
         ranked = []
         for query, rows in zip(queries, candidates, strict=True):
             scores = similarities(vectors[np.searchsorted(every, rows)], query)
@@ -147,6 +167,13 @@ class Index:
 
     def copies(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return for each of some rows all rows that have its content."""
-        sha256 = self.features.sha256
-        found = rows_with(sha256, sha256[rows])
-        return [np.array(found[key], np.int64) for key in as_keys(sha256[rows])]
+        sha256 = self.features.sha256[rows]
+        found = self._rows_with(sha256)
+        return [np.array(found[key], np.int64) for key in as_keys(sha256)]
+
+    def _rows_with(self, contents: NDArray[np.uint8]) -> dict[bytes, list[int]]:
+        """Return the rows that have each of a few contents; one that no row has is left out."""
+        if self._contents is None:
+            return rows_with(self.features.sha256, contents)
+        found = zip(as_keys(contents), self._contents.rows(contents), strict=True)
+        return {key: rows for key, rows in found if rows}

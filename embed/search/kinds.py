@@ -25,7 +25,9 @@ EXACT = "exact"
 AUTO = "auto"
 CELLS_PER_ROOT = 4  # cells = this × √n, as the FAISS wiki advises
 TRAINING_VECTORS_PER_CELL = 64  # of k-means; FAISS asks for 39 or more
-TRAINING_VALUES = 1 << 28  # at most: 1 GB
+TRAINING_VALUES = 3 << 26  # at most: 0.8 GB
+ITERATIONS = 10  # of k-means
+RANGE_VECTORS = 1 << 15  # that the range of each value is taken from, where it is stored in one byte
 LINKS = 32  # of each vector in a graph
 LINKING_EFFORT = 200  # candidates while a vector is linked in (efConstruction)
 SEED = 0
@@ -76,10 +78,22 @@ def trained(kind: Kind, vectors: Vectors, progress: Progress) -> Any:
     count, dimension = vectors.shape
     index = kind.empty(dimension, cells := cell_count(count))
     most = min(cells * TRAINING_VECTORS_PER_CELL, max(cells, TRAINING_VALUES // dimension))
-    sample = np.sort(np.random.default_rng(SEED).permutation(count)[:most])
-    progress("Sorting vectors into cells" if not kind.graph else "Linking vectors", 0, count)
-    index.train(vectors[sample])
+    sample = vectors[np.sort(np.random.default_rng(SEED).permutation(count)[:most])]
+    if not kind.graph:
+        _find_cells(index, sample, progress)
+    index.train(sample[:: max(1, len(sample) // RANGE_VECTORS)])
     return index
+
+
+def _find_cells(index: Any, sample: NDArray[np.float32], progress: Progress) -> None:
+    """Put the centres of k-means into the quantizer of an index, an iteration at a time: FAISS tells no progress."""
+    import faiss
+
+    clustering = faiss.Clustering(index.d, index.nlist, index.cp)
+    clustering.niter = 1
+    for iteration in range(ITERATIONS):
+        progress("Looking for cells", iteration, ITERATIONS)
+        clustering.train(sample, index.quantizer)  # goes on from the centres that it has
 
 
 def cells_of(index: Any, vectors: Vectors, progress: Progress) -> NDArray[np.int64]:

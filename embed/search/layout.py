@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import NoFeaturesError, UsageError
-from embed.search.vectors import normalised
+from embed.search.labelled import labels_of
+from embed.search.vectors import normalise
 
 AXES = 50  # principal components that t-SNE starts from
 PERPLEXITY = 30.0  # neighbours that a photograph is placed by
@@ -37,14 +37,15 @@ def layout(
         raise NoFeaturesError(
             f"There is no photograph in {features.name}: run `embed extract` on some first."
         )
-    labelled = labels.of(features, label_rule)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:limit])
-    placed = positions(normalised(features.rows(rows)), seed)
+    labelled = labels_of(features, label_rule)
+    asked = np.arange(len(features)) if labelled.asked is None else np.flatnonzero(labelled.asked)
+    rows = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])
+    placed = positions(normalise(features.rows(rows)), seed)
     return Layout(
-        [features.paths[row] for row in rows],
+        [features.path(row) for row in rows.tolist()],
         [labelled.labels[row] for row in rows],
         placed,
-        len(features) - len(rows),
+        len(asked) - len(rows),
     )
 
 

@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import labels
+from embed import labels, sources
 from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, NoFeaturesError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
+from embed.search.labelled import labels_of
 from embed.search.store import Progress
 
 BATCH = 256  # queries searched at once
@@ -101,6 +102,38 @@ def check_similarity(threshold: float) -> None:
         raise UsageError(f"{threshold:g} is no similarity; it lies between -1 and 1.", "threshold")
 
 
+class Searcher:
+    """A feature set opened for many questions; any thread may ask.
+
+    What they need is read and checked once. Where everything is compared, that is the vectors, float32 of length one, 256 MiB
+    at most; where there is an index it stays mapped, and the features of its candidates are read and checked each time.
+
+    Parameters
+    ----------
+    features, label_rule, progress, notice
+        As in `similar`, with what that raises.
+    """
+
+    def __init__(
+        self,
+        features: FeatureCache,
+        *,
+        label_rule: str = "folder",
+        progress: Progress = silent,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        _check_not_empty(features)
+        self._index = _opened(features, progress, notice).keep()
+        self._labels = labels_of(features, label_rule)
+
+    def similar(self, queries: Iterable[Query], options: SimilarOptions) -> Iterator[Neighbours]:
+        """Yield for each query the photographs that are most similar to it; see the function `similar`."""
+        allowed = _allowed_rows(self._labels, options)
+        remaining = iter(queries)
+        while batch := list(islice(remaining, BATCH)):
+            yield from _neighbours(self._index, batch, options, self._labels.labels, allowed)
+
+
 def similar(
     features: FeatureCache,
     queries: Iterable[Query],
@@ -137,33 +170,38 @@ def similar(
     LabelError
         No photograph has the label, or is in the split.
     """
-    if len(features) == 0:
-        raise NoFeaturesError(
-            f"There is no photograph in {features.name}: run `embed extract` on some first."
-        )
-
-    def opened() -> Index:
-        try:
-            return open_index(features, progress=progress)
-        except (CacheLockedError, CacheWriteError) as error:
-            notice(f"There is no index, so every photograph is compared: {error}")
-            return Index(features)
-
+    _check_not_empty(features)
     with ThreadPoolExecutor(1) as background:
-        opening = background.submit(opened)
-        labelled = labels.of(features, label_rule)
+        opening = background.submit(_opened, features, progress, notice)
+        labelled = labels_of(features, label_rule)
         rows = _allowed_rows(labelled, options)
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):
             yield from _neighbours(opening.result(), batch, options, labelled.labels, rows)
 
 
+def _check_not_empty(features: FeatureCache) -> None:
+    if len(features) == 0:
+        raise NoFeaturesError(
+            f"There is no photograph in {features.name}: run `embed extract` on some first."
+        )
+
+
+def _opened(features: FeatureCache, progress: Progress, notice: Callable[[str], None]) -> Index:
+    try:
+        return open_index(features, progress=progress)
+    except (CacheLockedError, CacheWriteError) as error:
+        notice(f"There is no index, so every photograph is compared: {error}")
+        return Index(features)
+
+
 def _allowed_rows(labelled: labels.Labels, options: SimilarOptions) -> NDArray[np.bool_] | None:
     """Return which rows may be found, bool (rows,), or None for all."""
     if options.label is None and options.split is None:
-        return None
+        return labelled.asked
     label, split = ([one] if one is not None else None for one in (options.label, options.split))
-    return labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
+    rows = labels.chosen(labelled.labels, labelled.splits, label=label, split=split)
+    return rows if labelled.asked is None else rows & labelled.asked
 
 
 def _neighbours(
@@ -192,8 +230,8 @@ def _neighbours(
             if features.sha256[row].tobytes() == query.sha256 and not options.include_self:
                 same = np.delete(same, _own(features, same, query.file))
             neighbours += [
-                Neighbour(features.paths[copy], float(similarity), label_of_row[copy])
-                for copy in same
+                Neighbour(features.path(copy), float(similarity), label_of_row[copy])
+                for copy in same.tolist()
                 if allowed is None or allowed[copy]
             ]
         yield Neighbours(query.file, neighbours[: options.k])
@@ -206,9 +244,11 @@ def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
     and otherwise the first, whose copy the query is.
     """
 
+    file_of = sources.locator(features.root)
+
     def rank(i: int) -> int:
         try:
-            return 0 if (features.root / features.paths[same[i]]).samefile(file) else 2
+            return 0 if file_of(features.path(int(same[i]))).samefile(file) else 2
         except OSError:
             return 1
 

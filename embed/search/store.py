@@ -44,14 +44,15 @@ class Store(Protocol):
         it is brought up to date by difference.
     notes : dict
         What `commit` was given last.
-    effort : int
-        How much is looked at; more finds more and takes longer.
+    effort, filtered_effort : int
+        How much is looked at, without a filter and with one; more finds more and takes longer.
     """
 
     kind: str
     fingerprint: str
     notes: dict[str, Any]
     effort: int
+    filtered_effort: int
 
     @property
     def efforts(self) -> Sequence[int]:

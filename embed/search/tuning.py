@@ -96,31 +96,18 @@ def held_out(exact: Index, rows: NDArray[np.int64], held: NDArray[np.int64]) -> 
 
 
 def tune(index: Index, truth: HeldOut, recall: float) -> Measured:
-    """Set the least effort that finds enough, with and without a filter, and return what it does.
+    """Set the least efforts that find enough, without and with a filter, and return what they do.
 
-    Half of the effort is found by bisection on some of the held-out rows, and raised on the others where it is not enough
+    An effort is found by bisection on some of the held-out rows, and raised on the others where it is not enough
     there; what is reported is of those others alone.
     """
     store = index.store
     assert store is not None
-    efforts = list(store.efforts)
-    tuning = slice(0, len(truth.queries) * TUNING_QUERIES // (TUNING_QUERIES + MEASURING_QUERIES))
-    measuring = slice(tuning.stop, None)
-    low, high = 0, len(efforts) - 1
-    if len(truth.queries) == 0:
-        low = high
-    while low < high:  # more effort never finds less
-        middle = (low + high) // 2
-        store.effort = efforts[middle]
-        if min(_recalls(index, truth, tuning)) >= recall:
-            high = middle
-        else:
-            low = middle + 1
-    for effort in efforts[low:]:
-        store.effort = effort
-        found, filtered = _recalls(index, truth, measuring)
-        if min(found, filtered) >= recall:
-            break
+    store.effort, found = _least_effort(index, truth.queries, truth.tenth, None, recall)
+    store.filtered_effort, filtered = _least_effort(
+        index, truth.queries, truth.filtered_tenth, truth.allowed, recall
+    )
+    measuring = slice(_tuning_count(truth.queries), None)
     queries = truth.queries[measuring]
     interval = _interval(found, len(queries))
     return Measured(
@@ -151,12 +138,35 @@ def _tenth(exact: Index, queries: NDArray[np.float32], allowed: NDArray[np.bool_
     return np.array([scores[-1] if len(scores) else np.inf for _, scores in found])
 
 
-def _recalls(index: Index, truth: HeldOut, which: slice) -> tuple[float, float]:
-    """Return the shares of the ten nearest that are found, without and with the filter."""
-    return (
-        _recall(index, truth.queries[which], truth.tenth[which], None),
-        _recall(index, truth.queries[which], truth.filtered_tenth[which], truth.allowed),
-    )
+def _least_effort(
+    index: Index,
+    queries: NDArray[np.float32],
+    tenth: NDArray[np.float64],
+    allowed: NDArray[np.bool_] | None,
+    recall: float,
+) -> tuple[int, float]:
+    """Return the least effort that finds a share of the ten nearest, and the share that it finds."""
+    store = index.store
+    assert store is not None
+    efforts = list(store.efforts)
+    tuning = slice(0, _tuning_count(queries))
+    measuring = slice(tuning.stop, None)
+
+    def found(effort: int, some: slice) -> float:
+        store.effort = store.filtered_effort = effort
+        return _recall(index, queries[some], tenth[some], allowed)
+
+    low, high = (0 if len(queries) else len(efforts) - 1), len(efforts) - 1
+    while low < high:  # more effort never finds less
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(efforts[middle], tuning) >= recall else (middle + 1, high)
+    while (share := found(efforts[low], measuring)) < recall and low < len(efforts) - 1:
+        low += 1
+    return efforts[low], share
+
+
+def _tuning_count(queries: NDArray[np.float32]) -> int:
+    return len(queries) * TUNING_QUERIES // (TUNING_QUERIES + MEASURING_QUERIES)
 
 
 def _recall(

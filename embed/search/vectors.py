@@ -46,7 +46,7 @@ class CachedVectors:
         return len(self._rows)
 
     def __getitem__(self, places: NDArray[np.int64], /) -> NDArray[np.float32]:
-        return normalised(self._features.rows(self._rows[places]))
+        return normalise(self._features.rows(self._rows[places]))
 
 
 def blocks(count: int, dimension: int) -> Iterator[slice]:
@@ -57,11 +57,15 @@ def blocks(count: int, dimension: int) -> Iterator[slice]:
 
 
 def normalised(X: np.ndarray) -> NDArray[np.float32]:
-    """Return a float32 copy of X, shape (n, d), with every row scaled to length one.
+    """Return a float32 copy of X, shape (n, d), with every row scaled to length one; see `normalise`."""
+    return normalise(np.array(X, dtype=np.float32, order="C", ndmin=2))
+
+
+def normalise(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale every row of X, shape (n, d), to length one where it lies, and return it.
 
     A row of zeros has no direction: it stays zero, and its similarity to everything is 0.
     """
-    X = np.array(X, dtype=np.float32, order="C", ndmin=2)
     # In float64 the squares of the largest float32 do not overflow, nor do those of the smallest vanish.
     lengths = np.sqrt(np.einsum("nd,nd->n", X, X, dtype=np.float64))
     lengths[lengths == 0] = 1
@@ -87,13 +91,18 @@ def as_keys(contents: NDArray[np.uint8]) -> list[bytes]:
 
 def distinct_rows(contents: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the first row of each content, int64, in order."""
-    starts = np.sort(_starts(contents))
-    if (starts[1:] != starts[:-1]).all():
-        return np.arange(len(contents))
+    starts = _starts(contents)
+    order = np.argsort(starts, kind="stable")
+    same = np.diff(starts[order]) == 0
+    # Only those that begin alike are looked at one by one.
+    alike = np.sort(order[np.append(same, False) | np.insert(same, 0, False)]) if len(starts) else order
     first: dict[bytes, int] = {}
-    for row, key in enumerate(as_keys(contents)):
-        first.setdefault(key, row)
-    return np.fromiter(first.values(), np.int64, len(first))
+    again = [
+        row
+        for row, key in zip(alike.tolist(), as_keys(contents[alike]), strict=True)
+        if first.setdefault(key, row) != row
+    ]
+    return np.delete(np.arange(len(contents)), again)
 
 
 def rows_with(contents: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> dict[bytes, list[int]]:
@@ -112,8 +121,23 @@ def rows_with(contents: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> dict[by
 
 def missing_from(contents: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the places of the contents that are not among others, int64, in order."""
-    known = set(as_keys(others))
-    return np.flatnonzero([key not in known for key in as_keys(contents)])
+    if not len(others):
+        return np.arange(len(contents))
+    by_start = np.argsort(starts := _starts(others))
+    wanted = _starts(contents)
+    order = np.argsort(wanted)  # what is looked up in order is found several times faster
+    found = np.empty(len(wanted), np.int64)
+    found[order] = np.minimum(np.searchsorted(starts[by_start], wanted[order]), len(others) - 1)
+    missing = np.ones(len(contents), bool)
+    for some in blocks(len(contents), contents.shape[1]):
+        missing[some] = (contents[some] != others[by_start[found[some]]]).any(axis=1)
+    # Of those that begin alike another may be the right one.
+    doubtful = np.flatnonzero(missing)
+    doubtful = doubtful[starts[by_start[found[doubtful]]] == wanted[doubtful]]
+    if len(doubtful):
+        known = rows_with(others, contents[doubtful])
+        missing[doubtful] = [key not in known for key in as_keys(contents[doubtful])]
+    return np.flatnonzero(missing)
 
 
 def _starts(contents: NDArray[np.uint8]) -> NDArray[np.uint64]:

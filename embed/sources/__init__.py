@@ -1,6 +1,6 @@
 """Where photographs come from: find them without reading them, then read each of them once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embed.errors import UsageError
@@ -30,6 +30,7 @@ __all__ = [
     "apart",
     "expand",
     "filters",
+    "locator",
     "open",
     "read_list",
 ]
@@ -46,5 +47,11 @@ def open(places: str | Path | Sequence[Path], filters: Filters | None = None) ->
     """Return the source at a place, or at several: folders. Whether they are there is told when they are looked into."""
     folders, _ = apart([Path(places)] if isinstance(places, (str, Path)) else places)
     if not folders:
-        raise UsageError("needs a folder of photographs, or a list", "data")
+        raise UsageError("names no folder", "data")
     return Folder(folders[0], filters) if len(folders) == 1 else Folders(folders, filters)
+
+
+def locator(place: str | Path) -> Callable[[str], Path]:
+    """Return what gives the file of each photograph of a place by its name, whether it is there or not."""
+    source = open(place)
+    return lambda name: source.local_path(name) or Path(place, name)

@@ -12,14 +12,14 @@ from embed.sources import file
 from embed.sources.left_out import DRAWN, MOST_COUNTED, Filters, is_drawn
 from embed.sources.reasons import kind, why
 from embed.sources.reasons import reason as reason_of
+from embed.sources.shots import RAW_EXTENSIONS
 from embed.sources.signatures import identify
 from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
 
 # A file with one of these names is meant to be an image, whatever it holds.
-EXTENSIONS = frozenset(
+EXTENSIONS = RAW_EXTENSIONS | frozenset(
     b"jpg jpeg jpe jfif mpo png apng gif webp tif tiff bmp dib ppm pgm pbm pnm pfm jp2 j2k jpx jpf j2c jpc avif "
-    b"avifs heic heif heics hif svg svgz ico icns psd tga pcx dds qoi jxl jxr eps raw dng cr2 cr3 nef arw orf "
-    b"rw2 raf xbm xpm exr hdr sgi rgb".split()
+    b"avifs heic heif heics hif svg svgz ico icns psd tga pcx dds qoi jxl jxr eps xbm xpm exr hdr sgi rgb".split()
 )
 
 HEAD_BYTES = 32  # enough of a file to recognise an image whose name does not say so

@@ -20,6 +20,7 @@ from cache_world import PartsStore, World, synchronise
 
 from embed import files
 from embed.cache import batch, checked, find_features, list_features, open_features, verify
+from embed.cache.fold import MOST_OPEN
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError, CacheLockedError, CacheWriteError
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -328,13 +329,14 @@ def test_rows_that_a_lost_part_may_have_superseded_are_not_trusted_by_their_time
 
 
 def test_a_folded_part_that_is_damaged_gives_way_to_those_it_replaced(tmp_path):
+    names = [f"{i:03d}.jpg" for i in range(MOST_OPEN + 1)]
     with open_writer(tmp_path, rows_per_part=1) as writer:
-        fill(writer, NAMES[:16])
+        fill(writer, names[:-1])
     folder = writer.folder
     small = {part.name: part.read_bytes() for part in folder.glob("part-*")}
-    assert len(small) == 16
+    assert len(small) == MOST_OPEN
     with open_writer(tmp_path, rows_per_part=1) as writer:
-        fill(writer, NAMES[16:17])
+        fill(writer, names[-1:])
     folded = only_part(tmp_path / "cache")
     # As after a crash between publishing the folded part and deleting the others, and a flipped bit.
     for name, data in small.items():
@@ -342,7 +344,7 @@ def test_a_folded_part_that_is_damaged_gives_way_to_those_it_replaced(tmp_path):
     folded.write_bytes(folded.read_bytes()[:-1] + b"?")
     with open_writer(tmp_path) as writer:
         assert list(writer.damaged) == [folded.name]
-        assert writer.known.paths.tolist() == NAMES[:16]
+        assert writer.known.paths.tolist() == names[:-1]
 
 
 # A read-only folder

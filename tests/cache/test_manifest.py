@@ -42,7 +42,7 @@ for number in range(1, 1000):
         writer.close()
     with open_writer(folder / str(number)) as writer:
         fill(writer, ["a.jpg"])
-    assert open_features(folder / str(number) / "cache").keys == [b"a.jpg"]
+    assert list(open_features(folder / str(number) / "cache").keys) == [b"a.jpg"]
 print(number)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

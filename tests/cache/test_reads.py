@@ -2,12 +2,14 @@
 
 import errno
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
 from cache_helpers import DIMENSION, fill, make_recipe, open_writer, row_of
 
 from embed.cache import checked, list_features, open_features, verify
+from embed.cache.fold import MOST_OPEN
 from embed.cache.pending import stored
 from embed.errors import CacheDamagedError, CacheError, FeatureError
 
@@ -120,6 +122,20 @@ def test_a_writer_reads_no_features_unless_it_is_asked_to_check(tmp_path, wide):
     assert np.array_equal(X, [row_of(name, dimension=WIDE).features for name in NAMES])
 
 
+def test_a_known_row_costs_a_writer_less_than_a_hundred_bytes(tmp_path):
+    paths = [f"train/class {i % 10:02d}/{i:06d}-4f8a-4c1e.jpg" for i in range(20_000)]
+    with open_writer(tmp_path) as writer:
+        for path in paths:
+            writer.put(path, bytes(32), 1, 1, np.ones(DIMENSION), decoder="JPEG 1")
+    open_writer(tmp_path).close()  # whatever is imported on the way
+    tracemalloc.start()
+    with open_writer(tmp_path) as writer:
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert list(writer.known.keys) == sorted(path.encode() for path in paths)
+    assert held < 100 * len(paths)
+
+
 @pytest.mark.parametrize("column", ["path", "sha256", "size", "mtime_ns"])
 def test_damage_in_what_every_extraction_reads_is_mended_unasked(tmp_path, wide, column):
     damage(wide, open_features(tmp_path / "cache"), column)
@@ -129,14 +145,14 @@ def test_damage_in_what_every_extraction_reads_is_mended_unasked(tmp_path, wide,
 
 def test_a_damaged_part_does_not_keep_new_rows_from_being_committed(tmp_path, wide):
     damage(wide, open_features(tmp_path / "cache"), "features", at=1 << 17)
-    names = [f"x{i:02d}.jpg" for i in range(20)]
+    names = [f"x{i:02d}.jpg" for i in range(MOST_OPEN + 4)]
     with open_writer(tmp_path, rows_per_part=1, dimension=WIDE) as writer:
         fill(writer, names, dimension=WIDE)
         assert [wide.name in sentence for sentence in writer.damaged.values()] == [True]
     cache = open_features(tmp_path / "cache")
     assert cache.paths.tolist() == [*NAMES, *names]
     expected = [row_of(name, dimension=WIDE).features for name in names]
-    assert np.array_equal(cache.rows(range(30, 50)), expected)
+    assert np.array_equal(cache.rows(range(30, 30 + len(names))), expected)
 
 
 @pytest.mark.parametrize(

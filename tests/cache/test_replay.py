@@ -46,7 +46,7 @@ def test_any_changes_give_what_one_after_the_other_gives(changes):
     parts = [FakePart(put, removed) for put, removed in changes]
     expected, replay = one_by_one(parts), Replay(parts)
     starts = np.cumsum([0, *map(len, parts)])
-    assert replay.keys() == list(expected)
+    assert list(replay.keys()) == list(expected)
     part_of, row_in_part = replay.place(np.arange(len(replay)))
     assert (starts[part_of] + row_in_part).tolist() == list(expected.values())
     assert replay.live().tolist() == np.bincount(part_of, minlength=len(parts)).tolist()
@@ -59,4 +59,4 @@ def test_only_the_parts_that_change_are_read():
     change = FakePart([b"a150", b"a150x"], [b"a160"])
     replay = Replay([*base, change])
     assert len(replay) == 900 and [part.reads for part in base] == [0, 1, 0, 0, 0, 0, 0, 0, 0]
-    assert replay.keys() == list(one_by_one([*base, change]))
+    assert list(replay.keys()) == list(one_by_one([*base, change]))

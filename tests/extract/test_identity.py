@@ -483,3 +483,15 @@ def test_a_folder_behind_an_error_is_not_taken_for_one_that_is_gone(world, tmp_p
     monkeypatch.setattr(os, "stat", failing)
     summary = world.extract(copy)
     assert summary.features != first.features and summary.likely is not None
+
+
+def test_the_user_is_asked_about_each_folder_that_is_gone(world, tmp_path):
+    for name in ("b", "a"):
+        world.extract(copy_without_dates(draw(tmp_path / "drawn"), tmp_path / name))
+    moved = copy_without_dates(tmp_path / "a", tmp_path / "data")
+    (moved / "train" / "ants" / "1.png").unlink()
+    for name in ("a", "b"):
+        shutil.rmtree(tmp_path / name)
+    asked = []
+    summary = world.extract(moved, ask=lambda found: asked.append(found.name) or found.name.startswith("b-"))
+    assert len(asked) == 2 and summary.features.startswith("b-")

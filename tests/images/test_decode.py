@@ -189,6 +189,48 @@ def test_a_huge_text_in_a_png_is_refused_with_its_size():
     )
 
 
+def test_a_profile_that_is_a_bomb_is_called_a_profile_and_a_broken_one_does_not_matter():
+    whole = samples()["rgb.png"]
+    bomb = chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(50 << 20)))
+    broken = chunk(b"iCCP", b"name\0\0no profile at all")
+    assert why_not(whole[:33] + bomb + whole[33:]) == (
+        "holds a colour profile that unpacks to more than 1,048,576 bytes"
+    )
+    assert (decode(whole[:33] + broken + whole[33:]) == decode(whole)).all()
+
+
+def test_kinds_that_no_decoder_knows_are_not_called_damaged():
+    jpeg = samples()["baseline.jpg"]
+    hierarchical = jpeg.replace(b"\xff\xc0", b"\xff\xc5", 1)
+    twelve_bits = jpeg.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c", 1)
+    assert why_not(hierarchical) == why_not(twelve_bits) == "is a JPEG of a kind that cannot be decoded"
+    tiff = samples()["raw.tif"]
+    compression = struct.pack("<HHI", 259, 3, 1)
+    assert why_not(tiff.replace(compression + b"\1\0", compression + struct.pack("<H", 34712))) == (
+        "is a TIFF of compression 34712, which cannot be decoded"
+    )
+
+
+def test_a_picture_is_decoded_up_to_our_limit_of_pixels_and_not_that_of_pillow():
+    assert colour(encoded(Image.new("1", (19_900, 10_000), 1), "PNG")) == [255] * 3
+
+
+@pytest.mark.parametrize("header", ["core", "top down", "version 5", "reserved"])
+def test_a_bmp_with_an_odd_header_shows_the_picture(header, reference):
+    pixels = np.ascontiguousarray(np.asarray(picture())[..., ::-1])
+    width, height = picture().size
+    if header == "core":
+        info = struct.pack("<IHHHH", 12, width, height, 1, 24)
+    else:
+        size, turned = {"version 5": (124, 1), "top down": (40, -1)}.get(header, (40, 1))
+        info = struct.pack("<IiiHHIIiiII", size, width, turned * height, 1, 24, 0, 0, 0, 0, 0, 0)
+        info = info.ljust(size, b"\0")
+    rows = pixels if header == "top down" else pixels[::-1]
+    reserved = 0x01020304 if header == "reserved" else 0
+    data = b"BM" + struct.pack("<III", 0, reserved, 14 + len(info)) + info + rows.tobytes()
+    assert (decode(data) == reference).all()
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1)])
 def test_extreme_shapes_are_accepted(form, shape):

@@ -3,17 +3,24 @@
 import csv
 import json
 import shutil
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cache_helpers import DIMENSION, open_writer, row_of
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from search_helpers import put_all
 
 from embed import demo
-from embed.cache import open_features
+from embed.cache import FeatureCache, open_features
+from embed.cache.keys import Keys
 from embed.errors import LabelError, UsageError
+from embed.labels import assign
 from embed.learn import mislabelled
-from embed.search import duplicates, layout, outliers, similarity_matrix
+from embed.search import duplicates, labels_of, layout, outliers, similarity_matrix
 from embed.search.duplicates import near_pairs
 from embed.search.vectors import normalised
 
@@ -38,7 +45,11 @@ def test_every_near_pair_is_found_and_no_other(dimension):
     for threshold in (0.9, 0.95):
         truth = {tuple(pair) for pair in np.argwhere(np.triu(similarity >= threshold, 1)).tolist()}
         doubtful = np.argwhere(np.triu(np.abs(similarity - threshold) < 2e-6, 1)).tolist()
-        found = {(i, j): s for i, j, s in near_pairs(vectors, threshold)}
+        found = {
+            (i, j): s
+            for some in near_pairs(vectors, threshold)
+            for i, j, s in zip(*map(np.ndarray.tolist, some), strict=True)
+        }
         assert set(found) ^ truth <= {tuple(pair) for pair in doubtful}
         for (i, j), s in list(found.items())[:1000]:
             assert s == pytest.approx(similarity[i, j], abs=2e-6)
@@ -65,6 +76,59 @@ def test_duplicates_are_copies_and_what_is_as_near_as_asked_for(tmp_path):
     assert len(duplicates(features, 1.0)) == 1
     with pytest.raises(UsageError, match="threshold 3"):
         duplicates(features, 3)
+
+
+def test_duplicates_of_a_set_that_memory_does_not_hold_are_the_same(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    X = generator.random((300, 300), np.float32).repeat(4, axis=0)
+    X += np.float32(0.1) * generator.standard_normal(X.shape, np.float32)
+    features = put_all(tmp_path, X)
+    expected = duplicates(features)
+    assert len(expected) > 200
+    module = sys.modules[near_pairs.__module__]
+    monkeypatch.setattr(module, "KEPT_VALUES", 0)
+    monkeypatch.setattr(module, "BLOCK", 64)
+    monkeypatch.setattr(module, "SAMPLE", 64)
+    monkeypatch.setattr("embed.search.vectors.BLOCK_VALUES", 20_000)
+    asked, rows = [], FeatureCache.rows
+    monkeypatch.setattr(FeatureCache, "rows", lambda self, some: asked.append(len(some)) or rows(self, some))
+    assert duplicates(features) == expected
+    assert max(asked) <= 66
+    monkeypatch.setattr(module, "MOST_PAIRS", 100)
+    with pytest.raises(UsageError, match=r"threshold 0\.92 is met by more than 100 pairs"):
+        duplicates(features)
+
+
+def test_outliers_of_many_say_how_many_neighbours_are_found(tmp_path, monkeypatch):
+    features, _ = classes(tmp_path)
+    told = []
+    outliers(features, notice=told.append)
+    assert told == []
+    monkeypatch.setattr("embed.search.index.EXACT_VALUES", 0)
+    assert outliers(features, notice=told.append)[0].path == "class 0/far.jpg"
+    assert len(told) == 1 and "through the index, which finds" in told[0]
+
+
+PATHS = st.lists(
+    st.lists(st.sampled_from(["a", "b", "train", "test", "a0"]), min_size=1, max_size=4).map("/".join),
+    unique=True,
+    max_size=30,
+)
+
+
+@given(PATHS, st.sampled_from(["folder", "regex:([ab])/"]))
+def test_labels_of_a_set_are_those_of_its_paths(paths, rule):
+    in_order = sorted(paths)
+    keys = Keys.of([np.array([path.encode() for path in in_order], "S")] if paths else [])
+    features = SimpleNamespace(
+        paths=np.array(in_order, object), folders=keys.folders, path=lambda row: in_order[row], root="."
+    )
+    found, expected = labels_of(features, rule), assign(in_order, rule)
+    assert (found.labels.tolist(), found.splits.tolist(), found.rule) == (
+        expected.labels.tolist(),
+        expected.splits.tolist(),
+        expected.rule,
+    )
 
 
 def test_a_chain_of_likenesses_is_not_one_group(tmp_path):

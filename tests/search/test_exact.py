@@ -3,10 +3,17 @@
 import faiss
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from search_helpers import put_all
 
+from embed.cache import Contents
 from embed.search import exact
 from embed.search.vectors import distinct_rows, missing_from, normalised, rows_with, similarities
+
+
+def BOTH(features, kept):  # noqa: N802
+    return ((exact.nearest, (features,)), (exact.nearest_kept, (kept,)))
 
 
 @pytest.mark.parametrize("block", [40, 4000, 1 << 22])
@@ -26,6 +33,13 @@ def test_everything_is_compared_as_by_faiss(tmp_path, block, monkeypatch):
     chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
     expected = flat.search(queries, 12, params=chosen)[1]
     assert np.array_equal(np.sort(exact.nearest(features, allowed, queries, 12)), np.sort(expected))
+    kept = normalised(features.X)
+    for of_rows, some in ((rows, queries), (rows, queries[:1]), (allowed, queries), (allowed, queries[:1])):
+        for k in (1, 12, 300):
+            found = zip(
+                *(one(*wanted, of_rows, some, k) for one, wanted in BOTH(features, kept)), strict=True
+            )
+            assert all(sorted(a) == sorted(b) for a, b in found)
 
 
 def test_features_of_any_length_are_compared_by_their_direction(tmp_path):
@@ -56,3 +70,30 @@ def test_contents_are_told_apart_by_every_byte():
     assert distinct_rows(contents).tolist() == [0, 1, 2]
     assert sorted(rows_with(contents, contents[[4, 2]]).values()) == [[1, 4], [2]]
     assert missing_from(contents, contents[[0, 2]]).tolist() == [1, 4]
+
+
+CONTENTS = st.lists(st.tuples(st.sampled_from([0, 7]), st.sampled_from([0, 1])), max_size=12).map(
+    lambda some: np.array([[a, *[0] * 30, b] for a, b in some], np.uint8).reshape(-1, 32)
+)
+
+
+@given(CONTENTS, CONTENTS, st.sampled_from([32, 1 << 22]))
+def test_contents_are_compared_as_sets_and_dictionaries_do(contents, others, block):
+    import embed.search.vectors as module
+
+    keys, known = [one.tobytes() for one in contents], {one.tobytes() for one in others}
+    firsts = {key: keys.index(key) for key in keys}
+    before, module.BLOCK_VALUES = module.BLOCK_VALUES, block
+    try:
+        assert distinct_rows(contents).tolist() == sorted(firsts.values())
+        assert missing_from(contents, others).tolist() == [
+            i for i, key in enumerate(keys) if key not in known
+        ]
+        lookup = Contents(contents)
+        for key in {*keys, *known}:
+            assert lookup.rows(np.frombuffer(key, np.uint8)[None]) == [
+                [i for i, one in enumerate(keys) if one == key]
+            ]
+            assert lookup.row(key) == firsts.get(key)
+    finally:
+        module.BLOCK_VALUES = before

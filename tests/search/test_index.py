@@ -263,6 +263,30 @@ def test_building_says_how_far_it_is(tmp_path):
     told = []
     open_index(feature_set(tmp_path), IndexOptions("ivf"), lambda *progress: told.append(progress))
     assert ("Writing the index", 270, 270) in told and any(what.startswith("Sorting") for what, _, _ in told)
+    assert [done for what, done, of in told if what == "Looking for cells"][:10] == list(range(10))
+
+
+@pytest.mark.parametrize("kind", ["exact", "compressed"])
+def test_what_is_kept_answers_as_what_is_read_and_is_not_read_again(tmp_path, kind, monkeypatch):
+    with open_writer(tmp_path) as writer:
+        fill(writer, [f"{i}.jpg" for i in range(300)])
+    with open_writer(tmp_path) as writer:
+        writer.copy("copy.jpg", 5, 5, 0)
+    features = open_features(tmp_path / "cache")
+    queries = features.rows(range(0, 300, 11)) + np.float32(0.01)
+    allowed = np.random.default_rng(0).random(301) < 0.3
+    reading, kept = open_index(features, IndexOptions(kind, 1.0)), open_index(features).keep()
+    every = np.arange(301)
+    expected = [reading.search(queries, K), reading.search(queries, K, allowed)]
+    copies = [rows.tolist() for rows in reading.copies(every)]
+    if kind == "exact":
+        monkeypatch.setattr(type(features), "rows", None)
+    assert [rows.tolist() for rows in kept.copies(every)] == copies
+    for answers, again in zip(
+        expected, [kept.search(queries, K), kept.search(queries, K, allowed)], strict=True
+    ):
+        for (rows, scores), (rows_again, scores_again) in zip(answers, again, strict=True):
+            assert rows.tolist() == rows_again.tolist() and scores.tolist() == scores_again.tolist()
 
 
 def test_options_that_cannot_be_met_are_refused():

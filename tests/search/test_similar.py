@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ from PIL import Image
 
 from embed import demo
 from embed.backbones import Network
-from embed.cache import open_features
+from embed.cache import FeatureCache, open_features
 from embed.errors import InputError, LabelError, NoFeaturesError, UsageError
 from embed.extract import FeatureOptions, embed_files, extract_features
-from embed.search import SimilarOptions, similar
+from embed.search import Searcher, SimilarOptions, similar
 from embed.sources import expand
 
 TINY = FeatureOptions(network=Network("tiny"))
@@ -156,9 +157,40 @@ def test_many_photographs_and_folders_are_asked_at_once_and_a_bad_one_says_why(p
         ask(photographs, tmp_path / "nothing")
 
 
+def test_a_searcher_answers_many_questions_from_many_threads_without_reading_again(photographs, monkeypatch):
+    features = open_features(photographs.parent / "cache")
+    files = [photographs / path for path in COLOURS]
+    queries = list(embed_files(files, features))
+    searcher = Searcher(features)
+    monkeypatch.setattr(FeatureCache, "_read", None)
+    for options in (SimilarOptions(k=2), SimilarOptions(label="red"), SimilarOptions(split="test")):
+        with ThreadPoolExecutor(4) as pool:
+            found = list(
+                pool.map(lambda one, options=options: list(searcher.similar([one], options)), queries)
+            )
+        monkeypatch.undo()
+        assert [one for (one,) in found] == list(similar(features, queries, options))
+        monkeypatch.setattr(FeatureCache, "_read", None)
+
+
+def test_python_asks_again_without_reading_again(photographs, monkeypatch):
+    import embed
+
+    features = embed.open(photographs.parent / "cache")
+    first = features.similar(photographs / "train/red/scarlet.png", k=3)
+    opened = []
+    monkeypatch.setattr(
+        sys.modules[Searcher.__module__], "open_index", lambda *given, **_: opened.append(given)
+    )
+    again = features.similar(photographs / "train/red/scarlet.png", k=3)
+    assert again.equals(first) and opened == []
+
+
 def test_an_empty_set_says_so(tmp_path):
     with open_writer(tmp_path):
         pass
+    with pytest.raises(NoFeaturesError, match="There is no photograph in data--"):
+        Searcher(open_features(tmp_path / "cache"))
     with pytest.raises(NoFeaturesError, match="There is no photograph in data--"):
         next(similar(open_features(tmp_path / "cache"), [], SimilarOptions()))
 

@@ -1,15 +1,12 @@
-import os
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from embed.errors import InputError, LabelError, UsageError
-from embed.labels import RULE_VERSION, assign, chosen, groups, patterns, tables
+from embed.errors import LabelError, UsageError
+from embed.labels import RULE_VERSION, assign, chosen, groups, patterns
 
 
 def test_the_folder_is_the_label_and_a_split_folder_above_it_the_split():
@@ -134,111 +131,15 @@ def test_a_rule_of_another_version_is_refused():
         assign(["a/1.jpg"], "folder", version=99)
 
 
-def test_a_csv_file_labels_by_path_and_may_hold_the_split(tmp_path):
-    file = tmp_path / "labels.csv"
-    file.write_text(
-        "path,label,split\na/1.jpg,cat,train\n./2.jpg,dog,val\n3.jpg,,\ngone.jpg,cat,test\n", "utf-8-sig"
-    )
-    found = assign(["a/1.jpg", "2.jpg", "3.jpg", "train/x/4.jpg"], f"csv:{file}")
-    assert found.labels.tolist() == ["cat", "dog", None, None]
-    assert found.splits.tolist() == ["train", "validation", None, None]
-    assert found.unknown == ("gone.jpg",)
-    assert found.rule == f"csv:{file}"
-
-
-def test_a_csv_file_may_use_semicolons_quoted_newlines_absolute_paths_and_any_bytes(tmp_path):
-    odd = os.fsdecode(b"caf\xe9.jpg")
-    file = tmp_path / "labels.csv"
-    file.write_bytes(
-        b'Label;Path\r\ncat;%s/1.jpg\r\ndog;caf\xe9.jpg\r\ncow;"two\nlines.jpg"\r\n' % os.fsencode(tmp_path)
-    )
-    found = assign(["1.jpg", odd, "two\nlines.jpg"], f"csv:{file}", root=tmp_path)
-    assert found.labels.tolist() == ["cat", "dog", "cow"]
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize(
-    ("encoding", "newline"),
-    [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("utf-16-le", "\n"), ("cp1252", "\r\n")],
-)
-def test_tables_of_every_spelling_are_understood(tmp_path, delimiter, encoding, newline):
-    rows = [("Label", "Path"), ("naïve", "café/1.jpg"), ("NA", "2.jpg"), ("null", "3.jpg"), ("01", "4.jpg")]
-    text = newline.join(delimiter.join(row) for row in rows) + newline
-    mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
-    (tmp_path / "labels.csv").write_bytes(mark + text.encode(encoding))
-    found = assign(["café/1.jpg", "2.jpg", "3.jpg", "4.jpg"], f"csv:{tmp_path / 'labels.csv'}")
-    assert found.labels.tolist() == ["naïve", "NA", "null", "01"]
-
-
-def test_blank_lines_short_rows_and_the_line_that_excel_writes_are_no_matter(tmp_path):
-    file = tmp_path / "labels.csv"
-    file.write_text("\nsep=;\npath;label;note\n\n1.jpg;a, b\n 2.jpg ; c ;x\n")
-    assert assign(["1.jpg", "2.jpg"], f"csv:{file}").labels.tolist() == ["a, b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("", "no column path and no column label"),
-        ("file,label\n1.jpg,a\n", "no column path"),
-        ("path,label,Label\n1.jpg,a,b\n", "two columns 'label'"),
-        ("path,label\n1.jpg,a\n1.jpg,b\n", "line 3: 1.jpg is labelled 'b' here and 'a' before"),
-        ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,first\n', "line 5: the split 'first'"),
-        ("\npath,label\nelsewhere/1.jpg,a\n", "none of the 1 paths"),
-        ('path,label\n0.jpg,"a\nb"\n1.jpg,"a\n2.jpg,b\n', "line 4: a quotation mark is opened here"),
-        ('\n\npath,"label\n0.jpg,a\n', "line 3: a quotation mark is opened here"),
-        ('path,label\n0.jpg,"a\nb"\n1.jpg,a, b\n', "line 4: 3 cells where the first line has 2"),
-    ],
-)
-def test_a_table_that_cannot_be_used_says_where(tmp_path, text, part):
-    file = tmp_path / "labels.csv"
-    file.write_text(text)
-    with pytest.raises(LabelError, match=part):
-        assign(["1.jpg"], f"csv:{file}")
-
-
-def test_a_table_of_another_encoding_than_it_says_is_refused(tmp_path):
-    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbfpath,label\ncaf\xe9.jpg,a\n")
-    with pytest.raises(LabelError, match="its first bytes say utf-8"):
-        assign(["1.jpg"], f"csv:{tmp_path / 'labels.csv'}")
-
-
-def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"labels\.csv: No such file"):
-        assign(["1.jpg"], f"csv:{tmp_path / 'labels.csv'}")
-
-
-def test_what_is_no_regular_file_is_never_waited_for(tmp_path, monkeypatch):
-    os.mkfifo(tmp_path / "pipe")
-    os.truncate(os.open(tmp_path / "huge", os.O_CREAT | os.O_RDWR), tables.MOST_BYTES + 1)
-    for file, part in (("pipe", "no regular file"), ("huge", "larger than 1 GB")):
-        with pytest.raises(InputError, match=part):
-            assign(["1.jpg"], f"csv:{tmp_path / file}")
-    for file in ("/dev/zero", str(tmp_path)):
-        with pytest.raises(InputError, match="no regular file"):
-            assign(["1.jpg"], f"csv:{file}")
-
-
-CUTTINGS = b'path label split , ; \t \n \r\n \r " a.jpg train \xe9 \xc3\xa9 \xff\xfe \xef\xbb\xbf \x00 \x81 sep=;\n path,label\n'
-
-
-@given(st.lists(st.sampled_from(CUTTINGS.split(b" ")), max_size=12).map(b"".join))
-@settings(deadline=None)
-def test_whatever_a_table_holds_it_is_understood_or_refused(tmp_path_factory, data):
-    file = tmp_path_factory.getbasetemp() / "any.csv"
-    file.write_bytes(data)
-    try:
-        found = assign(["a.jpg"], f"csv:{file}")
-    except LabelError as error:
-        assert "any.csv" in str(error)
-    else:
-        assert found.classes in ([], found.labels.tolist())
-
-
 def test_groups_are_what_the_pattern_captures():
-    assert groups(["s1_a.jpg", "s1_b.jpg", "x.jpg"], r"regex:(s\d+)_").tolist() == ["s1", "s1", None]
-    with pytest.raises(UsageError, match="group 'folder' is not known"):
-        groups(["s1_a.jpg"], "folder")
+    paths = ["s1_a.jpg", "s1_b.jpg", "x.jpg"]
+    found = groups(assign(paths), paths, r"regex:(s\d+)_")
+    assert found is not None and found.tolist() == ["s1", "s1", None]
+    assert groups(assign(paths), paths, None) is None
+    with pytest.raises(
+        UsageError, match=r"group 'folder' is not known.* none, for the labels are of no table"
+    ):
+        groups(assign(paths), paths, "folder")
 
 
 def test_labelling_imports_nothing_heavy():
