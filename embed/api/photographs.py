@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from embed import sources
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
-from embed.labels import Labels, chosen, of, with_where
+from embed.labels import Labels, chosen, with_where
+from embed.labels import of as labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +158,7 @@ class Photographs:
         embed.errors.LabelError: No photograph is labelled 'cat'; there are 'boat', 'fish', 'flower', 'house', 'sun', 'tree'.
         """
         if where is not None:
-            asked = of(self._cache, with_where(self._rule, where)).asked
+            asked = labelled(self._cache, with_where(self._rule, where)).asked
             assert asked is not None  # there is a condition
             return self.take(self._of(asked)).select(label=label, split=split)
         return self.take(chosen(self.y, self.splits, label=_listed(label), split=_listed(split)))
@@ -281,9 +282,7 @@ class Photographs:
 
     @cached_property
     def _labels(self) -> Labels:
-        from embed.search import labels_of
-
-        return labels_of(self._cache, self._rule)
+        return labelled(self._cache, self._rule)
 
     def _of(self, column: NDArray[Any]) -> NDArray[Any]:
         return column if self._rows is None else column[self._rows]

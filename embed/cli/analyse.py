@@ -23,8 +23,8 @@ def duplicates(
         bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
     ] = False,
     labels: common.LabelsOption = "folder",
-    splits: common.SplitsOption = None,
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -46,7 +46,7 @@ def duplicates(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where, splits)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = search.duplicates(
             known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
@@ -70,6 +70,7 @@ def outliers(
     limit: LimitOption = 50,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -89,7 +90,7 @@ def outliers(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
@@ -105,6 +106,7 @@ def mislabelled(
     limit: LimitOption = SHOWN,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -124,7 +126,7 @@ def mislabelled(
 
     check_page(html, show)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     with StageDisplay() as progress:
         found = learn.mislabelled(known, label_rule=rule, progress=progress)
     rows = [
@@ -146,6 +148,7 @@ def matrix(
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
@@ -159,7 +162,7 @@ def matrix(
 
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
     files.write(out, report.matrix_picture(known.root, found, form))
     print(out)
@@ -174,6 +177,7 @@ def map_features(
     seed: SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -192,7 +196,7 @@ def map_features(
     check_page(html, show)
     form = report.format_of(out)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where)
+    rule = common.label_rule(known, labels, splits, where)
     placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
     files.write(out, report.map_picture(placed, form))
     print(out)

@@ -102,13 +102,20 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
     return features
 
 
-def label_rule(features: "FeatureCache", labels: str, where: str | None, splits: str | None = None) -> str:
-    """Return the rule that labels the photographs asked for; say how it was understood, before anything is made of it."""
-    from embed.labels import of, with_splits, with_where
+def label_rule(
+    features: "FeatureCache", labels: str, splits: str | None, where: str | None, *, judging: bool = False
+) -> str:
+    """Return the rule that labels the photographs asked for.
 
-    rule = with_where(with_splits(labels, splits), where)
-    for note in of(features, rule).notes:
-        say(f"Note: {printable(note)}.")
+    What it makes of a table is said before anything is made of it; how folders could be read otherwise, where photographs
+    are judged by them.
+    """
+    from embed import labels as rules
+
+    rule = rules.with_where(rules.with_splits(labels, splits), where)
+    if judging or where is not None or labels.startswith("csv:"):
+        for note in rules.of(features, rule).notes:
+            say(f"Note: {printable(note)}.")
     return rule
 
 

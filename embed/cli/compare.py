@@ -19,8 +19,8 @@ def compare(
     ] = False,
     cv: Annotated[str, typer.Option(help=CV_HELP)] = "5",
     labels: LabelsOption = "folder",
-    splits: common.SplitsOption = None,
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
     seed: SeedOption = 0,
@@ -45,9 +45,10 @@ def compare(
 
     for name in clf or ():
         learn.check_classifier(name, {})
+    cross_validation = parse_cv(cv)
     chosen = common.open_features(cache, features)
-    rule = common.label_rule(chosen, labels, where, splits)
-    options = learn.FitOptions(labels=rule, cv=parse_cv(cv), group=group, balanced=balanced, seed=seed)
+    rule = common.label_rule(chosen, labels, splits, where, judging=True)
+    options = learn.FitOptions(labels=rule, cv=cross_validation, group=group, balanced=balanced, seed=seed)
     if learning_curve:
         rows = learn.learning_curve(chosen, clf or ["logistic"], options)
     else:

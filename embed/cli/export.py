@@ -21,8 +21,8 @@ def export(
         ),
     ] = None,
     labels: common.LabelsOption = "folder",
-    splits: common.SplitsOption = None,
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="Only photographs with this label; may be repeated.", show_default=False),
@@ -57,7 +57,7 @@ def export(
     from embed import api
 
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where, splits)
+    rule = common.label_rule(known, labels, splits, where)
     photographs = api.Features(known, rule).select(label=label or None, split=split or None, where=where)
     files = photographs.export(to, format, overwrite=overwrite)
     if as_json:

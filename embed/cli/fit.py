@@ -49,8 +49,8 @@ def fit(
     ] = "logistic",
     settings: SetOption = None,
     labels: LabelsOption = "folder",
-    splits: common.SplitsOption = None,
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     cv: Annotated[str | None, typer.Option(help=CV_HELP, show_default=False)] = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
@@ -101,7 +101,7 @@ def fit(
     own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
     check_classifier(clf, own)
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where, splits)
+    rule = common.label_rule(known, labels, splits, where, judging=True)
     options = FitOptions(
         classifier=clf,
         labels=rule,
@@ -117,7 +117,7 @@ def fit(
     with StageDisplay(quiet=quiet) as progress:
         fitted = fit_features(known, options, progress)
     for note in fitted.notes[len(fitted.labels.notes) :]:  # those have been told
-        common.say(f"Note: {common.printable(note)}.")
+        common.say(f"Note: {note}.")
     if as_json:
         common.print_json(fitted.summary())
     elif quiet:

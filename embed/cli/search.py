@@ -34,8 +34,8 @@ def similar(
         ),
     ] = False,
     labels: common.LabelsOption = "folder",
-    splits: common.SplitsOption = None,
     where: common.WhereOption = None,
+    splits: common.SplitsOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print the files alone, one on a line.")] = False,
@@ -68,7 +68,7 @@ def similar(
         k=k, threshold=threshold, label=label, split=split, include_self=include_self
     )
     known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, where, splits)
+    rule = common.label_rule(known, labels, splits, where)
     queries = embed_files(expand(images), known)
     with StageDisplay() as progress:
         found = list(

@@ -4,7 +4,6 @@ Labels are not part of the features: any rule may be applied to the same cache, 
 """
 
 from embed.labels.conflicts import conflicts
-from embed.labels.layout import follows_from_folders
 from embed.labels.names import SPLITS
 from embed.labels.query import with_where
 from embed.labels.rules import RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
@@ -18,7 +17,6 @@ __all__ = [
     "assign",
     "chosen",
     "conflicts",
-    "follows_from_folders",
     "groups",
     "of",
     "with_splits",

@@ -74,14 +74,6 @@ def read(
     return Layout(_of_folds(found, paths, contents), tuple(reader.notes), tuple(lines(root)))
 
 
-def follows_from_folders(paths: Sequence[str]) -> bool:
-    """Return whether what photographs are understood as follows from their folders alone, whatever is in them."""
-    return not any(
-        names.is_sample(folder) or names.fold_word(folder)
-        for folder in {part for path in paths for part in path.split("/")[:-1]}
-    )
-
-
 def _check_names(root: Folder, splits: Mapping[str, str]) -> None:
     known = {one for folder in root.below() if folder.path for one in (folder.name, folder.path)}
     for name in splits:

@@ -64,18 +64,18 @@ class Labels:
         Names in a table that are no photograph.
     version : int
         Of the meaning of the rule; stored beside it.
-    folds : ndarray of shape (n,), optional
-        The fold that each lies in, str or None.
     notes : tuple of str
-        How the names in a table were matched, and how many; what could be read otherwise, each with what decides it.
-    lines : tuple of str
-        The first lines of the tree of folders as it was understood, for people.
-    copies : ndarray of shape (n,), bool, optional
-        Which are left out, for they lie in a folder of which all is elsewhere.
+        How the names in a table were matched, and how many; what could have been read otherwise, with what decides it.
     columns : mapping of str to ndarray of shape (n,)
         What each column of a table says, str; None for a photograph that has no row.
     asked : ndarray of shape (n,), bool, optional
         Which photographs a condition asks for; the others have no label. None where there is no condition.
+    folds : ndarray of shape (n,), optional
+        The fold that each lies in, str or None.
+    lines : tuple of str
+        The first lines of the tree of folders as it was understood, for people.
+    copies : ndarray of shape (n,), bool, optional
+        Which are left out, for they lie in a folder of which all is elsewhere.
     """
 
     labels: NDArray[np.object_]
@@ -83,12 +83,12 @@ class Labels:
     rule: str
     unknown: tuple[str, ...] = ()
     version: int = RULE_VERSION
-    folds: NDArray[np.object_] | None = None
     notes: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-    copies: NDArray[np.bool_] | None = None
     columns: Mapping[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     asked: NDArray[np.bool_] | None = None
+    folds: NDArray[np.object_] | None = None
+    lines: tuple[str, ...] = ()
+    copies: NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -108,17 +108,18 @@ class Labels:
 
     @property
     def unlabelled(self) -> NDArray[np.intp]:
-        """Positions of the paths without a label, but those that are not asked for or left out as copies."""
+        """Positions of the paths without a label, but those that are not asked for, or left out as copies."""
         without = np.array([label is None for label in self.labels], bool)
         if self.asked is not None:
             without &= self.asked
-        return np.flatnonzero(without if self.copies is None else without & ~self.copies)
+        if self.copies is not None:
+            without &= ~self.copies
+        return np.flatnonzero(without)
 
 
 def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERSION) -> Labels:
     """Give every photograph of a feature set its label and its split; see `assign`."""
-    paths = photographs.paths.tolist()
-    return assign(paths, rule, photographs.root, version, photographs, photographs.places)
+    return assign(photographs.paths.tolist(), rule, photographs.root, version, contents=photographs)
 
 
 def assign(
@@ -127,7 +128,6 @@ def assign(
     root: str | Path | None = None,
     version: int = RULE_VERSION,
     contents: Photographed | None = None,
-    places: Sequence[str] = (),
 ) -> Labels:
     """Give every path its label and its split.
 
@@ -147,17 +147,15 @@ def assign(
           ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
           splits are those of the folders.
 
-        Before each of them, ``splits:train=training,test=testing;`` names the folders that are splits, instead of those
-        recognised, and ``splits:none;`` says that there are none; ``where:CONDITION;`` asks for some photographs only.
-        `with_splits` and `with_where` put them there.
+        Before each of them, ``where:CONDITION;`` asks for some photographs only (`with_where` puts it there), and
+        ``splits:train=training,test=testing;`` names the folders that are splits, instead of those recognised, where
+        ``splits:none;`` says that there are none (`with_splits`).
     root : path, optional
         The data folder; absolute paths in a table are taken relative to it.
     version : int
         Of the meaning of the rule, as it was stored with what was fitted by it.
     contents : Photographed, optional
         The photographs of the paths: a folder ``sample/`` of which every content is elsewhere is then left out.
-    places : sequence of str
-        The folders that were given, where there are several: they are classes or splits, or each holds the classes.
 
     Returns
     -------
@@ -179,13 +177,14 @@ def assign(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows the versions up to"
             f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
-    where, rule = query.parted(str(rule))
-    prefix, plain = _parted(rule)
+    where, conditioned = query.parted(str(rule))
+    prefix, plain = _parted(conditioned)
     kind, _, argument = plain.partition(":")
     if version == 1:
         read = _first_version(paths)
     else:
         digests = _Digests(contents) if contents is not None else None
+        places = contents.places if contents is not None else ()
         read = layout.read(paths, _named_splits(prefix), digests, places)
     labels: Sequence[str | None] = [place.label for place in read.places]
     splits: Sequence[str | None] = [place.split for place in read.places]
@@ -222,12 +221,12 @@ def assign(
         query.with_where(prefix + plain, where),
         unknown,
         version,
-        folds=_objects([place.fold for place in read.places]),
         notes=notes,
-        lines=read.lines,
-        copies=copies,
         columns=columns,
         asked=asked,
+        folds=_objects([place.fold for place in read.places]),
+        lines=read.lines,
+        copies=copies,
     )
 
 
@@ -261,8 +260,8 @@ def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | Non
                 "splits",
             )
         named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
-    where, rest = query.parted(rule)
-    return query.with_where(f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(rest)[1]}", where)
+    where, conditioned = query.parted(rule)
+    return query.with_where(f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(conditioned)[1]}", where)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

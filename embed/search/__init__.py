@@ -9,7 +9,6 @@ What lies on disk, and what is trusted, is described in ``cache/README.md`` unde
 from embed.search.current import measured, open_index
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.index import Index, Measured
-from embed.search.labelled import labels_of
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
@@ -33,7 +32,6 @@ __all__ = [
     "SimilarOptions",
     "Store",
     "duplicates",
-    "labels_of",
     "layout",
     "measured",
     "open_index",

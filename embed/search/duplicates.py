@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import UsageError
 from embed.search.current import silent
 from embed.search.index import Index
-from embed.search.labelled import labels_of
 from embed.search.similar import check_similarity
 from embed.search.store import Progress
 from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, Vectors, blocks
@@ -75,7 +75,7 @@ def duplicates(
     across_splits : bool
         Only groups with photographs of more than one split: what was trained on is tested with.
     label_rule : str
-        Where labels and splits come from, and which photographs are asked for.
+        Where splits come from, and which photographs are asked for.
     progress : callable
         Is told what is done, and how many photographs of how many.
 
@@ -85,7 +85,7 @@ def duplicates(
         The threshold is no similarity, or more than 33 million pairs are above it.
     """
     check_similarity(threshold)
-    labelled = labels_of(features, label_rule)
+    labelled = labels.of(features, label_rule)
     splits = labelled.splits
     index = Index(features)
     distinct, copies = index.rows, index.copies(index.rows)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import NoFeaturesError, UsageError
-from embed.search.labelled import labels_of
 from embed.search.vectors import normalise
 
 AXES = 50  # principal components that t-SNE starts from
@@ -37,7 +37,7 @@ def layout(
         raise NoFeaturesError(
             f"There is no photograph in {features.name}: run `embed extract` on some first."
         )
-    labelled = labels_of(features, label_rule)
+    labelled = labels.of(features, label_rule)
     asked = np.arange(len(features)) if labelled.asked is None else np.flatnonzero(labelled.asked)
     rows = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])
     placed = positions(normalise(features.rows(rows)), seed)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError, UsageError
-from embed.search.labelled import labels_of
 from embed.search.vectors import normalised
 
 
@@ -30,7 +30,7 @@ def similarity_matrix(
     """
     if per_class < 1:
         raise UsageError(f"{per_class} shows nothing; it is 1 or more.", "per_class")
-    labelled = labels_of(features, label_rule)
+    labelled = labels.of(features, label_rule)
     if not labelled.classes:
         raise LabelError(f"No photograph has a label by the rule {labelled.rule!r}.")
     generator = np.random.default_rng(seed)

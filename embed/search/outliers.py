@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.search.current import measured, open_index, silent
-from embed.search.labelled import labels_of
 from embed.search.store import Progress
 
 NEIGHBOURS = 10
@@ -52,7 +52,7 @@ def outliers(
     notice : callable
         Is told, in a sentence, where the neighbours are not found by comparing everything.
     """
-    labelled = labels_of(features, label_rule)
+    labelled = labels.of(features, label_rule)
     index = open_index(features, progress=progress).keep()
     if index.store is not None:
         notice(

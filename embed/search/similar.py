@@ -15,7 +15,6 @@ from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, NoFeaturesError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
-from embed.search.labelled import labels_of
 from embed.search.store import Progress
 
 BATCH = 256  # queries searched at once
@@ -124,7 +123,7 @@ class Searcher:
     ) -> None:
         _check_not_empty(features)
         self._index = _opened(features, progress, notice).keep()
-        self._labels = labels_of(features, label_rule)
+        self._labels = labels.of(features, label_rule)
 
     def similar(self, queries: Iterable[Query], options: SimilarOptions) -> Iterator[Neighbours]:
         """Yield for each query the photographs that are most similar to it; see the function `similar`."""
@@ -173,7 +172,7 @@ def similar(
     _check_not_empty(features)
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(_opened, features, progress, notice)
-        labelled = labels_of(features, label_rule)
+        labelled = labels.of(features, label_rule)
         rows = _allowed_rows(labelled, options)
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):

@@ -215,7 +215,7 @@ def test_a_split_without_its_folder_is_an_error():
 def test_several_folders_that_were_given_are_classes_or_hold_them(folders, labels):
     paths = photographs(folders)
     given = tuple({path.partition("/")[0] for path in paths})
-    found = assign(paths, places=given)
+    found = assign(paths, contents=Photographs(dict(zip(paths, range(len(paths)), strict=True)), given))
     assert set(found.labels.tolist()) == labels
 
 

@@ -4,23 +4,18 @@ import csv
 import json
 import shutil
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cache_helpers import DIMENSION, open_writer, row_of
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from search_helpers import put_all
 
 from embed import demo
 from embed.cache import FeatureCache, open_features
-from embed.cache.keys import Keys
 from embed.errors import LabelError, UsageError
-from embed.labels import assign
 from embed.learn import mislabelled
-from embed.search import duplicates, labels_of, layout, outliers, similarity_matrix
+from embed.search import duplicates, layout, outliers, similarity_matrix
 from embed.search.duplicates import near_pairs
 from embed.search.vectors import normalised
 
@@ -107,28 +102,6 @@ def test_outliers_of_many_say_how_many_neighbours_are_found(tmp_path, monkeypatc
     monkeypatch.setattr("embed.search.index.EXACT_VALUES", 0)
     assert outliers(features, notice=told.append)[0].path == "class 0/far.jpg"
     assert len(told) == 1 and "through the index, which finds" in told[0]
-
-
-PATHS = st.lists(
-    st.lists(st.sampled_from(["a", "b", "train", "test", "a0"]), min_size=1, max_size=4).map("/".join),
-    unique=True,
-    max_size=30,
-)
-
-
-@given(PATHS, st.sampled_from(["folder", "regex:([ab])/"]))
-def test_labels_of_a_set_are_those_of_its_paths(paths, rule):
-    in_order = sorted(paths)
-    keys = Keys.of([np.array([path.encode() for path in in_order], "S")] if paths else [])
-    features = SimpleNamespace(
-        paths=np.array(in_order, object), folders=keys.folders, path=lambda row: in_order[row], root="."
-    )
-    found, expected = labels_of(features, rule), assign(in_order, rule)
-    assert (found.labels.tolist(), found.splits.tolist(), found.rule) == (
-        expected.labels.tolist(),
-        expected.splits.tolist(),
-        expected.rule,
-    )
 
 
 def test_a_chain_of_likenesses_is_not_one_group(tmp_path):
