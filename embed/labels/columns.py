@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels.folders import SPLIT_FOLDERS
+from embed.labels import names as split_names
 from embed.labels.matching import PICTURES
 from embed.labels.reading import Table
 
@@ -197,12 +197,13 @@ def split_named(name: str, where: str) -> str | None:
     """Return the split that a word in a table stands for. Raises LabelError where it is none."""
     if not name or name.lower() == UNASSIGNED:
         return None
-    try:
-        return SPLIT_FOLDERS[name.lower()]
-    except KeyError:
+    split = split_names.split_named(name)
+    if split is None:
         raise LabelError(
-            f"{where}: the split {name!r} is none of {', '.join(sorted(SPLIT_FOLDERS))}", "labels"
-        ) from None
+            f"{where}: the split {name!r} is none of {', '.join(split_names.SPLITS)}, by whatever name",
+            "labels",
+        )
+    return split
 
 
 def _is_heading(first: Sequence[str], given: Mapping[str, str], photographs: Sequence[str]) -> bool:
@@ -245,7 +246,11 @@ def _split(columns: Columns, headed: bool, taken: set[str]) -> str | None:
         if headed and _bare(name) == "split":
             return name
         words = {str(value).lower() for value in columns.values[name]} - {""}
-        if not headed and words and words <= {*SPLIT_FOLDERS, UNASSIGNED}:
+        if (
+            not headed
+            and words
+            and all(word == UNASSIGNED or split_names.split_named(word) for word in words)
+        ):
             return name
     return None
 

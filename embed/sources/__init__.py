@@ -47,7 +47,7 @@ def open(places: str | Path | Sequence[Path], filters: Filters | None = None) ->
     """Return the source at a place, or at several: folders. Whether they are there is told when they are looked into."""
     folders, _ = apart([Path(places)] if isinstance(places, (str, Path)) else places)
     if not folders:
-        raise UsageError("needs a folder of photographs, or a list", "data")
+        raise UsageError("names no folder", "data")
     return Folder(folders[0], filters) if len(folders) == 1 else Folders(folders, filters)
 
 

@@ -85,7 +85,7 @@ def test_blank_lines_short_rows_and_the_line_that_excel_writes_are_no_matter(tmp
             "path,label\n1.jpg,a\n1.jpg,b\n",
             "line 3: '1.jpg' is labelled 'b' here and 'a' in line 2, by the column 'label'",
         ),
-        ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,dev\n', "line 5: the split 'dev'"),
+        ('path,label,split\n0.jpg,"a\n\nb",\n1.jpg,a,first\n', "line 5: the split 'first'"),
         (
             "\npath,label\nelsewhere/2.jpg,a\n",
             "none of its 1 paths is .*the file says 'elsewhere/2.jpg' .column 'path', line 3., the cache '1.jpg'",

@@ -9,6 +9,7 @@ from PIL import Image
 
 from embed import sources
 from embed.extract.pipeline import Result
+from embed.images.formats import decoder_name
 
 
 class Album:
@@ -65,6 +66,6 @@ class Backwards:
                 if not plan.knows(content.sha256):
                     pixels = np.asarray(Image.open(io.BytesIO(content.data)))
                     features = pixels.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)[None]
-                results.append(Result(item, content.sha256, features))
+                results.append(Result(item, content.sha256, features, decoder=decoder_name("PNG")))
         for result in reversed(results):
             sink.put(result)
