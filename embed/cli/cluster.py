@@ -43,7 +43,7 @@ def cluster(
     as_json: common.JsonOption = False,
     as_csv: common.CsvOption = False,
 ) -> None:
-    """Group photographs that have no labels, for naming whole groups.
+    """Group photographs that have no labels, for naming them.
 
     What is alike is together. The page shows the photographs of each group, those nearest its centre first; the
     tightness is their mean similarity to it. `embed label` names a group. The groups keep their numbers until this
