@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
+    from embed.api.labelling import Labelled, label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "embed.api.features": ("Features",),
     "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
+    "embed.api.labelling": ("Labelled", "label"),
     "embed.api.overview": ("describe", "understood"),
     "embed.api.photographs": ("Photographs",),
     "embed.api.scores": ("Review", "Scores", "review"),
@@ -46,6 +48,7 @@ __all__ = [
     "FeatureSet",
     "Features",
     "ImageFeatures",
+    "Labelled",
     "Photographs",
     "Progress",
     "Recipe",
@@ -55,6 +58,7 @@ __all__ = [
     "describe",
     "extract_features",
     "find_features",
+    "label",
     "list_features",
     "open",
     "review",

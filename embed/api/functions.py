@@ -189,7 +189,8 @@ def open(
         Name of one of them, or of its data set; by default the one that was extracted last.
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
-        path, label and, if wanted, split.
+        path, label and, if wanted, split; ``"hand"`` are those given by `embed label`, which are also meant where no
+        photograph has a label by its folder.
     splits : str or mapping, optional
         Which folders are splits, as ``{"train": "training", "test": ["testing", "more"]}``; an empty one: none is. By
         default they are recognised.

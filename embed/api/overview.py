@@ -19,7 +19,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     Returns
     -------
     dict
-        features, folder, data, recipe, dimension, images, complete; classes, splits, folds and failure_reasons with their
+        features, folder, data, recipe, dimension, images, complete; labels (the rule), classes, splits, folds and failure_reasons with their
         counts; unlabelled, what is to be noted of the folders and of photographs that are there more than once (notes);
         failures, bytes, parts, and the names of the models.
 
@@ -38,6 +38,7 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
         "dimension": features.dimension,
         "images": len(features),
         "complete": features.meta.complete,
+        "labels": assigned.rule,
         **found,
         "notes": [*found["notes"], *labels.conflicts(assigned, features)],
         "left_out": [

@@ -280,6 +280,50 @@ class Photographs:
 
         return export(self, Path(to), format, overwrite=overwrite)
 
+    def clusters(self, groups: int | None = None, *, random_state: int = 0) -> "pd.DataFrame":
+        """Group the photographs: what is alike is together. No label is needed.
+
+        Parameters
+        ----------
+        groups : int, optional
+            How many; by default as many as tell the photographs apart best.
+        random_state : int
+            The same features and the same seed give the same groups.
+
+        Returns
+        -------
+        DataFrame
+            One row per photograph, the largest group first and in it what is nearest to its centre: group (from 1),
+            path, similarity (the cosine to the centre), label.
+
+        Raises
+        ------
+        NoFeaturesError
+            There is no photograph.
+        UsageError
+            So many groups cannot be.
+
+        Examples
+        --------
+        >>> table = embed.open("cache").clusters(groups=6)
+        >>> table.columns.tolist(), len(table), table["group"].nunique()
+        (['group', 'path', 'similarity', 'label'], 24, 6)
+        """
+        import pandas as pd
+
+        from embed import search
+
+        found = search.clusters(self._cache, groups, rows=self._rows, seed=random_state).groups
+        rows = np.concatenate([one.rows for one in found])
+        return pd.DataFrame(
+            {
+                "group": np.repeat(np.arange(len(found)) + 1, [len(one.rows) for one in found]),
+                "path": self._cache.paths[rows],
+                "similarity": np.concatenate([one.similarity for one in found]),
+                "label": self._labels.labels[rows],
+            }
+        )
+
     @cached_property
     def _labels(self) -> Labels:
         return labelled(self._cache, self._rule)

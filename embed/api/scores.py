@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embed.learn import Model
     from embed.learn.evaluation import Evaluation
     from embed.learn.splits import Split
+    from embed.search import Clusters, DuplicateGroup
 
 EXPLAINED = 24  # photographs with the greatest losses whose maps are made
 CHANGED = (
@@ -95,11 +96,17 @@ class Review:
         Of its photographs, by the rule of the model where there is one.
     scores : Scores or None
         Of the model; None where none has been fitted.
+    clusters : Clusters or None
+        Groups of photographs that are alike, where there is no model.
+    duplicates : list of DuplicateGroup
+        Photographs that are there more than once, where there is no model.
     """
 
     features: "FeatureCache"
     labels: "Labels" = field(repr=False)
     scores: Scores | None = None
+    clusters: "Clusters | None" = field(default=None, repr=False)
+    duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
 
 
 def review(
@@ -142,10 +149,23 @@ def review(
     from embed import learn
 
     if model is None and not learn.all_models(features):
-        return Review(features, label_rules.of(features, labels))
+        return _unfitted(features, labels)
     fitted = learn.load(features, model, notify=notify)
     labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
     return Review(features, labelled, _scores(features, fitted, labelled, explained))
+
+
+def _unfitted(features: "FeatureCache", labels: str) -> Review:
+    from embed import search
+
+    if not len(features):
+        return Review(features, label_rules.of(features, labels))
+    return Review(
+        features,
+        label_rules.of(features, labels),
+        clusters=search.clusters(features),
+        duplicates=search.duplicates(features, label_rule=labels),
+    )
 
 
 def _scores(features: "FeatureCache", fitted: "Model", labelled: "Labels", explained: int) -> Scores:

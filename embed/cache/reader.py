@@ -19,8 +19,9 @@ from embed.cache.origin import Origin, read_origin
 from embed.cache.parts import Part
 from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
-from embed.cache.sets import FeatureSet, find_features, read_set
+from embed.cache.sets import FeatureSet, find_features, list_features, read_set
 from embed.errors import CacheDamagedError, CacheError
+from embed.labels import hand
 
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
@@ -130,6 +131,15 @@ class FeatureCache:
     def again(self) -> str:
         """The command that extracts the photographs again."""
         return f"embed extract {self.origin.again or self.root}"
+
+    @property
+    def labels_file(self) -> Path:
+        """Where labels given by hand are kept: beside these features, or beside others of the same photographs."""
+        own = self.folder / hand.NAME
+        if own.exists():
+            return own
+        others = (one.folder for one in list_features(self.folder.parent) if one.meta.root == self.meta.root)
+        return next((file for folder in others if (file := folder / hand.NAME).exists()), own)
 
     @property
     def recipe(self) -> Recipe:

@@ -7,7 +7,14 @@ from typer.core import TyperGroup
 
 # Group → its commands in the order of use, each with the module that registers it when it is imported.
 GROUPS = {
-    "Start": {"extract": "extract", "info": "info", "backbones": "backbones", "demo": "demo"},
+    "Start": {
+        "extract": "extract",
+        "cluster": "cluster",
+        "label": "cluster",
+        "info": "info",
+        "backbones": "backbones",
+        "demo": "demo",
+    },
     "Judge": {"fit": "fit", "compare": "compare", "report": "report", "explain": "report"},
     "Tidy": {
         "duplicates": "analyse",

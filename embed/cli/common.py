@@ -29,7 +29,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Where labels come from: folder, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+        help="Where labels come from: folder, hand, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
     ),
 ]
 WhereOption = Annotated[
@@ -114,8 +114,11 @@ def label_rule(
 
     rule = rules.with_where(rules.with_splits(labels, splits), where)
     if judging or where is not None or labels.startswith("csv:"):
-        for note in rules.of(features, rule).notes:
+        labelled = rules.of(features, rule)
+        for note in labelled.notes:
             say(f"Note: {printable(note)}.")
+        if labelled.by_hand and labels == "folder":
+            say(f"The labels are those given by hand, in {printable(str(features.labels_file))}.")
     return rule
 
 

@@ -211,6 +211,8 @@ def extract(
             )
         if summary.unreachable:
             common.say(_unreachable(summary))
+        if not (as_json or summary.interrupted) and (steps := _without_labels(cache, summary)):
+            common.say(steps)
     if summary.interrupted:
         common.say("What was computed is in the cache; the same command goes on from there.")
         return exits.INTERRUPTED
@@ -339,6 +341,20 @@ def _likely(moved: "Moved") -> str:
 
 def _ask(moved: "Moved") -> bool:
     return typer.confirm(f"{_likely(moved)} Is it this folder, moved?", default=False, err=True)
+
+
+def _without_labels(cache: Path, summary: "Summary") -> str:
+    """Return what can be done with photographs that have no labels; "" where they have some."""
+    from embed import labels
+    from embed.cache import open_features
+
+    known = open_features(cache, summary.features)
+    if not len(known) or labels.of(known).classes:
+        return ""
+    return (
+        "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH,"
+        " embed duplicates, embed map --html map.html"
+    )
 
 
 def _unreachable(summary: "Summary") -> str:

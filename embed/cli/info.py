@@ -46,6 +46,7 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"
     if recipe["views"] > 1:
         yield "views", f"{recipe['views']}, seed {recipe['view_seed']}"
+    yield "labels by", document["labels"]
     for what in ("classes", "splits"):
         if document[what]:
             yield what, ", ".join(f"{name} {count}" for name, count in document[what].items())

@@ -18,6 +18,7 @@ from embed.files.draft import (
     write_error,
 )
 from embed.files.folders import append_line, folders_with, make_folder, move_aside, remove, sync_folder
+from embed.files.locked import locked
 
 __all__ = [
     "TEMPORARY_PREFIX",
@@ -25,6 +26,7 @@ __all__ = [
     "append_line",
     "escape",
     "folders_with",
+    "locked",
     "make_folder",
     "move_aside",
     "publish",

@@ -1,15 +1,18 @@
-"""Where labels and splits come from: the folder of a photograph, a regular expression, or a table.
+"""Where labels and splits come from: the folder of a photograph, a regular expression, a table, or
+what was given by hand.
 
 Labels are not part of the features: any rule may be applied to the same cache, as often as wanted.
 """
 
+from embed.labels import hand
 from embed.labels.conflicts import conflicts
 from embed.labels.names import SPLITS
 from embed.labels.query import with_where
-from embed.labels.rules import RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
+from embed.labels.rules import NO_LABELS, RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
 from embed.labels.selection import chosen
 
 __all__ = [
+    "NO_LABELS",
     "RULE_VERSION",
     "SPLITS",
     "Labels",
@@ -18,6 +21,7 @@ __all__ = [
     "chosen",
     "conflicts",
     "groups",
+    "hand",
     "of",
     "with_splits",
     "with_where",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import folders, layout, query
+from embed.labels import folders, hand, layout, query
 from embed.labels.names import SPLITS, split_named
 from embed.labels.patterns import by_pattern
 
@@ -46,6 +46,13 @@ class Photographed(Protocol):
     @property
     def places(self) -> tuple[str, ...]:
         """The folders in the data folder that were given, where there are several."""
+
+    @property
+    def labels_file(self) -> Path:
+        """Where labels given by hand are kept."""
+
+
+NO_LABELS = "embed cluster groups photographs without labels, and embed label names the groups"
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,11 @@ class Labels:
         return {label: counted[label] for label in self.classes}
 
     @property
+    def by_hand(self) -> bool:
+        """Whether they were given by hand."""
+        return _parted(query.parted(self.rule)[1])[1] == hand.RULE
+
+    @property
     def n_folds(self) -> int:
         """How many folds the folders say."""
         return 0 if self.folds is None else len(set(self.folds.tolist()) - {None})
@@ -118,8 +130,25 @@ class Labels:
 
 
 def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERSION) -> Labels:
-    """Give every photograph of a feature set its label and its split; see `assign`."""
-    return assign(photographs.paths.tolist(), rule, photographs.root, version, contents=photographs)
+    """Give every photograph of a feature set its label and its split; see `assign`.
+
+    The rule ``hand`` is about the labels that were given by hand. Where no photograph has a label by its folder, they are
+    meant too; the rule of what is returned says so.
+    """
+    where, conditioned = query.parted(rule)
+    prefix, plain = _parted(conditioned)
+
+    def assigned(plain: str) -> Labels:
+        whole = query.with_where(prefix + plain, where)
+        return assign(photographs.paths.tolist(), whole, photographs.root, version, contents=photographs)
+
+    if plain == hand.RULE:
+        return assigned(f"{hand.RULE}:{photographs.labels_file}")
+    found = assigned(plain)
+    if rule == "folder" and not found.classes and (file := photographs.labels_file).exists():
+        given = assigned(f"{hand.RULE}:{file}")
+        return given if given.classes else found
+    return found
 
 
 def assign(
@@ -146,6 +175,8 @@ def assign(
         - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted, also Parquet;
           ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
           splits are those of the folders.
+        - ``hand:FILE``: what was given by hand, as `embed.labels.hand` keeps it. Without a split of its own, a
+          photograph is in that of its folder. `of` knows the file.
 
         Before each of them, ``where:CONDITION;`` asks for some photographs only (`with_where` puts it there), and
         ``splits:train=training,test=testing;`` names the folders that are splits, instead of those recognised, where
@@ -206,8 +237,12 @@ def assign(
         labels, unknown, columns, notes = found.labels, found.unknown, found.columns, (found.note,)
         splits = splits if found.splits is None else found.splits
         plain = of_table.rule(file, given)
+    elif kind == hand.RULE and argument:
+        labels, of_each, unknown = hand.by_hand(paths, Path(argument))
+        splits = [own or folder for own, folder in zip(of_each, splits, strict=True)]
+        plain, notes = hand.RULE, ()  # the file lies beside the features, wherever those are
     else:
-        raise UsageError(f"{plain!r} is not known; it is folder, regex:PATTERN or csv:FILE", "labels")
+        raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
     asked = None
     if where is not None:

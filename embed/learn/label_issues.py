@@ -7,6 +7,7 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
+from embed.labels import NO_LABELS
 from embed.learn import selection, splits
 from embed.learn.choice import Folds, silent
 from embed.learn.trainer import Progress
@@ -59,6 +60,7 @@ def mislabelled(
         raise LabelError(
             f"Doubtful labels can be found where at least two labels have {FOLDS} photographs each;"
             f" by the rule {labelled.rule!r} there are {len(classes)} such labels."
+            + ("" if labelled.classes else f" ({NO_LABELS}.)")
         )
     number = {label: i for i, label in enumerate(classes)}
     rows = np.array([row for row, label in enumerate(labelled.labels) if label in number])

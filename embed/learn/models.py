@@ -21,10 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.cache.lock import Lock
 from embed.errors import CacheError, CacheLockedError, ModelError, UsageError
 from embed.files import folders_with, make_folder, read_document, replace, sweep, write_document
+from embed.labels import NO_LABELS
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation
 from embed.learn.model import DOCUMENT, FILE, FORMAT_VERSION, Model
@@ -172,7 +174,8 @@ def stored(features: FeatureCache, name: str | None = None, trust: Sequence[str]
         # Whether one that is damaged was fitted last cannot be told: then none answers in its place.
         found = [_open(folder) for folder in _folders(features)]
         if not found:
-            raise ModelError(f"no model has been fitted on {features.name}; run `embed fit`")
+            without = "" if labels.of(features).classes else f"; {NO_LABELS}"
+            raise ModelError(f"no model has been fitted on {features.name}; run `embed fit`{without}")
         model = max(found, key=lambda model: model.document["serial"])
     if model.document["recipe_hash"] != features.recipe.hash:
         raise ModelError(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from embed import __version__, labels
+from embed import __version__, labels, search
 from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
@@ -351,6 +351,7 @@ def _notes(
             f" searchable), such as"
             f" {first}"
         )
+    notes += search.notes_on_groups(features, labelled, split.scored)
     if near.pairs:
         scored, trained, cosine = near.pairs[0]
         notes.append(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embed.errors import LabelError, UsageError
-from embed.labels import Labels
+from embed.labels import NO_LABELS, Labels
 
 FOLDERS = "folders"  # as a number of folds: those that the folders say
 HELD_OUT = 0.2  # share of the photographs that is held out where no folder says which
@@ -231,7 +231,7 @@ def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
     if not classes:
         raise LabelError(
             f"no photograph has a label by the rule {labels.rule!r}; put them into one folder per class, or label"
-            " them by a rule (labels): 'regex:PATTERN' or csv:FILE"
+            f" them by a rule (labels): 'regex:PATTERN' or csv:FILE; {NO_LABELS}"
         )
     if len(classes) == 1:
         raise LabelError(

@@ -3,6 +3,7 @@
 Jinja2 is imported where a page is written, and matplotlib where a picture is.
 """
 
+from embed.report.groups_page import groups_page
 from embed.report.model_page import report_page
 from embed.report.overlay import write_pictures
 from embed.report.page import show
@@ -20,6 +21,7 @@ __all__ = [
     "TOP_LOSSES",
     "duplicates_page",
     "format_of",
+    "groups_page",
     "label_issues_page",
     "map_page",
     "map_picture",

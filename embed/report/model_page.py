@@ -1,4 +1,4 @@
-"""The report on a feature set and on the classifier fitted on it, as one page."""
+"""The report on a feature set and on the classifier fitted on it, as one page; and that on groups without labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,10 @@ from embed.report import sections
 from embed.report.page import counted, render
 from embed.report.pictures import Pictures
 
+GROUPS_EXPLAINED = (
+    "Photographs that are alike, the largest group first, and in it what is nearest to its centre. Tightness is the mean"
+    " similarity to the centre: 1 where all are the same."
+)
 MOST_BYTES = 9_000_000  # of pictures: a page that grows with its data set cannot be opened on a telephone
 
 
@@ -40,10 +44,12 @@ def report_page(review: Review) -> str:
 
 def _summary(review: Review) -> str:
     recipe, photographs = review.features.recipe, counted(len(review.features), "photograph")
-    classes = counted(len(review.labels.classes), "class", "classes")
+    classes = (
+        counted(len(review.labels.classes), "class", "classes") if review.labels.classes else "no classes"
+    )
     words = f"{photographs} in {classes}, seen by {recipe.backbone}"
     if review.scores is None:
-        return f"{words}. No classifier has been fitted yet: run embed fit."
+        return f"{words}. No classifier has been fitted yet."
     document = review.scores.document
     return (
         f"{words} ({recipe.size} px). Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
@@ -54,11 +60,40 @@ def _summary(review: Review) -> str:
 def _sections(review: Review, pictures: Pictures) -> Iterator[Section]:
     if review.scores is not None:
         yield from _judgement(review, review.scores, pictures)
+    else:
+        yield from _unfitted(review, pictures)
     yield Section("sheets", "Contact sheets", sections.sheets(review, pictures))
     failed = sections.failures(review)
     if failed["of"]:
         yield Section("failures", f"{counted(failed['of'], 'file')} that could not be used", failed)
     yield Section("recipe", "Recipe", list(_recipe(review)))
+
+
+def _unfitted(review: Review, pictures: Pictures) -> Iterator[Section]:
+    yield Section("next", "What to do next", list(_steps(review)))
+    if review.clusters is not None:
+        found = sections.groups(review.features, review.clusters, review.labels, pictures)
+        yield Section("groups", "Groups", found, GROUPS_EXPLAINED)
+    alike = "Photographs that are probably there more than once; the figure is the similarity to the framed one before them."
+    yield Section("duplicates", "Duplicates", sections.duplicates(review, pictures), alike)
+    if not review.labels.classes:
+        yield Section("sample", "Contact sheet", sections.sample(review, pictures))
+
+
+def _steps(review: Review) -> Iterator[tuple[str, str]]:
+    """Yield commands, each with what it does."""
+    if len(review.labels.classes) > 1:
+        yield (
+            "embed fit",
+            "fits a classifier on these labels and scores it; embed report then shows where it errs.",
+        )
+    else:
+        yield "embed cluster", "groups the photographs below, and gives each group a number."
+        yield "embed label 1 NAME", "names a group; a few names are enough for embed fit."
+    yield "embed similar PHOTOGRAPH", "finds what looks like a photograph."
+    if review.duplicates:
+        yield "embed duplicates --html duplicates.html", "shows everything that is there more than once."
+    yield "embed map --html map.html", "draws all photographs on one map."
 
 
 def _judgement(review: Review, scores: Scores, pictures: Pictures) -> Iterator[Section]:

@@ -11,10 +11,14 @@ from embed import sources
 from embed.api import Review, Scores
 from embed.report import figures
 from embed.report.page import counted
-from embed.report.pictures import Card, Pictures
+from embed.report.pictures import Card, Picture, Pictures
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from embed.cache import FeatureCache
+    from embed.labels import Labels
+    from embed.search import Clusters
 
 LARGE, SMALL = 240, 112  # pixels of the longer side: in a gallery, on a contact sheet
 TOP_LOSSES = 24  # photographs in that gallery
@@ -22,7 +26,11 @@ MISCLASSIFIED = 48
 PAIRS, PHOTOGRAPHS_OF_PAIR = 6, 6
 NEAR_PAIRS = 12
 CONTACT_SHEET, MOST_OF_CLASS = 240, 12  # photographs in all, and of one class
-SHEETS = 60  # classes with a contact sheet
+SHEETS = 60  # classes, or groups, with a contact sheet
+GROUPED = 600  # photographs in all on the contact sheets of groups
+LEAST_OF_GROUP, MOST_OF_GROUP, EDGE = 12, 36, 3  # of one group; a third of them from its edge
+NAMES = 3  # labels told of one group
+SAMPLE = 96  # photographs of a set without labels
 FAILURES, REASONS = 100, 10  # files in the table, and reasons above it
 MOST_CLASSES = 40  # in a confusion matrix; of more classes, those that are confused most
 SHADES = 10  # steps of the shade of a cell
@@ -127,17 +135,72 @@ def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
 
 def sheets(review: Review, pictures: Pictures) -> dict[str, Any] | None:
     """Return a few photographs of every class, spread evenly over it; None where none has one."""
-    labels, paths = review.labels, review.features.paths
-    file_of = sources.locator(review.features.root)
+    labels = review.labels
     each = int(np.clip(CONTACT_SHEET // max(1, len(labels.classes)), 3, MOST_OF_CLASS))
     found = []
     for label in labels.classes[:SHEETS]:
         members = np.flatnonzero(labels.labels == label)
         chosen = members[np.linspace(0, len(members) - 1, min(each, len(members))).astype(int)]
-        pictures.fetch(map(file_of, paths[chosen]), SMALL)
-        shown = [(path, pictures.get(file_of(path), SMALL)) for path in paths[chosen]]
+        shown = _thumbnails(review.features, chosen, pictures)
         found.append({"label": label, "count": len(members), "pictures": shown})
     return {"shown": found, "classes": len(labels.classes)} if found else None
+
+
+def groups(
+    features: "FeatureCache", found: "Clusters", given: "Labels", pictures: Pictures
+) -> dict[str, Any]:
+    """Return the photographs of every group that are nearest to its centre, and some at its edge.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    found : Clusters
+    given : Labels
+        Of the photographs.
+    pictures : Pictures
+    """
+    shown = found.groups[:SHEETS]
+    each = int(np.clip(GROUPED // max(1, len(shown)), LEAST_OF_GROUP, MOST_OF_GROUP))
+    sheets = []
+    for number, group in enumerate(shown, 1):
+        edge = each // EDGE if len(group.rows) > each else 0
+        parts = [("centre", group.rows[: each - edge]), ("edge", group.rows[len(group.rows) - edge :])]
+        named = Counter(given.labels[row] for row in group.rows)
+        sheets.append(
+            {
+                "number": number,
+                "count": len(group.rows),
+                "tightness": group.tightness,
+                "labels": [(name, count) for name, count in named.most_common(NAMES) if name is not None],
+                "parts": [
+                    {"name": name, "pictures": _thumbnails(features, rows, pictures)}
+                    for name, rows in parts
+                    if len(rows)
+                ],
+            }
+        )
+    return {"shown": sheets, "groups": len(found.groups)}
+
+
+def duplicates(review: Review, pictures: Pictures) -> dict[str, Any] | None:
+    """Return a few groups of photographs that show the same picture; None where there are none."""
+    shown = review.duplicates[:NEAR_PAIRS]
+    file_of = sources.locator(review.features.root)
+    several = [group.photographs[:PHOTOGRAPHS_OF_PAIR] for group in shown]
+    pictures.fetch(file_of(one.path) for group in several for one in group)
+    cards = [
+        Card(pictures.get(file_of(one.path)), one.path, figure=f"{one.similarity:.3f}", lead=i == 0)
+        for group in several
+        for i, one in enumerate(group)
+    ]
+    return {"cards": cards, "shown": len(shown), "of": len(review.duplicates)} if cards else None
+
+
+def sample(review: Review, pictures: Pictures) -> list[tuple[str, Picture]]:
+    """Return photographs spread evenly over a set that has no labels."""
+    count = len(review.features)
+    rows = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(int))
+    return _thumbnails(review.features, rows, pictures)
 
 
 def failures(review: Review) -> dict[str, Any]:
@@ -145,6 +208,14 @@ def failures(review: Review) -> dict[str, Any]:
     failed = review.features.failures()
     reasons = Counter(failure.reason for failure in failed)
     return {"reasons": reasons.most_common(REASONS), "files": failed[:FAILURES], "of": len(failed)}
+
+
+def _thumbnails(features: "FeatureCache", rows: np.ndarray, pictures: Pictures) -> list[tuple[str, Picture]]:
+    """Return the paths of photographs, each with a small picture."""
+    file_of = sources.locator(features.root)
+    files = [(path, file_of(path)) for path in features.paths[rows]]
+    pictures.fetch((file for _, file in files), SMALL)
+    return [(path, pictures.get(file, SMALL)) for path, file in files]
 
 
 def _judged(

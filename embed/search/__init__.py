@@ -6,8 +6,10 @@ the vectors names candidates by their content, and the features in the cache ran
 What lies on disk, and what is trusted, is described in ``cache/README.md`` under "Derived files".
 """
 
+from embed.search.clusters import Cluster, Clusters, clusters
 from embed.search.current import measured, open_index
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
+from embed.search.groups import Groups, group_rows, keep_groups, notes_on_groups, read_groups
 from embed.search.index import Index, Measured
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
@@ -17,8 +19,11 @@ from embed.search.store import Progress, Store
 from embed.search.tuning import IndexOptions
 
 __all__ = [
+    "Cluster",
+    "Clusters",
     "Duplicate",
     "DuplicateGroup",
+    "Groups",
     "Index",
     "IndexOptions",
     "Layout",
@@ -31,11 +36,16 @@ __all__ = [
     "Searcher",
     "SimilarOptions",
     "Store",
+    "clusters",
     "duplicates",
+    "group_rows",
+    "keep_groups",
     "layout",
     "measured",
+    "notes_on_groups",
     "open_index",
     "outliers",
+    "read_groups",
     "similar",
     "similarity_matrix",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError, UsageError
+from embed.labels import NO_LABELS
 from embed.search.vectors import normalised
 
 
@@ -32,7 +33,7 @@ def similarity_matrix(
         raise UsageError(f"{per_class} shows nothing; it is 1 or more.", "per_class")
     labelled = labels.of(features, label_rule)
     if not labelled.classes:
-        raise LabelError(f"No photograph has a label by the rule {labelled.rule!r}.")
+        raise LabelError(f"No photograph has a label by the rule {labelled.rule!r}; {NO_LABELS}.")
     generator = np.random.default_rng(seed)
     groups = []
     for label in labelled.classes:

@@ -1,0 +1,98 @@
+"""Naming photographs that have no labels: whole groups of them, or one by one."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embed.cache import FeatureCache
+from embed.errors import InputError
+from embed.labels import hand
+
+if TYPE_CHECKING:
+    from embed.search import Groups
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What was named.
+
+    Attributes
+    ----------
+    file : Path
+        Where the labels are.
+    photographs : int
+        How many were asked about.
+    former : dict
+        Path → former label or None, of those whose label is another one now; `embed.labels.hand.set` takes it to undo the
+        change.
+    groups : Groups or None
+        That were asked about.
+    """
+
+    file: Path
+    photographs: int
+    former: Mapping[str, str | None] = field(repr=False)
+    groups: "Groups | None" = field(default=None, repr=False)
+
+
+def label(
+    features: FeatureCache,
+    targets: Sequence[str | os.PathLike[str]],
+    name: str | None,
+    *,
+    split: str | None = None,
+) -> Labelled:
+    """Give photographs a label by hand, or take it away.
+
+    A group is named without those of its photographs that were put into a split: they were looked at, one by one.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    targets : sequence of str or path
+        Numbers of groups, and photographs: their files, or their paths in the data folder.
+    name : str or None
+        The label; None takes it away.
+    split : {"train", "validation", "test"}, optional
+        That the photographs are in from now on; by default each keeps its own.
+
+    Returns
+    -------
+    Labelled
+
+    Raises
+    ------
+    InputError
+        There is no such group or photograph; nothing is named then.
+    UsageError
+        The label is empty, too long or holds control characters; there is no such split.
+    CacheError, LabelError
+        The file of the labels cannot be read or written.
+    """
+    from embed import search
+
+    numbers = [str(target).isdecimal() and features.index_of(str(target)) is None for target in targets]
+    groups = search.read_groups(features) if any(numbers) else None
+    file = features.labels_file
+    kept = {row.path for row in hand.read(file) if row.split} if groups is not None else frozenset()
+    paths: dict[str, str | None] = {}
+    for target, is_group in zip(targets, numbers, strict=True):
+        if is_group:
+            rows = search.group_rows(groups, int(str(target)))
+            paths |= {path: name for path in features.paths[rows] if path not in kept}
+        else:
+            paths[_path_of(features, target)] = name
+    return Labelled(file, len(paths), hand.set(file, paths, split), groups)
+
+
+def _path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:
+    """Return the path of a photograph in its data folder."""
+    text = os.fspath(target)
+    candidates = [text, os.path.relpath(text, features.root)]
+    candidates.append(os.path.relpath(os.path.realpath(text), os.path.realpath(features.root)))
+    for path in candidates:
+        if features.index_of(path) is not None:
+            return path
+    raise InputError(f"{text} is neither a photograph of {features.name} nor the number of a group.")
