@@ -119,8 +119,8 @@ def assign(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows version {RULE_VERSION}: use the"
             " one that wrote it, or fit again"
         )
-    where, rule = query.parted(str(rule))
-    kind, _, argument = rule.partition(":")
+    where, rule = query.parted(rule)
+    kind, _, argument = str(rule).partition(":")
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     columns: Mapping[str, NDArray[np.object_]] = {}
