@@ -218,7 +218,7 @@ class Photographs:
         """Return a pandas DataFrame with one row per photograph.
 
         Columns: path, label, split, sha256 (hexadecimal), bytes (size of the file), modified (UTC); with `features`
-        also ``f0`` to ``f{d-1}``, float32.
+        also ``f0`` to ``f{d-1}``, float32. Where a table labels, its other columns as well, str; None without a row.
 
         Examples
         --------
@@ -240,6 +240,9 @@ class Photographs:
                 "modified": pd.to_datetime(self._of(self._cache.mtimes_ns), unit="ns", utc=True),
             }
         )
+        for name, values in self._labels.columns.items():
+            if name not in table:
+                table[name] = self._of(values)
         if not features:
             return table
         columns = [f"f{i}" for i in range(self.dimension)]

@@ -72,7 +72,9 @@ def with_where(rule: str, where: str | None) -> str:
 
 def parted(rule: str) -> tuple[str | None, str]:
     """Return the condition of a rule, or None, and the rule without it."""
-    found = _RULE.fullmatch(rule)
+    found = (
+        _RULE.fullmatch(rule) if isinstance(rule, str) else None
+    )  # whoever reads it refuses what is no text
     if found is None:
         return None, rule
     return unquote(found[2], errors="surrogateescape"), (found[1] or "") + found[3]

@@ -208,9 +208,9 @@ def assign(
             f"the labels are by version {version} of the rule {rule!r}; this embed knows the versions up to"
             f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
-    where, conditioned = query.parted(str(rule))
+    where, conditioned = query.parted(rule)
     prefix, plain = _parted(conditioned)
-    kind, _, argument = plain.partition(":")
+    kind, _, argument = str(plain).partition(":")
     if version == 1:
         read = _first_version(paths)
     else:
@@ -317,7 +317,7 @@ def _listed(splits: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
 
 def _parted(rule: str) -> tuple[str, str]:
     """Return what a rule says of splits, and the rest."""
-    if not rule.startswith(SPLITS_PREFIX):
+    if not isinstance(rule, str) or not rule.startswith(SPLITS_PREFIX):
         return "", rule
     prefix, semicolon, rest = rule.partition(";")
     return prefix + semicolon, rest

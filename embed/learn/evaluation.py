@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CALIBRATION_BINS = 10  # equal-width bins of confidence, for the calibration curve and its error
 SMALLEST_PROBABILITY = 1e-7  # a probability of zero would make a loss infinite
-SMALLEST_GROUP = 5  # photographs, for an accuracy of its own
 WIDE_INTERVAL = 0.2  # beyond this width an accuracy says little
 
 
@@ -252,39 +251,6 @@ class Evaluation:
                 "predicted": np.bincount(predicted, minlength=len(columns)),
             }
         )
-
-    def by_group(self, groups: np.ndarray) -> "pd.DataFrame":
-        """One row per group, the least accurate first: group, n, accuracy with its interval.
-
-        Groups of fewer than `SMALLEST_GROUP` photographs say little: they are left out where there are two that are larger.
-
-        Parameters
-        ----------
-        groups : object ndarray of shape (n,)
-            The group of each photograph, str; None for one that is in none.
-        """
-        import pandas as pd
-
-        table = pd.DataFrame({"group": _objects(groups), "right": self.true == self.predicted})
-        counted = (
-            table.dropna(subset="group")
-            .groupby("group", sort=True)["right"]
-            .agg(["size", "sum"])
-            .reset_index()
-        )
-        large = counted[counted["size"] >= SMALLEST_GROUP]
-        counted = large if len(large) > 1 else counted
-        intervals = [wilson_interval(k, n) for k, n in zip(counted["sum"], counted["size"], strict=True)]
-        found = pd.DataFrame(
-            {
-                "group": counted["group"],
-                "n": counted["size"],
-                "accuracy": counted["sum"] / counted["size"],
-                "low": [low for low, _ in intervals],
-                "high": [high for _, high in intervals],
-            }
-        )
-        return found.sort_values(["accuracy", "n"], ascending=[True, False], kind="stable", ignore_index=True)
 
     def most_confused(self, k: int = 10) -> "pd.DataFrame":
         """The pairs confused most often: true, predicted, count, and the share of the true class's photographs."""

@@ -25,6 +25,7 @@ from embed.labels import Labels
 from embed.learn import heads, installed, models, reference, splits
 from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
+from embed.learn.groups import by_group
 from embed.learn.model import Model
 from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
@@ -135,7 +136,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
         "balanced": options.balanced,
         "seed": options.seed,
         "group": options.group,
-        "groups": _by_group(evaluation, groups, split, features),
+        "groups": by_group(evaluation, groups, features),
         "cv": options.cv,
         "chosen": head.chosen,
         "search": head.search,
@@ -311,26 +312,6 @@ def _checked_threshold(threshold: float | str | None, labelled: Labels, split: S
     if not 0 < value < 1:
         raise UsageError(f"must lie between 0 and 1, not at {value:g}", "threshold")
     return value
-
-
-def _by_group(
-    evaluation: Evaluation, groups: np.ndarray | None, split: Split, features: FeatureCache
-) -> dict[str, Any] | None:
-    """Return how many groups were scored, and the worst and the best of them; None without groups."""
-    if groups is None:
-        return None
-    of_path = dict(zip(features.paths[split.scored], groups[split.scored], strict=True))
-    table = evaluation.by_group(np.array([of_path[path] for path in evaluation.paths], dtype=object))
-    rows = [
-        {
-            "group": str(row.group),
-            "n": int(row.n),
-            "accuracy": float(row.accuracy),
-            "accuracy_interval": [float(row.low), float(row.high)],
-        }
-        for row in table.itertuples()
-    ]
-    return {"count": len(rows), "worst": rows[0], "best": rows[-1]} if rows else None
 
 
 def _notes(
