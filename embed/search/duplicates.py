@@ -152,8 +152,8 @@ def _bounds(vectors: Vectors, threshold: float) -> Vectors:
     Where they would not tell many pairs apart, the vectors themselves are their own bounds.
     """
     count, dimension = vectors.shape
-    if dimension <= 2 * AXES or count <= 2 * AXES:
-        return vectors
+    if dimension <= 2 * AXES or count <= 2 * SAMPLE:
+        return vectors  # cutting would cost more than it saves
     generator = np.random.default_rng(SEED)
     sample = vectors[np.sort(generator.permutation(count)[:SAMPLE])]
     # Subspace iteration: nearly the principal axes at a fraction of the cost, and any orthonormal axes are right.

@@ -1,15 +1,14 @@
-"""Every vector is compared with the query: one matrix product.
+"""Every vector is compared with the query.
 
-These are the answers of FAISS's `IndexFlatIP`, computed by NumPy: importing FAISS takes longer than a search over ten thousand
-vectors. For one question the features pass by where they lie, every byte checked on its way; for many, vectors of length one
-are kept.
+For one question it is a matrix product of NumPy over the features where they lie, every byte checked on its way: importing FAISS
+takes longer than a search over ten thousand vectors. For many, FAISS keeps vectors of length one, and is faster.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.cache import FeatureCache
-from embed.search.vectors import blocks, normalised
+from embed.search.vectors import blocks, normalise, normalised
 
 
 def nearest(
@@ -44,25 +43,38 @@ def _scores(queries: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.
     return products / np.sqrt(squares)
 
 
-def nearest_kept(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], queries: NDArray[np.float32], k: int
-) -> list[NDArray[np.int64]]:
-    """Return what `nearest` does, of vectors that are in memory.
+class Kept:
+    """Vectors of length one in memory, compared by FAISS.
 
     Parameters
     ----------
-    vectors : ndarray of shape (n, d), float32
-        Of every row, of length one.
-    rows, queries, k
-        As in `nearest`.
+    features : FeatureCache
+        Read and checked as a whole.
     """
-    found = []
-    for some in blocks(len(queries), len(vectors)):
-        of_all = (vectors @ queries[some.start])[None] if len(queries) == 1 else queries[some] @ vectors.T
-        for scores in of_all if len(rows) == len(vectors) else of_all[:, rows]:
-            best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
-            found.append(rows[best])
-    return found
+
+    def __init__(self, features: FeatureCache) -> None:
+        import faiss
+
+        self._flat = faiss.IndexFlatIP(features.dimension)
+        for block in blocks(len(features), features.dimension):
+            self._flat.add(normalise(features.rows(np.arange(block.start, block.stop))))
+        # The memory of FAISS itself, not a copy.
+        values = faiss.rev_swig_ptr(self._flat.get_xb(), self._flat.ntotal * features.dimension)
+        self.vectors: NDArray[np.float32] = values.reshape(-1, features.dimension)
+
+    def nearest(
+        self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int
+    ) -> list[NDArray[np.int64]]:
+        """Return what the function `nearest` does."""
+        import faiss
+
+        if not len(rows):
+            return [rows for _ in queries]
+        some = None
+        if len(rows) < len(self.vectors):
+            some = faiss.SearchParameters(sel=faiss.IDSelectorBatch(rows))
+        found = self._flat.search(queries, min(k, len(rows)), params=some)[1]
+        return [of_query[of_query >= 0] for of_query in found]
 
 
 class _Best:

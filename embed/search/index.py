@@ -72,7 +72,7 @@ class Index:
         self.features = features
         self.store = store
         self._distinct: NDArray[np.int64] | None = None
-        self._vectors: NDArray[np.float32] | None = None  # of every row, where they are kept
+        self._kept: exact.Kept | None = None
         self._contents: Contents | None = None
 
     def keep(self) -> "Index":
@@ -86,7 +86,7 @@ class Index:
         if self.store is not None:
             _ = self.store.contents
         elif len(self.features) <= most_compared(self.features.dimension):
-            self._vectors = normalise(self.features.X)
+            self._kept = exact.Kept(self.features)
         return self
 
     @property
@@ -144,8 +144,8 @@ class Index:
         if allowed is not None:
             rows = np.flatnonzero(allowed)
             rows = rows[distinct_rows(self.features.sha256[rows])]
-        if self._vectors is not None:
-            found = exact.nearest_kept(self._vectors, rows, queries, k + TIES)
+        if self._kept is not None:
+            found = self._kept.nearest(rows, queries, k + TIES)
         else:
             found = exact.nearest(self.features, rows, queries, k + TIES)
         return self._ranked(queries, found, k)
@@ -154,7 +154,7 @@ class Index:
         self, queries: NDArray[np.float32], candidates: list[NDArray[np.int64]], k: int
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         every = np.unique(np.concatenate([np.empty(0, np.int64), *candidates]))
-        vectors = self._vectors[every] if self._vectors is not None else normalise(self.features.rows(every))
+        vectors = normalise(self.features.rows(every)) if self._kept is None else self._kept.vectors[every]
         ranked = []
         for query, rows in zip(queries, candidates, strict=True):
             scores = similarities(vectors[np.searchsorted(every, rows)], query)

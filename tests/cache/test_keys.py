@@ -1,7 +1,7 @@
 """Packed paths are the list that they were packed from, whatever the bytes."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embed.cache.keys import Keys
@@ -15,6 +15,7 @@ def packed(paths, cut=3):
     return Keys.of(np.array(column, "S") if column else np.zeros(0, "S1") for column in columns)
 
 
+@settings(deadline=None)
 @given(PATHS, st.lists(st.integers(0, 29)))
 def test_they_are_found_taken_and_listed_as_from_a_list(paths, some):
     keys = packed(paths)
@@ -25,6 +26,7 @@ def test_they_are_found_taken_and_listed_as_from_a_list(paths, some):
     assert list(keys.take(rows)) == [paths[row] for row in rows]
 
 
+@settings(deadline=None)
 @given(PATHS, st.sampled_from([1, 7, 1 << 22]))
 def test_neighbours_in_one_folder_are_one_run(paths, block):
     import embed.cache.keys as module

@@ -3,17 +3,13 @@
 import faiss
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_helpers import put_all
 
 from embed.cache import Contents
 from embed.search import exact
 from embed.search.vectors import distinct_rows, missing_from, normalised, rows_with, similarities
-
-
-def BOTH(features, kept):  # noqa: N802
-    return ((exact.nearest, (features,)), (exact.nearest_kept, (kept,)))
 
 
 @pytest.mark.parametrize("block", [40, 4000, 1 << 22])
@@ -33,13 +29,15 @@ def test_everything_is_compared_as_by_faiss(tmp_path, block, monkeypatch):
     chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
     expected = flat.search(queries, 12, params=chosen)[1]
     assert np.array_equal(np.sort(exact.nearest(features, allowed, queries, 12)), np.sort(expected))
-    kept = normalised(features.X)
+    kept = exact.Kept(features)
+    assert np.array_equal(kept.vectors, normalised(features.X))
     for of_rows, some in ((rows, queries), (rows, queries[:1]), (allowed, queries), (allowed, queries[:1])):
         for k in (1, 12, 300):
             found = zip(
-                *(one(*wanted, of_rows, some, k) for one, wanted in BOTH(features, kept)), strict=True
+                exact.nearest(features, of_rows, some, k), kept.nearest(of_rows, some, k), strict=True
             )
             assert all(sorted(a) == sorted(b) for a, b in found)
+    assert [len(found) for found in kept.nearest(rows[:0], queries, 5)] == [0] * 9
 
 
 def test_features_of_any_length_are_compared_by_their_direction(tmp_path):
@@ -77,6 +75,7 @@ CONTENTS = st.lists(st.tuples(st.sampled_from([0, 7]), st.sampled_from([0, 1])),
 )
 
 
+@settings(deadline=None)
 @given(CONTENTS, CONTENTS, st.sampled_from([32, 1 << 22]))
 def test_contents_are_compared_as_sets_and_dictionaries_do(contents, others, block):
     import embed.search.vectors as module
