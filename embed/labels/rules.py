@@ -139,7 +139,7 @@ def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERS
     prefix, plain = _parted(conditioned)
 
     def assigned(plain: str) -> Labels:
-        whole = query.with_where(prefix + plain, where)
+        whole = query.with_where(prefix + plain, where) if isinstance(plain, str) else plain
         return assign(photographs.paths.tolist(), whole, photographs.root, version, contents=photographs)
 
     if plain == hand.RULE:

@@ -142,8 +142,8 @@ def test_everything_that_defines_the_graph_is_in_the_fingerprint(models, tmp_pat
         (Network("mobilenetv2", size=31), "size 31 is too small.*at least 32 pixels a side"),
         (Network("inceptionv3", size=64), "at least 75 pixels"),
         (
-            Network("mobilenetv2", pooling="mean"),
-            "pooling 'mean' is not known; it is one of avg, max, grid, flatten",
+            Network("mobilenetv2", pooling="median"),
+            "pooling 'median' is not known; it is one of avg, max, grid, flatten",
         ),
         (
             Network("vgg16", layer="fc1", size=256),
