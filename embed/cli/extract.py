@@ -186,6 +186,7 @@ def extract(
         )
     if as_json:
         common.print_json({**summary.to_json(), **_understood(summary, rule)[0]})
+    unlabelled = False
     if not quiet:
         for sentence in summary.damaged:
             common.say(common.printable(sentence))
@@ -193,7 +194,7 @@ def extract(
             common.say(sentence)
         if not as_json:
             print(_sentence(summary))
-            _print_understood(summary, rule)
+            unlabelled = _print_understood(summary, rule)
         if summary.moved_from is not None:
             common.say(
                 common.printable(
@@ -211,8 +212,8 @@ def extract(
             )
         if summary.unreachable:
             common.say(_unreachable(summary))
-        if not (as_json or summary.interrupted) and (steps := _without_labels(cache, summary)):
-            common.say(steps)
+        if unlabelled and not summary.interrupted:
+            common.say(NO_LABELS)
     if summary.interrupted:
         common.say("What was computed is in the cache; the same command goes on from there.")
         return exits.INTERRUPTED
@@ -288,8 +289,8 @@ def _understood(summary: "Summary", rule: str) -> tuple[dict[str, Any], "Labels"
     )
 
 
-def _print_understood(summary: "Summary", rule: str) -> None:
-    """Print what the folders were understood as, and the first lines of the tree."""
+def _print_understood(summary: "Summary", rule: str) -> bool:
+    """Print what the folders were understood as, and the first lines of the tree; return whether there is no label."""
     document, labelled = _understood(summary, rule)
     classes = len(document["classes"])
     parts = ["1 class" if classes == 1 else f"{classes} classes"]
@@ -302,13 +303,13 @@ def _print_understood(summary: "Summary", rule: str) -> None:
         print(common.printable(line))
     for note in document["notes"]:
         common.say(f"Note: {common.printable(note)}.")
-    if not classes:
-        common.say(
-            "No photograph has a label by its folder: --labels 'regex:PATTERN' or csv:FILE labels them for `embed fit`;"
-            " `embed similar`, `embed duplicates` and `embed map` need no labels."
-        )
+    return bool(document["unlabelled"]) and not classes
 
 
+NO_LABELS = (
+    "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH, "
+    "embed duplicates, embed map --html map.html; or --labels 'regex:PATTERN' or csv:FILE labels them for embed fit."
+)
 PLACES_SHOWN = 3  # of those that cannot be looked at
 
 BOTTLENECKS = {
@@ -341,20 +342,6 @@ def _likely(moved: "Moved") -> str:
 
 def _ask(moved: "Moved") -> bool:
     return typer.confirm(f"{_likely(moved)} Is it this folder, moved?", default=False, err=True)
-
-
-def _without_labels(cache: Path, summary: "Summary") -> str:
-    """Return what can be done with photographs that have no labels; "" where they have some."""
-    from embed import labels
-    from embed.cache import open_features
-
-    known = open_features(cache, summary.features)
-    if not len(known) or labels.of(known).classes:
-        return ""
-    return (
-        "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH,"
-        " embed duplicates, embed map --html map.html"
-    )
 
 
 def _unreachable(summary: "Summary") -> str:
