@@ -103,10 +103,12 @@ def tune(index: Index, truth: HeldOut, recall: float) -> Measured:
     """
     store = index.store
     assert store is not None
-    store.effort, found = _least_effort(index, truth.queries, truth.tenth, None, recall)
-    store.filtered_effort, filtered = _least_effort(
+    effort, found = _least_effort(index, truth.queries, truth.tenth, None, recall)
+    filtered_effort, filtered = _least_effort(
         index, truth.queries, truth.filtered_tenth, truth.allowed, recall
     )
+    # What a filter leaves over is further away, never nearer; and a small index has no hard filter to be tuned with.
+    store.effort, store.filtered_effort = effort, max(effort, filtered_effort)
     measuring = slice(_tuning_count(truth.queries), None)
     queries = truth.queries[measuring]
     interval = _interval(found, len(queries))
