@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
 
 
 TIMING = ("Popen(", "os.fork", "threading", "signal.", "browser", "run_embed")
+
+
+# A shell starts what it leaves in the background with Ctrl-C ignored, and every process below inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
