@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.api import extract_features, open
+    from embed.api import extract_features, import_features, open
     from embed.api.features import Features
     from embed.api.photographs import Photographs
     from embed.api.transformer import ImageFeatures
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embed.extract import Progress, Summary
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
+    from embed.vectors import Imported
 
 __version__ = "0.1.0"
 
@@ -40,12 +41,14 @@ __all__ = [
     "Features",
     "Fitted",
     "ImageFeatures",
+    "Imported",
     "Model",
     "Photographs",
     "Progress",
     "Recipe",
     "Summary",
     "extract_features",
+    "import_features",
     "open",
 ]
 
@@ -58,12 +61,14 @@ _HOMES = {
     "Features": "embed.api.features",
     "Fitted": "embed.learn",
     "ImageFeatures": "embed.api.transformer",
+    "Imported": "embed.vectors",
     "Model": "embed.learn",
     "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
     "Summary": "embed.extract",
     "extract_features": "embed.api",
+    "import_features": "embed.api",
     "open": "embed.api",
 }  # name → the module that it is imported from when it is first used (PEP 562)
 

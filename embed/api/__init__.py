@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embed.api.features import Features
-    from embed.api.functions import DEFAULT_CACHE, extract_features, open
+    from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
     from embed.api.labelling import Labelled, label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
     from embed.extract import Progress, Summary
+    from embed.vectors import Imported
 
 _HOMES = {
     "embed.api.features": ("Features",),
-    "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
+    "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "import_features", "open"),
     "embed.api.labelling": ("Labelled", "label"),
     "embed.api.overview": ("describe", "understood"),
     "embed.api.photographs": ("Photographs",),
@@ -38,6 +39,7 @@ _HOMES = {
         "verify",
     ),
     "embed.extract": ("Progress", "Summary"),
+    "embed.vectors": ("Imported",),
 }  # the module → what is imported from it (PEP 562)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -48,6 +50,7 @@ __all__ = [
     "FeatureSet",
     "Features",
     "ImageFeatures",
+    "Imported",
     "Labelled",
     "Photographs",
     "Progress",
@@ -58,6 +61,7 @@ __all__ = [
     "describe",
     "extract_features",
     "find_features",
+    "import_features",
     "label",
     "list_features",
     "open",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embed import cache as caches
 from embed import extract, sources
@@ -11,7 +11,10 @@ from embed.backbones import Network
 from embed.labels import with_splits
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embed.extract import Progress, Summary
+    from embed.vectors import Imported
 
 DEFAULT_CACHE = "cache"
 
@@ -170,6 +173,83 @@ def extract_features(
     if summary.interrupted:
         raise KeyboardInterrupt
     return summary
+
+
+def import_features(
+    vectors: "str | Path | NDArray[Any]",
+    data: str | Path,
+    cache: str | Path = DEFAULT_CACHE,
+    *,
+    paths: "str | Path | Sequence[str] | None" = None,
+    missing: str = "refuse",
+    path_column: str | None = None,
+    vector_column: str | None = None,
+    name: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> "Imported":
+    """Make vectors that another program computed a feature set, to fit, search and judge like any other.
+
+    The set is what the vectors say: a row of a photograph that is not among them leaves. The same vectors again change nothing,
+    and other ones become another set. Nothing can compute the features of further photographs.
+
+    Parameters
+    ----------
+    vectors : path or array of shape (n, d)
+        Numbers, one row for each photograph; or a file: ``.npy``, or a table (``.parquet``, ``.csv``, ``.tsv``) with a column
+        of vectors, or one for each of their numbers, as ``f0``, ``f1``. float16 is stored as such, the rest as float32.
+    data : path
+        Folder of the photographs.
+    cache : path
+        Folder of the feature sets.
+    paths : path or sequence of str, optional
+        The photograph of each row: a list, or a file with one on a line, a JSON list, an array of text or a table. They are
+        matched with what is in the folder, in whatever spelling. By default a column of the table of vectors.
+    missing : {"refuse", "skip", "keep"}
+        What becomes of vectors whose photograph is not there: an error, left out, or a row without a photograph.
+    path_column, vector_column : str, optional
+        Of tables; by default they are found by their names and by what they hold.
+    name : str, optional
+        Name of the feature set, before that of the vectors; by default that of the folder.
+    progress : callable, optional
+        Called with what is done, how many rows of it are, and of how many.
+
+    Returns
+    -------
+    Imported
+        What was done: rows imported, unchanged, removed; vectors without a photograph (missing), photographs without a vector
+        (without), and how the names were matched.
+
+    Raises
+    ------
+    InputError
+        The vectors cannot be read or are no finite numbers; they are not as many as the names, or of other photographs.
+    UsageError
+        An argument has a value that cannot work.
+    CacheError
+        The cache is locked, of a newer format, or cannot be written.
+
+    Examples
+    --------
+    >>> known = embed.open("cache")
+    >>> done = embed.import_features(known.X[:, :9], "pictures", "other", paths=list(known.paths))
+    >>> done.rows, done.dimension, done.without
+    (24, 9, 0)
+    >>> embed.open("other").fit("logistic").evaluation.n_known
+    6
+    """
+    from embed import vectors as others
+
+    return others.import_features(
+        Path(vectors) if isinstance(vectors, (str, Path)) else vectors,
+        Path(data),
+        Path(cache),
+        paths,
+        missing=missing,
+        path_column=path_column,
+        vector_column=vector_column,
+        name=name,
+        progress=progress or (lambda what, done, total: None),
+    )
 
 
 def open(

@@ -9,6 +9,7 @@ from embed.backbones.backbone import (
     Backbone,
     ResolvedNetwork,
     grid_spans,
+    network_name,
 )
 from embed.backbones.export import export
 from embed.backbones.home import home
@@ -33,6 +34,7 @@ __all__ = [
     "grid_spans",
     "home",
     "known",
+    "network_name",
     "open_runtime",
     "processors",
 ]

@@ -129,7 +129,9 @@ class FeatureCache:
 
     @property
     def again(self) -> str:
-        """The command that extracts the photographs again."""
+        """The command that brings the features up to date."""
+        if self.recipe.imported:
+            return f"embed import {self.recipe.weights}"
         return f"embed extract {self.origin.again or self.root}"
 
     @property

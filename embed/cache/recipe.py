@@ -11,6 +11,7 @@ DTYPES = ("float32", "float16")
 OPTIONAL: dict[str, str | int] = {
     "mirror": False,
     "preprocess": "",
+    "imported": False,
 }  # with the values that they have where they are left out
 
 
@@ -35,6 +36,9 @@ class Recipe:
         Whether the network sees the mirror image too, and the two are averaged.
     preprocess : str
         What becomes of the pixels before the network, where it does not know by itself; otherwise empty.
+    imported : bool
+        Whether another program computed them: `weights_sha256` is that of its file then, `layer` the column of a table, and
+        what else is about pixels says nothing.
     fit : {"stretch", "crop", "pad"}
         How a photograph is brought to that square.
     interpolation : str
@@ -58,6 +62,7 @@ class Recipe:
     size: int
     mirror: bool = False
     preprocess: str = ""
+    imported: bool = False
     fit: str = "stretch"
     interpolation: str = "bilinear"
     precision: str = "float32"

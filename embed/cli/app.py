@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 GROUPS = {
     "Start": {
         "extract": "extract",
+        "import": "imports",
         "cluster": "cluster",
         "label": "cluster",
         "info": "info",

@@ -38,12 +38,16 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "features", document["features"]
     yield "photographs from", document["data"]
     yield "photographs", f"{document['images']}, {document['dimension']} features each"
-    yield (
-        "computed by",
-        f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
-    )
-    mirror = ", averaged with the mirror image" if recipe.get("mirror") else ""
-    yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"
+    if recipe.get("imported"):
+        column = f", column {recipe['layer']}" if recipe["layer"] else ""
+        yield "imported from", f"{recipe['weights']}{column}, {recipe['weights_sha256'][:12]}"
+    else:
+        yield (
+            "computed by",
+            f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
+        )
+        mirror = ", averaged with the mirror image" if recipe.get("mirror") else ""
+        yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"
     if recipe["views"] > 1:
         yield "views", f"{recipe['views']}, seed {recipe['view_seed']}"
     yield "labels by", document["labels"]

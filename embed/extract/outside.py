@@ -50,6 +50,11 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
         The weights under that name, or the decoder of this version, are not those that computed it.
     """
     recipe = features.recipe
+    if recipe.imported:
+        raise CacheError(
+            f"The features of {features.name} were imported from {recipe.weights}, and nothing here can compute those of another "
+            "photograph: import its vector as well, or extract the photographs with a network of yours."
+        )
     if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
         raise CacheError(
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
@@ -107,6 +112,10 @@ def embed_files(
     """
     run = run or RunOptions()
     recipe = cache.recipe
+    source = files if isinstance(files, images.Given) else sources.Files(files)
+    if recipe.imported:
+        yield from _looked_up(source, cache)
+        return
     count = recipe.views if views else 1
     rows: dict[bytes, int] = {}  # of the contents that are in the cache
     opening: Future[Runtime] | None = None
@@ -129,7 +138,6 @@ def embed_files(
         rows[sha256] = row
         return True
 
-    source = files if isinstance(files, images.Given) else sources.Files(files)
     groups = ([item] for item in source.items())
     with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
         for result in pipeline.compute(
@@ -141,6 +149,22 @@ def embed_files(
             batch_size=run.batch_size,
         ):
             yield _embedded(result, cache, rows, count)
+
+
+def _looked_up(source: images.Given | sources.Files, cache: FeatureCache) -> Iterator[Embedded]:
+    """Yield the features of photographs whose vectors were imported; of any other there are none."""
+    problem = f"is none of the photographs whose vectors were imported from {cache.recipe.weights}, and nothing here can compute its"
+    for item in source.items():
+        for _, content in source.read([item]):
+            file = Path(item.name)
+            if isinstance(content, str):
+                yield Embedded(file, b"", None, content)
+                continue
+            row = cache.row_of_content(content.sha256)
+            if row is None:
+                yield Embedded(file, content.sha256, None, problem)
+            else:
+                yield Embedded(file, content.sha256, cache.rows([row]), cached=True)
 
 
 def _embedded(result: pipeline.Result, cache: FeatureCache, rows: dict[bytes, int], views: int) -> Embedded:

@@ -5,7 +5,9 @@ Labels are not part of the features: any rule may be applied to the same cache, 
 """
 
 from embed.labels import hand
+from embed.labels.columns import path_column
 from embed.labels.conflicts import conflicts
+from embed.labels.matching import Match, match
 from embed.labels.names import SPLITS
 from embed.labels.query import with_where
 from embed.labels.rules import NO_LABELS, RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
@@ -16,13 +18,16 @@ __all__ = [
     "RULE_VERSION",
     "SPLITS",
     "Labels",
+    "Match",
     "Photographed",
     "assign",
     "chosen",
     "conflicts",
     "groups",
     "hand",
+    "match",
     "of",
+    "path_column",
     "with_splits",
     "with_where",
 ]

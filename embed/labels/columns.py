@@ -193,6 +193,12 @@ def of(file: Path, table: Table, given: Mapping[str, str], photographs: Sequence
     return Columns(names, values, known.lines, paths, label, split, classes)
 
 
+def path_column(names: Sequence[str]) -> str | None:
+    """Return the column that has the name of one of paths, the likeliest; None where none has."""
+    known = {_bare(name): name for name in reversed(names)}
+    return next((known[name] for name in PATHS if name in known), None)
+
+
 def split_named(name: str, where: str) -> str | None:
     """Return the split that a word in a table stands for. Raises LabelError where it is none."""
     if not name or name.lower() == UNASSIGNED:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from embed.api import Review, Scores
+from embed.api import FeatureCache, Recipe, Review, Scores
 from embed.report import sections
 from embed.report.page import counted, render
 from embed.report.pictures import Pictures
@@ -47,12 +47,13 @@ def _summary(review: Review) -> str:
     classes = (
         counted(len(review.labels.classes), "class", "classes") if review.labels.classes else "no classes"
     )
-    words = f"{photographs} in {classes}, seen by {recipe.backbone}"
+    seen = f"with vectors from {recipe.weights}" if recipe.imported else f"seen by {recipe.backbone}"
+    words = f"{photographs} in {classes}, {seen}"
     if review.scores is None:
         return f"{words}. No classifier has been fitted yet."
     document = review.scores.document
     return (
-        f"{words} ({recipe.size} px). Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
+        f"{words}{'' if recipe.imported else f' ({recipe.size} px)'}. Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
         f" {counted(review.scores.summary['n'], 'photograph')} ({document['evaluated_on']})."
     )
 
@@ -123,13 +124,11 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     features, recipe = review.features, review.features.recipe
     yield "feature set", features.name
     yield "photographs from", str(features.root)
-    yield "backbone", f"{recipe.backbone}, {recipe.weights} weights ({recipe.weights_sha256[:12]})"
-    mirror = ", averaged with the mirror image" if recipe.mirror else ""
-    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {features.dimension} features{mirror}"
-    yield "photographs", f"{recipe.size} × {recipe.size} pixels, {recipe.fit}, {recipe.interpolation}"
-    if recipe.views > 1:
-        yield "views", f"{recipe.views}, seed {recipe.view_seed}"
-    yield "arithmetic", f"{recipe.precision}, stored as {recipe.dtype}"
+    if recipe.imported:
+        column = f", column {recipe.layer}" if recipe.layer else ""
+        yield "imported from", f"{recipe.weights}{column} ({recipe.weights_sha256[:12]}), {features.dimension} features"
+    else:
+        yield from _computed(features, recipe)
     yield "labels", review.labels.rule
     if review.scores is None:
         return
@@ -145,6 +144,16 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     yield "roles", roles
     yield "seed", document["seed"]
     yield "libraries", ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+
+
+def _computed(features: FeatureCache, recipe: Recipe) -> Iterator[tuple[str, Any]]:
+    yield "backbone", f"{recipe.backbone}, {recipe.weights} weights ({recipe.weights_sha256[:12]})"
+    mirror = ", averaged with the mirror image" if recipe.mirror else ""
+    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {features.dimension} features{mirror}"
+    yield "photographs", f"{recipe.size} × {recipe.size} pixels, {recipe.fit}, {recipe.interpolation}"
+    if recipe.views > 1:
+        yield "views", f"{recipe.views}, seed {recipe.view_seed}"
+    yield "arithmetic", f"{recipe.precision}, stored as {recipe.dtype}"
 
 
 def _fitted(document: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from embed.errors import UsageError
 from embed.sources.folder import Folder
 from embed.sources.left_out import DRAWN, MARK, Filters
-from embed.sources.listing import Listing, read_list
+from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
 from embed.sources.several import Folders, apart
 from embed.sources.source import Content, Failed, Item, LeftOut, Listed, Read, Source, Told
@@ -32,6 +32,7 @@ __all__ = [
     "filters",
     "locator",
     "open",
+    "read_entries",
     "read_list",
 ]
 

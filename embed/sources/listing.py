@@ -46,7 +46,7 @@ class Listing:
     ) -> None:
         self._filters = filters or Filters()
         self._called = str(file) if file is not None else "The list"
-        entries = [os.fsdecode(entry) for entry in _entries(data, zero)]
+        entries = read_entries(data, zero=zero)
         if not entries:
             raise InputError(f"{self._called} names no photographs.")
         relative = [entry for entry in entries if not entry.startswith(os.sep)]
@@ -120,9 +120,10 @@ def read_list(file: Path) -> bytes:
     return data
 
 
-def _entries(data: bytes, zero: bool) -> list[bytes]:
+def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
+    """Return what a list names, in order: one on each line, or each ending in a zero byte."""
     if zero:
-        return [entry for entry in data.split(b"\0") if entry]
+        return [os.fsdecode(entry) for entry in data.split(b"\0") if entry]
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             text = data.decode(encoding, errors="replace").removeprefix("\ufeff")
@@ -131,4 +132,4 @@ def _entries(data: bytes, zero: bool) -> list[bytes]:
     lines = data.split(b"\n")
     if all(line.endswith(b"\r") for line in lines[:-1]):
         lines = [line.removesuffix(b"\r") for line in lines]
-    return [line for line in lines if line.strip()]
+    return [os.fsdecode(line) for line in lines if line.strip()]
