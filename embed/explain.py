@@ -233,6 +233,9 @@ class Explainer:
 
         Raises UsageError, before anything is computed, for a class that the head does not know.
         """
+        recipe = self.features.recipe
+        if recipe.imported or recipe.joined:
+            network_of(self.features)  # says why there is no one network to explain
         pairs = list(wanted)
         for label in {label for _, labels in pairs for label in labels if label is not None}:
             _column(self.head, label)

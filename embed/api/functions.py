@@ -254,7 +254,7 @@ def import_features(
 
 def open(
     cache: str | Path = DEFAULT_CACHE,
-    name: str | None = None,
+    name: str | Sequence[str] | None = None,
     *,
     labels: str = "folder",
     splits: str | Mapping[str, str | Sequence[str]] | None = None,
@@ -265,8 +265,10 @@ def open(
     ----------
     cache : path
         Folder of the feature sets.
-    name : str, optional
-        Name of one of them, or of its data set; by default the one that was extracted last.
+    name : str or sequence of str, optional
+        Name of one of them, or of its data set; by default the one that was extracted last. Several are joined by the content of
+        the photographs, the features of each scaled to unit length: they become a set of their own, which is brought up to date
+        where they have changed.
     labels : str
         Where labels come from: ``"folder"``, ``"regex:PATTERN"`` with one group, or ``"csv:FILE"`` with the columns
         path, label and, if wanted, split; ``"hand"`` are those given by `embed label`, which are also meant where no
@@ -296,4 +298,7 @@ def open(
     >>> features.y[:2], features.splits[:2]
     (array(['boat', 'fish'], dtype=object), array(['test', 'test'], dtype=object))
     """
-    return Features(caches.open_features(Path(cache), name), with_splits(labels, splits))
+    folder, rule = Path(cache), with_splits(labels, splits)
+    if name is None or isinstance(name, str):
+        return Features(caches.open_features(folder, name), rule)
+    return Features(caches.join(folder, [caches.open_features(folder, one) for one in name]), rule)

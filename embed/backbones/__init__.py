@@ -14,7 +14,7 @@ from embed.backbones.backbone import (
 from embed.backbones.export import export
 from embed.backbones.home import home
 from embed.backbones.machine import PRECISIONS, processors
-from embed.backbones.network import BACKBONES, DEFAULT, Network, get, known
+from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
 from embed.backbones.runtime import Runtime, open_runtime
 from embed.backbones.weights import own as check_weights
 
@@ -33,6 +33,7 @@ __all__ = [
     "get",
     "grid_spans",
     "home",
+    "is_file",
     "known",
     "network_name",
     "open_runtime",

@@ -65,6 +65,11 @@ def get(name: str, preprocess: str | None = None) -> Backbone:
     return backbone
 
 
+def is_file(name: str) -> bool:
+    """Return whether a name is that of a file with a network in it."""
+    return Path(name).suffix.lower() in FILES
+
+
 def known(name: str, preprocess: str) -> Backbone:
     """Return the backbone that a recipe names; a file of the user's is not looked for.
 

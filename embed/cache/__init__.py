@@ -4,11 +4,12 @@ from embed.cache.contents import Contents
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
 from embed.cache.identity import Moved, Wish
+from embed.cache.join import join, joined_features
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta
 from embed.cache.names import check_name
 from embed.cache.origin import Origin, origin_of, read_origin, write_origin
-from embed.cache.others import OtherSets
+from embed.cache.others import SAMPLES, OtherSets
 from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
@@ -17,6 +18,7 @@ from embed.cache.verify import Report, verify
 from embed.cache.writer import FeatureWriter
 
 __all__ = [
+    "SAMPLES",
     "Contents",
     "Failure",
     "FeatureCache",
@@ -34,6 +36,8 @@ __all__ = [
     "Wish",
     "check_name",
     "find_features",
+    "join",
+    "joined_features",
     "list_features",
     "open_features",
     "origin_of",

@@ -18,6 +18,7 @@ from embed.cache.recipe import Recipe
 from embed.errors import CacheDamagedError, CacheError
 
 MOST_OPEN = 64  # parts that are kept open
+SAMPLES = "samples"  # in a cache: the sets of samples, which nobody lists
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ AreCurrent = Callable[[NDArray[np.bytes_]], NDArray[np.bool_]]
 
 
 class OtherSets:
-    """The rows of every other set of a recipe. Nothing is opened before the first question; any thread may ask.
+    """The rows of every other set of a recipe in a cache, those of samples among them. Nothing is opened before the first question; any thread may ask.
 
     Sixteen bytes are kept of each row, and a row is read, and checked, when it is asked for. A set, or a part, that cannot
     be read is told in the log and left out. No lock is taken.
@@ -104,8 +105,10 @@ class OtherSets:
     def _paths(self) -> Iterator[tuple[Path, Meta]]:
         """Yield the parts of the other sets; rows that are superseded are as good as others."""
         _, end = folder_names("", self._recipe)
-        for folder in sorted(self._folder.parent.iterdir()):
-            if folder == self._folder or not folder.is_dir():
+        here = self._folder.parent
+        cache = here.parent if here.name == SAMPLES else here
+        for folder in [*_folders(cache), *_folders(cache / SAMPLES)]:
+            if folder in (self._folder, cache / SAMPLES):
                 continue
             try:
                 meta = self._meta(folder, lost=folder.name.endswith(end))
@@ -128,6 +131,10 @@ class OtherSets:
                     del self._open[next(iter(self._open))]
                 self._open[number] = part = Part(*self._parts[number])
         return part
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
 
 
 class _Rows:

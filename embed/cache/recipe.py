@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 from embed.errors import CacheFormatError
 
 DTYPES = ("float32", "float16")
-OPTIONAL: dict[str, str | int] = {
+OPTIONAL: dict[str, Any] = {
     "mirror": False,
     "preprocess": "",
     "imported": False,
+    "joined": (),
 }  # with the values that they have where they are left out
 
 
@@ -39,6 +41,9 @@ class Recipe:
     imported : bool
         Whether another program computed them: `weights_sha256` is that of its file then, `layer` the column of a table, and
         what else is about pixels says nothing.
+    joined : tuple of Recipe
+        Those of several networks whose features are joined: each of unit length, one after another, divided by the root of their
+        number. The other fields then tell of the whole what they can.
     fit : {"stretch", "crop", "pad"}
         How a photograph is brought to that square.
     interpolation : str
@@ -63,6 +68,7 @@ class Recipe:
     mirror: bool = False
     preprocess: str = ""
     imported: bool = False
+    joined: tuple["Recipe", ...] = ()
     fit: str = "stretch"
     interpolation: str = "bilinear"
     precision: str = "float32"
@@ -74,17 +80,22 @@ class Recipe:
     @cached_property
     def hash(self) -> str:
         """Hexadecimal sha256 of the canonical JSON of every field that changes a number."""
-        identity: dict[str, str | int] = self.to_json()
+        identity = self.to_json()
         del identity["weights"]
+        if self.joined:
+            identity["joined"] = [recipe.hash for recipe in self.joined]
         if self.views == 1:
             del identity["view_seed"]
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def to_json(self) -> dict[str, str | int]:
+    def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object; those of `OPTIONAL` only where they say something."""
-        document = asdict(self)
-        return {name: value for name, value in document.items() if value != OPTIONAL.get(name)}
+        document = {field.name: getattr(self, field.name) for field in fields(self)}
+        said = {name: value for name, value in document.items() if value != OPTIONAL.get(name)}
+        if self.joined:
+            said["joined"] = [recipe.to_json() for recipe in self.joined]
+        return said
 
     @classmethod
     def from_json(cls, document: object) -> "Recipe":
@@ -95,12 +106,14 @@ class Recipe:
         CacheFormatError
             The object is no recipe, or one with fields that this version does not know.
         """
-        known = {field.name: field.type for field in fields(cls)}
+        known = {field.name: getattr(field.type, "__origin__", field.type) for field in fields(cls)}
         if isinstance(document, dict):
             document = {**OPTIONAL, **document}
         if not isinstance(document, dict) or set(document) != set(known):
             found = ", ".join(sorted(document)) if isinstance(document, dict) else repr(document)
             raise CacheFormatError(f"not a recipe: expected the fields {', '.join(known)}, found {found}")
+        if isinstance(document["joined"], list):
+            document["joined"] = tuple(cls.from_json(recipe) for recipe in document["joined"])
         for name, kind in known.items():
             if type(document[name]) is not kind:
                 raise CacheFormatError(f"not a recipe: {name} is {document[name]!r}, expected {kind}")

@@ -45,11 +45,13 @@ def extract(
     ] = None,
     splits: common.SplitsOption = None,
     backbone: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="Network that computes the features; `embed backbones` lists them. Or a file with your own: FILE.onnx."
+            help="Network that computes the features, by default mobilenetv2; `embed backbones` lists them. Or a file with your own: "
+            "FILE.onnx. Repeated, the features of several are joined.",
+            show_default=False,
         ),
-    ] = "mobilenetv2",
+    ] = None,
     preprocess: Annotated[
         str | None,
         typer.Option(
@@ -138,30 +140,39 @@ def extract(
     embed extract spring/ autumn/ --exclude 'drafts/'
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet
+    embed extract photos/ --backbone mobilenetv2 --backbone model.onnx
     """
-    from embed.backbones import Network, get
+    from embed.backbones import DEFAULT, Network, get, is_file
     from embed.extract import FeatureOptions, RunOptions, extract_features
     from embed.labels import with_splits
 
+    names = list(dict.fromkeys(backbone or [DEFAULT]))
+    if len(names) > 1 and weights is not None:
+        raise UsageError("is of one network; it cannot be used with several", "weights")
     rule = with_splits("folder", splits)
     filters = _filters(exclude, include)
     source = _source(data or [], from_file, zero, filters)
-    features = FeatureOptions(
-        network=Network(
-            backbone,
-            weights=weights,
-            layer=layer,
-            pooling=pooling,
-            size=size,
-            mirror=mirror,
-            preprocess=preprocess,
-        ),
-        fit=fit,
-        views=views,
-        view_seed=seed,
-        precision=precision,
-        dtype=dtype,
-    )
+    # Networks that come with their preprocessing are told none, where others are files.
+    told = [preprocess if len(names) == 1 or is_file(one) else None for one in names]
+    wanted = [
+        FeatureOptions(
+            network=Network(
+                one,
+                weights=weights,
+                layer=layer,
+                pooling=pooling,
+                size=size,
+                mirror=mirror,
+                preprocess=pixels,
+            ),
+            fit=fit,
+            views=views,
+            view_seed=seed,
+            precision=precision,
+            dtype=dtype,
+        )
+        for one, pixels in zip(names, told, strict=True)
+    ]
     run = RunOptions(
         device=device,
         workers=workers,
@@ -174,56 +185,85 @@ def extract(
         name=name,
         move=move,
     )
-    if not quiet:
-        for note in get(backbone, preprocess).notes:
-            common.say(common.printable(note))
+    for one, pixels in zip(names, told, strict=True):
+        for note in get(one, pixels).notes:
+            if not quiet:
+                common.say(common.printable(note))
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
-    with ExtractionDisplay(quiet=quiet) as display:
-        summary = extract_features(
-            source, cache, features, run, progress=display.update, filters=filters, ask=ask
-        )
+    given: list[Path | None] = [*data] if data else [from_file]
+    summaries: list[Summary] = []
+    code = 0
+    for features in wanted:
+        with ExtractionDisplay(quiet=quiet) as display:
+            summary = extract_features(
+                source, cache, features, run, progress=display.update, filters=filters, ask=ask
+            )
+        summaries.append(summary)
+        if not quiet:
+            _tell(summary, rule, given, as_json=as_json)
+        if summary.interrupted or summary.kept:
+            code = exits.INTERRUPTED if summary.interrupted else exits.ERROR
+            break
+        if strict and (summary.failed or summary.unreachable):
+            code = exits.SOME_FAILED
+    joined = None
+    if len(summaries) == len(wanted) > 1 and code in (0, exits.SOME_FAILED):
+        joined = _join(summaries, cache, name, quiet=quiet or as_json)
     if as_json:
-        common.print_json({**summary.to_json(), **_understood(summary, rule)[0]})
-    unlabelled = False
-    if not quiet:
-        for sentence in summary.damaged:
-            common.say(common.printable(sentence))
-        for sentence in _left_out(summary):
-            common.say(sentence)
-        if not as_json:
-            print(_sentence(summary))
-            unlabelled = _print_understood(summary, rule)
-        if summary.moved_from is not None:
-            common.say(
-                common.printable(
-                    f"{_shown(data or [])} was {summary.moved_from} before: {summary.features} and its models are kept."
-                )
-            )
-        if summary.likely is not None:
-            common.say(
-                f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
-                "its set and its models back; --as NAME names a set of its own."
-            )
-        if summary.failed:
-            common.say(
-                f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
-            )
-        if summary.unreachable:
-            common.say(_unreachable(summary))
-        if unlabelled and not summary.interrupted:
-            common.say(NO_LABELS)
-    if summary.interrupted:
+        documents = [{**one.to_json(), **_understood(one, rule)[0]} for one in summaries]
+        common.print_json(documents[0] if len(wanted) == 1 else {"sets": documents, "joined": joined})
+    last = summaries[-1]
+    if last.interrupted:
         common.say("What was computed is in the cache; the same command goes on from there.")
-        return exits.INTERRUPTED
-    if summary.kept:
+    elif last.kept:
         common.say(
-            f"embed: the photographs of {summary.kept} rows of {summary.features} are no longer in {_shown(data or [from_file])}, or cannot be "
+            f"embed: the photographs of {last.kept} rows of {last.features} are no longer in {_shown(given)}, or cannot be "
             "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
-        return exits.ERROR
-    return exits.SOME_FAILED if strict and (summary.failed or summary.unreachable) else 0
+    return code
+
+
+def _join(summaries: Sequence["Summary"], cache: Path, name: str | None, *, quiet: bool) -> dict[str, Any]:
+    """Join the features of several networks, and return what became of them."""
+    from embed.cache import join, open_features
+
+    joined = join(cache, [open_features(cache, one.features) for one in summaries], name)
+    if not quiet:
+        print(f"{joined.name}: {common.counted(len(joined), 'image')}, {joined.dimension} features each")
+    return {"features": joined.name, "images": len(joined), "dimension": joined.dimension}
+
+
+def _tell(summary: "Summary", rule: str, given: Sequence[Path | None], *, as_json: bool) -> None:
+    """Say what an extraction did, and what is to be known about it."""
+    for sentence in summary.damaged:
+        common.say(common.printable(sentence))
+    for sentence in _left_out(summary):
+        common.say(sentence)
+    unlabelled = False
+    if not as_json:
+        print(_sentence(summary))
+        unlabelled = _print_understood(summary, rule)
+    if summary.moved_from is not None:
+        common.say(
+            common.printable(
+                f"{_shown(given)} was {summary.moved_from} before: {summary.features} and its models are kept."
+            )
+        )
+    if summary.likely is not None:
+        common.say(
+            f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
+            "its set and its models back; --as NAME names a set of its own."
+        )
+    if summary.failed:
+        common.say(
+            f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
+        )
+    if summary.unreachable:
+        common.say(_unreachable(summary))
+    if unlabelled and not summary.interrupted:
+        common.say(NO_LABELS)
 
 
 def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters | None":

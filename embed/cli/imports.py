@@ -71,7 +71,9 @@ def import_features(
     if quiet:
         return
     if not as_json:
-        parts = [f"{done.features}: {common.counted(done.rows, 'photograph')}, {done.dimension} features each"]
+        parts = [
+            f"{done.features}: {common.counted(done.rows, 'photograph')}, {done.dimension} features each"
+        ]
         parts += [
             f"{n} {what}"
             for n, what in (

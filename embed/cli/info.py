@@ -38,16 +38,8 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "features", document["features"]
     yield "photographs from", document["data"]
     yield "photographs", f"{document['images']}, {document['dimension']} features each"
-    if recipe.get("imported"):
-        column = f", column {recipe['layer']}" if recipe["layer"] else ""
-        yield "imported from", f"{recipe['weights']}{column}, {recipe['weights_sha256'][:12]}"
-    else:
-        yield (
-            "computed by",
-            f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
-        )
-        mirror = ", averaged with the mirror image" if recipe.get("mirror") else ""
-        yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"
+    for part in recipe.get("joined", [recipe]):
+        yield from _computed(part)
     if recipe["views"] > 1:
         yield "views", f"{recipe['views']}, seed {recipe['view_seed']}"
     yield "labels by", document["labels"]
@@ -67,3 +59,16 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{count} × {reason}"
     parts = common.counted(document["parts"], "part")
     yield "on disk", f"{document['bytes'] / 1e6:.1f} MB in {parts}, {document['folder']}"
+
+
+def _computed(recipe: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if recipe.get("imported"):
+        column = f", column {recipe['layer']}" if recipe["layer"] else ""
+        yield "imported from", f"{recipe['weights']}{column}, {recipe['weights_sha256'][:12]}"
+        return
+    yield (
+        "computed by",
+        f"{recipe['backbone']}, {recipe['weights']} weights, {recipe['size']} px, {recipe['fit']}",
+    )
+    mirror = ", averaged with the mirror image" if recipe.get("mirror") else ""
+    yield "read at", f"{recipe['layer']}, {recipe['pooling']} pooling, {recipe['precision']}{mirror}"

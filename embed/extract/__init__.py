@@ -1,5 +1,6 @@
 """From photographs to features: plan what is new, moved or gone; run it; commit."""
 
+from embed.extract import sample
 from embed.extract.here import Executor
 from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.outside import Embedded, embed_files, network_of
@@ -16,4 +17,5 @@ __all__ = [
     "embed_files",
     "extract_features",
     "network_of",
+    "sample",
 ]

@@ -1,16 +1,16 @@
 """Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from embed import backbones, images, sources
 from embed.backbones import Network, ResolvedNetwork, Runtime, open_runtime
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, Recipe, joined_features
 from embed.errors import CacheError
 from embed.extract import pipeline
 from embed.extract.options import RunOptions
@@ -47,14 +47,24 @@ def network_of(features: FeatureCache) -> ResolvedNetwork:
     WeightsError
         Its weights cannot be had.
     CacheError
-        The weights under that name, or the decoder of this version, are not those that computed it.
+        The weights under that name, or the decoder of this version, are not those that computed it; there is no one network.
     """
     recipe = features.recipe
+    if recipe.joined:
+        names = " and ".join(part.backbone for part in recipe.joined)
+        raise CacheError(
+            f"The features of {features.name} are those of {names}; take the set of one of them for this."
+        )
     if recipe.imported:
         raise CacheError(
             f"The features of {features.name} were imported from {recipe.weights}, and nothing here can compute those of another "
             "photograph: import its vector as well, or extract the photographs with a network of yours."
         )
+    return _network(recipe, features)
+
+
+def _network(recipe: Recipe, features: FeatureCache) -> ResolvedNetwork:
+    """Return the network of a recipe, which is that of a feature set or one of those joined in it."""
     if (recipe.decoder, recipe.interpolation) != (images.DECODER_VERSION, images.INTERPOLATION):
         raise CacheError(
             f"{features.name} was computed from pixels that this version of embed no longer makes (decoder "
@@ -94,6 +104,7 @@ def embed_files(
     """Yield the features of each photograph, in order, computed as the rows of `cache` were.
 
     A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
+    Where the features of the cache were imported, another photograph has none, and the reason is told.
 
     Parameters
     ----------
@@ -110,14 +121,25 @@ def embed_files(
     WeightsError, CacheError
         As `network_of`, where a photograph is not in the cache.
     """
-    run = run or RunOptions()
-    recipe = cache.recipe
+    recipe, run = cache.recipe, run or RunOptions()
+    parts = recipe.joined or (recipe,)
+    if len(parts) > 1 and not isinstance(files, images.Given):
+        files = list(files)  # each network looks at them
     source = files if isinstance(files, images.Given) else sources.Files(files)
-    if recipe.imported:
-        yield from _looked_up(source, cache)
+    imported = next((part for part in parts if part.imported), None)
+    if imported is not None:
+        yield from _looked_up(source, cache, imported)
         return
     count = recipe.views if views else 1
-    rows: dict[bytes, int] = {}  # of the contents that are in the cache
+    of_each = [_computed(source, part, cache, run, count) for part in parts]
+    for results in zip(*of_each, strict=True):
+        yield _embedded(_together(results), cache, count)
+
+
+def _computed(
+    source: images.Given | sources.Files, recipe: Recipe, cache: FeatureCache, run: RunOptions, count: int
+) -> Iterator[pipeline.Result]:
+    """Yield what one network makes of each photograph that is not in the cache."""
     opening: Future[Runtime] | None = None
     lock = threading.Lock()
 
@@ -126,34 +148,48 @@ def embed_files(
         with lock:
             if opening is None:
                 opening = background.submit(
-                    lambda: open_runtime(network_of(cache), device=run.device, precision=recipe.precision)
+                    lambda: open_runtime(
+                        _network(recipe, cache), device=run.device, precision=recipe.precision
+                    )
                 )
             return opening
 
     def known(sha256: bytes) -> bool:
-        row = cache.row_of_content(sha256)
-        if row is None:
-            runtime()  # made ready while the photograph is decoded
-            return False
-        rows[sha256] = row
-        return True
+        if cache.row_of_content(sha256) is not None:
+            return True
+        runtime()  # made ready while the photograph is decoded
+        return False
 
     groups = ([item] for item in source.items())
     with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
-        for result in pipeline.compute(
+        yield from pipeline.compute(
             source,
             groups,
             decoder,
             lambda: runtime().result(),
             skip=known,
             batch_size=run.batch_size,
-        ):
-            yield _embedded(result, cache, rows, count)
+        )
 
 
-def _looked_up(source: images.Given | sources.Files, cache: FeatureCache) -> Iterator[Embedded]:
+def _together(results: Sequence[pipeline.Result]) -> pipeline.Result:
+    """Return what several networks made of one photograph as one result."""
+    first, *others = results
+    failed = next((result for result in results if result.problem is not None), None)
+    if not others or failed is not None or first.features is None:
+        return failed or first
+    features = [result.features for result in results if result.features is not None]
+    return replace(first, features=joined_features(features))
+
+
+def _looked_up(
+    source: images.Given | sources.Files, cache: FeatureCache, imported: Recipe
+) -> Iterator[Embedded]:
     """Yield the features of photographs whose vectors were imported; of any other there are none."""
-    problem = f"is none of the photographs whose vectors were imported from {cache.recipe.weights}, and nothing here can compute its"
+    problem = (
+        f"is none of the photographs whose vectors were imported from {imported.weights}, and nothing here can compute "
+        "those of another"
+    )
     for item in source.items():
         for _, content in source.read([item]):
             file = Path(item.name)
@@ -167,11 +203,12 @@ def _looked_up(source: images.Given | sources.Files, cache: FeatureCache) -> Ite
                 yield Embedded(file, content.sha256, cache.rows([row]), cached=True)
 
 
-def _embedded(result: pipeline.Result, cache: FeatureCache, rows: dict[bytes, int], views: int) -> Embedded:
+def _embedded(result: pipeline.Result, cache: FeatureCache, views: int) -> Embedded:
     file = Path(result.item.name)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
-    row = rows[result.sha256]
+    row = cache.row_of_content(result.sha256)
+    assert row is not None  # it was known
     features: np.ndarray = cache.rows([row])
     augmented = cache.view_rows([row]) if views > 1 else None
     if augmented is not None:

@@ -6,6 +6,7 @@ from embed.learn.installed import parse as parse_settings
 from embed.learn.label_issues import LabelIssue, mislabelled
 from embed.learn.model import Model
 from embed.learn.models import all_models
+from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks
 from embed.learn.prediction import Prediction, predict_files
 from embed.learn.protocol import Fitted, check_classifier, fit, load
 from embed.learn.saving import TRUSTED
@@ -15,17 +16,21 @@ from embed.learn.trainer import FitOptions
 __all__ = [
     "HEADS",
     "TRUSTED",
+    "Candidate",
     "Compared",
     "FitOptions",
     "Fitted",
     "LabelIssue",
     "Model",
+    "NetworksCompared",
     "Placed",
     "Prediction",
     "all_models",
     "carry_out",
     "check_classifier",
+    "command",
     "compare",
+    "compare_networks",
     "fit",
     "learning_curve",
     "linear_terms",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from embed.api import FeatureCache, Recipe, Review, Scores
+from embed.api import Recipe, Review, Scores
 from embed.report import sections
 from embed.report.page import counted, render
 from embed.report.pictures import Pictures
@@ -53,7 +53,7 @@ def _summary(review: Review) -> str:
         return f"{words}. No classifier has been fitted yet."
     document = review.scores.document
     return (
-        f"{words}{'' if recipe.imported else f' ({recipe.size} px)'}. Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
+        f"{words}{f' ({recipe.size} px)' if recipe.size else ''}. Classifier {review.scores.model}, fitted on {_fitted(document):,} and scored on"
         f" {counted(review.scores.summary['n'], 'photograph')} ({document['evaluated_on']})."
     )
 
@@ -126,7 +126,10 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     yield "photographs from", str(features.root)
     if recipe.imported:
         column = f", column {recipe.layer}" if recipe.layer else ""
-        yield "imported from", f"{recipe.weights}{column} ({recipe.weights_sha256[:12]}), {features.dimension} features"
+        yield (
+            "imported from",
+            f"{recipe.weights}{column} ({recipe.weights_sha256[:12]}), {features.dimension} features",
+        )
     else:
         yield from _computed(features, recipe)
     yield "labels", review.labels.rule
@@ -146,14 +149,15 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     yield "libraries", ", ".join(f"{name} {version}" for name, version in document["versions"].items())
 
 
-def _computed(features: FeatureCache, recipe: Recipe) -> Iterator[tuple[str, Any]]:
+def _computed(recipe: Recipe) -> Iterator[tuple[str, Any]]:
+    if recipe.imported:
+        column = f", column {recipe.layer}" if recipe.layer else ""
+        yield "imported from", f"{recipe.weights}{column} ({recipe.weights_sha256[:12]})"
+        return
     yield "backbone", f"{recipe.backbone}, {recipe.weights} weights ({recipe.weights_sha256[:12]})"
     mirror = ", averaged with the mirror image" if recipe.mirror else ""
-    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {features.dimension} features{mirror}"
+    yield "read at", f"{recipe.layer}, {recipe.pooling} pooling, {recipe.precision}{mirror}"
     yield "photographs", f"{recipe.size} × {recipe.size} pixels, {recipe.fit}, {recipe.interpolation}"
-    if recipe.views > 1:
-        yield "views", f"{recipe.views}, seed {recipe.view_seed}"
-    yield "arithmetic", f"{recipe.precision}, stored as {recipe.dtype}"
 
 
 def _fitted(document: dict[str, Any]) -> int:

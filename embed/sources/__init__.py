@@ -9,6 +9,7 @@ from embed.sources.left_out import DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
 from embed.sources.several import Folders, apart
+from embed.sources.some import Some
 from embed.sources.source import Content, Failed, Item, LeftOut, Listed, Read, Source, Told
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Listed",
     "Listing",
     "Read",
+    "Some",
     "Source",
     "Told",
     "apart",

@@ -297,9 +297,7 @@ class _Writing:
     def _is_current(self, row: int, one: _Photograph) -> bool:
         if one.item is None:
             return self._known.sha256[row].tobytes() == self._of_name(one)
-        return bool(
-            self._known.sizes[row] == one.item.size and self._known.mtimes_ns[row] == one.item.stamp
-        )
+        return bool(self._known.sizes[row] == one.item.size and self._known.mtimes_ns[row] == one.item.stamp)
 
     def _contents(self, photographs: Sequence[_Photograph]) -> Iterator[tuple[bytes, int, int]]:
         """Yield the sha256, the size and the stamp of each photograph."""

@@ -202,7 +202,8 @@ def _columns(shown: str, given: str | None, vectors: Sequence[str], numbers: Seq
         return [given or vectors[0]]
     if vectors:
         raise UsageError(
-            f"is needed: {shown} has several columns of vectors, {', '.join(map(repr, vectors))}", "vector_column"
+            f"is needed: {shown} has several columns of vectors, {', '.join(map(repr, vectors))}",
+            "vector_column",
         )
     series: dict[str, list[tuple[int, str]]] = {}
     for name in numbers:
@@ -219,6 +220,8 @@ def _path_column(shown: str, given: str | None, names: Sequence[str]) -> str:
     if found is None or found not in names:
         more = ", …" if len(names) > NAMED_AT_MOST else ""
         has = f"{shown} has {', '.join(map(repr, names[:NAMED_AT_MOST]))}{more}"
-        what = "is needed, for no column is called path or file" if found is None else f"{found!r} is no column"
+        what = (
+            "is needed, for no column is called path or file" if found is None else f"{found!r} is no column"
+        )
         raise UsageError(f"{what}: {has}", "path_column")
     return found
