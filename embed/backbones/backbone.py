@@ -18,7 +18,7 @@ POOLINGS = ("avg", "max", "grid", "flatten", "cls")
 NO_POOLING = "none"  # the map itself, which is no feature set but can be explained
 GRID = 3  # regions to a side of a map that is pooled by "grid"
 USUAL_SIZE = 224  # of pictures, where the network in a file takes any
-SMALLEST = 32
+SMALLEST, LARGEST = 32, 4096  # pixels a side; a file can claim any number
 NAME_LENGTH = 60
 # How many classes a network has that was trained to tell them: ImageNet's, with and without a background, and of 21,000.
 CLASSES = {1000, 1001, 11221, 11821, 21841, 21843}
@@ -62,8 +62,8 @@ class Backbone(Protocol):
         What was read off it and is worth knowing, for people.
     apart : bool
         Whether `graph` is called in a process of its own: it imports Keras, or reads a stranger's file.
-    on_gpu : bool
-        Whether it has a `keras_model`.
+    on_gpu : {"keras", "onnx"}
+        What runs it on a GPU: Keras by its `keras_model`, or ONNX Runtime by its file.
     """
 
     @property
@@ -83,7 +83,7 @@ class Backbone(Protocol):
     @property
     def apart(self) -> bool: ...
     @property
-    def on_gpu(self) -> bool: ...
+    def on_gpu(self) -> str: ...
 
     def weights(self, request: "Request", own_file: Path | None) -> Weights:
         """Find the weights.
@@ -116,7 +116,7 @@ class Backbone(Protocol):
         """
 
     def keras_model(self, network: "ResolvedNetwork", dtype_policy: str) -> "keras.Model":
-        """Return the same as `graph`, for a GPU.
+        """Return the same as `graph`, for a GPU; only of what runs there by Keras.
 
         Raises
         ------

@@ -1,46 +1,23 @@
 """A network through Keras, compiled by its backend, for a GPU: TensorFlow, JAX or PyTorch, whichever Keras is configured for."""
 
 import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from embed.backbones.backbone import ResolvedNetwork
+from embed.backbones.batched import BatchedRuntime, Compiled
 from embed.errors import UsageError
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-IN_FLIGHT = 2  # batches on their way through a GPU: one is copied while another is computed
 DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA under WSL, AMD
 
 
-class Compiled(NamedTuple):
-    """A network on a device.
-
-    Parameters
-    ----------
-    submit : callable
-        Queues a batch of pixels and returns at once.
-    collect : callable
-        Waits for its features.
-    shape : tuple of int
-        Of the features of one picture.
-    """
-
-    submit: Callable[[np.ndarray], Any]
-    collect: Callable[[Any], np.ndarray]
-    shape: tuple[int, ...]
-
-
-class KerasRuntime:
+class KerasRuntime(BatchedRuntime):
     """A network through Keras. See `Runtime`.
-
-    Batches are filled up to ``batch_size``, so that one shape is compiled and no feature depends on how many pictures came
-    along.
 
     Parameters
     ----------
@@ -58,41 +35,8 @@ class KerasRuntime:
     def __init__(
         self, network: ResolvedNetwork, precision: str = "float32", *, gpu: bool = True, batch_size: int = 256
     ) -> None:
-        self.size = network.size
-        self.precision = precision
-        self.device = "gpu" if gpu else "cpu"
-        self.batch_size = batch_size
-        self._process = os.getpid()
-        self._network = compile_network(network, precision, gpu=gpu)
-        self.dimension = self._network.shape[-1]
-        self._lock = threading.Lock()
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        """Return features. See `Runtime.run`."""
-        if os.getpid() != self._process:
-            raise UsageError(
-                "'gpu' cannot be used in a forked process; start it by spawn, or use 'cpu'", "device"
-            )
-        results: list[np.ndarray] = []
-        under_way: deque = deque()
-        for start in range(0, len(batch), self.batch_size):
-            piece = batch[start : start + self.batch_size]
-            under_way.append((len(piece), self._submit(piece)))
-            if len(under_way) == IN_FLIGHT:
-                results.append(self._collect(*under_way.popleft()))
-        results.extend(self._collect(*piece) for piece in under_way)
-        return np.concatenate(results) if results else np.empty((0, *self._network.shape), np.float32)
-
-    def _submit(self, batch: np.ndarray) -> object:
-        if len(batch) < self.batch_size:
-            filled = np.zeros((self.batch_size, *batch.shape[1:]), np.uint8)
-            filled[: len(batch)] = batch
-            batch = filled
-        with self._lock:  # tracing a function is no matter for two threads
-            return self._network.submit(np.ascontiguousarray(batch))
-
-    def _collect(self, length: int, features: object) -> np.ndarray:
-        return self._network.collect(features)[:length]
+        compiled = compile_network(network, precision, gpu=gpu)
+        super().__init__(network, compiled, precision, gpu=gpu, batch_size=batch_size)
 
 
 def driver_present() -> bool:
@@ -101,7 +45,7 @@ def driver_present() -> bool:
     return not hidden and any(Path(file).exists() for file in DRIVER_FILES)
 
 
-def gpu_problem() -> str | None:
+def problem() -> str | None:
     """Return why Keras's backend cannot use a GPU, or None where it can. Imports the backend."""
     if not driver_present():
         return "no GPU is visible"

@@ -9,6 +9,7 @@ from typing import Any
 from embed.backbones import keras_file, onnx_file
 from embed.backbones.applications import KerasApplication
 from embed.backbones.backbone import (
+    LARGEST,
     NO_POOLING,
     POOLINGS,
     Backbone,
@@ -134,6 +135,11 @@ class Network:
         if size < backbone.min_size:
             raise UsageError(
                 f"{size} is too small: {backbone.name} needs pictures of at least {backbone.min_size} pixels a side",
+                "size",
+            )
+        if size > LARGEST:
+            raise UsageError(
+                f"{size} is too large: pictures of {backbone.name} may have {LARGEST} pixels a side at most",
                 "size",
             )
         request = Request(

@@ -3,9 +3,12 @@
 import contextlib
 import difflib
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from embed.backbones import weights
 from embed.backbones.backbone import (
@@ -27,9 +30,20 @@ if TYPE_CHECKING:
     import openvino
 
 NEAREST_SHOWN = 5
-LINEAR = {"Gemm", "MatMul", "Add", "Softmax", "LogSoftmax"}
-RESHAPING = {"Flatten", "Reshape", "Squeeze", "Identity", "Dropout", "Cast"}
+QUANTIZED = {"QuantizeLinear", "DequantizeLinear"}
+LINEAR = {"Gemm", "MatMul", "Add", "Softmax", "LogSoftmax", *QUANTIZED}
+RESHAPING = {
+    "Flatten",
+    "Reshape",
+    "Squeeze",
+    "Identity",
+    "Dropout",
+    "Cast",
+    *QUANTIZED,
+}  # of their first input
 AVERAGING = {"GlobalAveragePool", "ReduceMean"}
+PATCHES = (8, 14, 16, 32)  # pixels a side, of a vision transformer
+MOST_OWN_TOKENS = 5  # beside those of the patches: the class, registers
 # Of several outputs, the one that is meant as features.
 FEATURES = ("features", "image_embeds", "embedding", "embeddings", "pooler_output", "last_hidden_state")
 # What identifies the weights of `tiny` is the hash of the file that they were first published in, so that features that
@@ -69,7 +83,7 @@ class OnnxFile:
     notes: tuple[str, ...] = ()
     beside: tuple[Path, ...] = ()
     own: bool = True
-    on_gpu: bool = False
+    on_gpu: str = "onnx"
     dimension: int | None = None
     parameters: int | None = None
     weights_mb: float | None = None
@@ -121,21 +135,21 @@ class OnnxFile:
             )
         graph = openvino.Model([value], parameters, self.name)
         (pixels,) = graph.inputs
-        layout = _layout(pixels.get_partial_shape())
-        self._reshape(graph, layout, network)
+        layout = layout_of(_lengths(pixels.get_partial_shape()))
+        graph = self._reshaped(graph, layout, network)
         steps = PrePostProcessor(graph)
         parse(self.pixels).apply(steps, pixels.get_element_type())
         steps.input().model().set_layout(openvino.Layout(layout))
         steps.output().tensor().set_element_type(openvino.Type.f32)
         shape = graph.output(0).get_partial_shape()
-        if shape.rank.get_length() == 4 and _channels_reason(shape, layout):
+        if shape.rank.get_length() == 4 and channels_come_first(_lengths(shape), layout):
             steps.output().model().set_layout(openvino.Layout("NCHW"))
             steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         return steps.build()
 
     def keras_model(self, network: ResolvedNetwork, dtype_policy: str) -> "keras.Model":
-        """Raise UsageError: OpenVINO runs an ONNX file, on a processor."""
-        raise UsageError(f"'gpu' cannot run {self.name}, which OpenVINO runs on the CPU; use 'cpu'", "device")
+        """Raise UsageError: there is none of an ONNX file."""
+        raise UsageError(f"{self.name!r} is an ONNX file, of which there is no model in Keras", "backbone")
 
     def _read(self, file: Path) -> "openvino.Model":
         describe(file)  # no file that it refers to may lie elsewhere
@@ -158,13 +172,14 @@ class OnnxFile:
             )
         return values[name]
 
-    def _reshape(self, graph: "openvino.Model", layout: str, network: ResolvedNetwork) -> None:
-        """Let the graph take any number of pictures of the size, or else one."""
+    def _reshaped(self, graph: "openvino.Model", layout: str, network: ResolvedNetwork) -> "openvino.Model":
+        """Let the graph take any number of pictures of the size, or else one; tokens come as (n, t, d)."""
         lengths = {"C": CHANNELS, "H": network.size, "W": network.size}
         one, any_number = ([n if axis == "N" else lengths[axis] for axis in layout] for n in (1, -1))
         problem = ""
         try:
             graph.reshape(one)
+            graph = _with_tokens_in_order(graph, network.size)
             rows = graph.output(0).get_partial_shape()[0]
             if rows != 1:
                 problem = f"it gives {rows} rows"
@@ -187,6 +202,7 @@ class OnnxFile:
                 f"True cannot be used: {self.name} takes one picture at a time; export it with a free number of pictures",
                 "mirror",
             )
+        return graph
 
 
 def from_file(file: Path, preprocess: str | None) -> OnnxFile:
@@ -219,7 +235,7 @@ def from_file(file: Path, preprocess: str | None) -> OnnxFile:
         )
     notes = []
     if preprocess is None:
-        preprocess, note = recognised(file, recognise(network))
+        preprocess, note = recognised(file, recognise(network, pixels))
         notes.append(note)
     layer = _default_layer(network)
     notes.append(f"{file.name} is read at {layer!r}; --output takes another")
@@ -252,12 +268,11 @@ def _default_layer(network: Description) -> str:
 
 def _before(network: Description, value: str, kinds: set[str]) -> str:
     """Return what a value is made from by operations of some kinds alone."""
-    made = {output for node in network.nodes for output in node.outputs}
     while (node := network.maker(value)) is not None and node.kind in kinds:
-        inputs = [name for name in node.inputs if name in made]
-        if len(inputs) != 1:
+        inputs = [name for name in node.inputs if name in network.computed]
+        if not inputs or (len(inputs) > 1 and node.kind not in RESHAPING):
             break
-        (value,) = inputs
+        value = inputs[0]
     return value
 
 
@@ -275,17 +290,45 @@ def _parameters(node: "openvino.Node") -> list["openvino.Node"]:
     return found
 
 
-def _layout(shape: "openvino.PartialShape") -> str:
+def layout_of(shape: Sequence[int | None]) -> str:
     """Return the order of the axes of an input; channels come first unless the shape says otherwise."""
-    last = shape[3]
-    return "NHWC" if last.is_static and last.get_length() == CHANNELS and shape[1] != CHANNELS else "NCHW"
+    return "NHWC" if shape[3] == CHANNELS and shape[1] != CHANNELS else "NCHW"
 
 
-def _channels_reason(shape: "openvino.PartialShape", layout: str) -> bool:
+def channels_come_first(shape: Sequence[int | None], layout: str) -> bool:
     """Return whether the channels of a map come first: the two sides of a map are alike."""
     if shape[1] == shape[2] and shape[2] != shape[3]:
         return False
     return (shape[2] == shape[3] and shape[1] != shape[2]) or layout == "NCHW"
+
+
+def _with_tokens_in_order(graph: "openvino.Model", size: int) -> "openvino.Model":
+    """Return a graph of one picture with its tokens as (1, t, d), where it gives (t, 1, d) or (1, d, t)."""
+    from openvino import opset13 as opset
+
+    shape = graph.output(0).get_partial_shape()
+    if shape.rank.is_dynamic or shape.rank.get_length() != 3:
+        return graph
+    first, second, third = _lengths(shape)
+    if first != 1 and second == 1:
+        order = [1, 0, 2]
+    elif first == 1 and is_token_count(third, size) and not is_token_count(second, size):
+        order = [0, 2, 1]
+    else:
+        return graph
+    turned = opset.transpose(graph.output(0).get_node().input_value(0), np.array(order))
+    return import_openvino().Model([turned], graph.get_parameters(), graph.get_friendly_name())
+
+
+def is_token_count(length: int | None, size: int) -> bool:
+    """Return whether a transformer has so many tokens for a picture: its patches, and some of its own."""
+    return any(
+        length == (size // patch) ** 2 + own for patch in PATCHES for own in range(MOST_OWN_TOKENS + 1)
+    )
+
+
+def _lengths(shape: "openvino.PartialShape") -> list[int | None]:
+    return [axis.get_length() if axis.is_static else None for axis in shape]
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Weights are
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from embed.errors import WeightsError
@@ -61,6 +62,8 @@ class Description:
     inputs, outputs : list of Value
         Without the weights.
     nodes : list of Node
+    weights : set of str
+        Their names.
     external : list of Path
         Further files that hold its weights, in its own folder or below.
     """
@@ -69,7 +72,17 @@ class Description:
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
+    weights: set[str] = field(default_factory=set)
     external: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def computed(self) -> set[str]:
+        """The values that depend on what is put in, and not on the weights alone."""
+        known = {value.name for value in self.inputs}
+        for node in self.nodes:
+            if not known.isdisjoint(node.inputs):
+                known.update(node.outputs)
+        return known
 
     def maker(self, value: str) -> Node | None:
         """Return the node that gives a value, or None."""
@@ -185,6 +198,7 @@ def _graph(content: memoryview, found: Description, locations: set[str], depth: 
         elif number == 12:
             outputs.append(_value(value))
     if depth == 0:
+        found.weights = weights
         found.inputs = [one for one in inputs if one.name not in weights]
         found.outputs = outputs
 
@@ -238,3 +252,24 @@ def _value(content: memoryview) -> Value:
 
 def _message(value: "int | memoryview | None") -> memoryview:
     return value if isinstance(value, memoryview) else memoryview(b"")
+
+
+def with_output(model: bytes, value: str) -> bytes:
+    """Return a model that gives one more of its values.
+
+    Protocol buffers that follow each other are one: what is appended to the list of outputs is all that is written.
+    """
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | BYTES]) + _packed(len(content)) + content
+
+    return model + field(7, field(12, field(1, value.encode())))
+
+
+def _packed(value: int) -> bytes:
+    """Return a varint."""
+    digits = []
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])

@@ -1,10 +1,14 @@
 """What becomes of pixels before a network of the user's own: as it is written, recognised, and put into a graph."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embed.backbones.onnx_model import Description
+import numpy as np
+from numpy.typing import NDArray
+
+from embed.backbones.onnx_model import Description, Value
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
 CHANNELS = 3
 HIGHEST = 255.0
-UINT8 = 2  # in onnx.proto
+WHOLE_NUMBERS = {2, 6, 7}  # uint8, int32 and int64 in onnx.proto
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Preprocess:
                 return name
         mean, std = (",".join(f"{value:.9g}" for value in values) for values in (self.mean, self.std))
         return f"mean={mean},std={std}"
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what becomes of pixels (..., 3), RGB."""
+        values = pixels[..., ::-1] if self.bgr else pixels
+        return (values.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
 
     def apply(self, steps: "PrePostProcessor", element: "openvino.Type") -> None:
         """Put it between uint8 pixels (n, h, w, 3) and the input of a graph that takes elements of a type."""
@@ -114,18 +123,27 @@ def parse(text: str) -> Preprocess:
     return Preprocess(mean, std)
 
 
-def recognise(network: Description) -> tuple[str, str] | None:
+def recognise(network: Description, pixels: Value) -> tuple[str, str] | None:
     """Return the name of the preprocessing that the looks of a network leave no doubt about, and what it looks like; or None."""
-    if network.inputs[0].type == UINT8:
+    if pixels.type in WHOLE_NUMBERS:
         return "none", "a network that takes whole numbers"
+    # Parts of the model, by the names of its nodes or, as newer exporters write them, of its weights.
     names = {part for node in network.nodes for part in node.name.split("/")}
+    for weight in network.weights:
+        words = weight.split(".")
+        names.update(words)
+        names.update(f"{first}.{second}" for first, second in pairwise(words))
     outputs = {value.name for value in network.outputs}
     if "image_embeds" in outputs:
         return "clip", "an image tower of CLIP"
     if any(name.startswith("layer_scale") for name in names) and "last_hidden_state" in outputs:
         return "imagenet", "DINOv2"
-    if network.producer == "pytorch" and ({"layer1", "layer2", "layer3"} <= names or "features.0" in names):
+    if network.producer != "pytorch":
+        return None
+    if {"layer1", "layer2", "layer3"} <= names or "features.0" in names:
         return "imagenet", "a network of torchvision"
+    if {"patch_embed", "ls1"} <= names or "conv_stem" in names:
+        return "imagenet", "a network of timm"
     return None
 
 

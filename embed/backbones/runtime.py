@@ -1,11 +1,11 @@
 """Run a backbone: batches of uint8 pixels in, float32 features out."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from embed.backbones import gpu
+from embed.backbones import gpu, onnx_gpu
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.cpu import OpenVINORuntime
 from embed.backbones.export import export, with_weights
@@ -14,6 +14,11 @@ from embed.backbones.network import Network
 from embed.errors import UsageError
 
 DEVICES = ("auto", "cpu", "gpu")
+# What runs a backbone on a GPU: the module that says whether it can, and the runtime.
+GPUS: dict[str, tuple[Any, Callable[..., "Runtime"]]] = {
+    "keras": (gpu, gpu.KerasRuntime),
+    "onnx": (onnx_gpu, onnx_gpu.OnnxRuntime),
+}
 
 
 class Runtime(Protocol):
@@ -59,7 +64,7 @@ def open_runtime(
     precision: str = "float32",
     notify: Callable[[str], None] | None = None,
 ) -> Runtime:
-    """Make a network ready to run: OpenVINO on a CPU, Keras on a GPU.
+    """Make a network ready to run: OpenVINO on a CPU; Keras on a GPU, or ONNX Runtime for what is an ONNX file.
 
     Parameters
     ----------
@@ -84,11 +89,11 @@ def open_runtime(
         raise UsageError(f"{precision!r} is not known; it is one of {', '.join(PRECISIONS)}", "precision")
     precision = PRECISIONS[precision]
     resolved = network.resolve() if isinstance(network, Network) else network
-    # What OpenVINO reads by itself has no model in Keras, and runs on the CPU.
-    if device == "gpu" or (device == "auto" and resolved.backbone.on_gpu):
-        problem = gpu.gpu_problem()
+    if device != "cpu":
+        module, runtime = GPUS[resolved.backbone.on_gpu]
+        problem = module.problem()
         if problem is None:
-            return gpu.KerasRuntime(with_weights(resolved), precision)
+            return runtime(with_weights(resolved), precision)
         if device == "gpu":
             raise UsageError(f"'gpu' cannot be used: {problem}; use 'cpu'", "device")
     return OpenVINORuntime(resolved, lambda: export(resolved, notify), precision)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -269,12 +270,11 @@ def test_a_driver_alone_makes_no_gpu(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     assert gpu.driver_present()
-    if gpu.gpu_problem() is None:
+    if gpu.problem() is None:
         pytest.skip("this machine has a GPU that Keras can use")
+    assert re.fullmatch(r"\w+, which Keras is configured for, finds no GPU", gpu.problem())
     assert open_runtime(Network("tiny"), device="auto").device == "cpu"
-    with pytest.raises(
-        UsageError, match=r"device 'gpu' cannot be used: \w+, which Keras is configured for, finds no GPU"
-    ):
+    with pytest.raises(UsageError, match=r"device 'gpu' cannot be used: .*ONNX Runtime.*; use 'cpu'"):
         open_runtime(Network("tiny"), device="gpu")
 
 
@@ -346,14 +346,6 @@ def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_w
         expected = open_runtime(network, device="cpu").run(small)
         assert features[precision].dtype == np.float32
         assert cosine(features[precision], expected).min() >= closest
-
-
-def test_what_openvino_alone_can_run_is_refused_for_a_gpu(monkeypatch):
-    monkeypatch.setattr(gpu, "gpu_problem", lambda: None)
-
-    assert open_runtime(Network("tiny"), device="auto").device == "cpu"
-    with pytest.raises(UsageError, match="device 'gpu' cannot run tiny, which OpenVINO runs on the CPU"):
-        open_runtime(Network("tiny"), device="gpu")
 
 
 @pytest.mark.imagenet
