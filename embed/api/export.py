@@ -194,7 +194,7 @@ def _hdf5(photographs: "Photographs", files: Sequence[Path]) -> None:
         file.attrs["format"] = "embed export"
         file.attrs["features"] = photographs.name
         for field, value in photographs.recipe.to_json().items():
-            file.attrs[f"recipe_{field}"] = value
+            file.attrs[f"recipe_{field}"] = json.dumps(value) if isinstance(value, list) else value
 
 
 def _fixed_width(column: NDArray[np.object_]) -> NDArray[np.bytes_]:

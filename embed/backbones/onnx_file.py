@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,11 +165,7 @@ class OnnxFile:
             for output in node.outputs()
             for name in output.names
         }
-        if name not in values:
-            nearest = difflib.get_close_matches(name, values, NEAREST_SHOWN, 0.0)
-            raise UsageError(
-                f"{name!r} is not in {self.name}; the nearest names are {', '.join(nearest)}", "layer"
-            )
+        check_value(name, values, self.name)
         return values[name]
 
     def _reshaped(self, graph: "openvino.Model", layout: str, network: ResolvedNetwork) -> "openvino.Model":
@@ -253,6 +249,13 @@ def from_file(file: Path, preprocess: str | None) -> OnnxFile:
 def from_recipe(name: str, preprocess: str) -> OnnxFile:
     """Return the network of a file that is not known, for what was exported from it."""
     return OnnxFile(name=name, file=None, pixels=preprocess)
+
+
+def check_value(name: str, values: Collection[str], network: str) -> None:
+    """Raise UsageError, with the nearest names, where a value is not in a network."""
+    if name not in values:
+        nearest = difflib.get_close_matches(name, values, NEAREST_SHOWN, 0.0)
+        raise UsageError(f"{name!r} is not in {network}; the nearest names are {', '.join(nearest)}", "layer")
 
 
 def _default_layer(network: Description) -> str:

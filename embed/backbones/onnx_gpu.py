@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from embed.backbones.backbone import ResolvedNetwork, grid_spans, is_pooled
 from embed.backbones.batched import IN_FLIGHT, BatchedRuntime, Compiled
 from embed.backbones.gpu import driver_present
-from embed.backbones.onnx_file import TINY, OnnxFile, channels_come_first, layout_of
+from embed.backbones.onnx_file import (
+    TINY,
+    OnnxFile,
+    channels_come_first,
+    check_value,
+    is_token_count,
+    layout_of,
+)
 from embed.backbones.onnx_model import describe, with_output
 from embed.backbones.preprocess import parse
 from embed.errors import UsageError, WeightsError
@@ -151,6 +158,7 @@ class _Forward:
                 f"{self._network.size} pixels a side ({_reason(error)})",
                 "size",
             ) from None
+        values = _in_order(values, len(pixels), self._network.size)
         if len(values) != len(pixels):
             raise UsageError(
                 f"{self._network.layer!r} of {self._network.backbone.name} gives {len(values)} rows for {len(pixels)} pictures; "
@@ -160,6 +168,16 @@ class _Forward:
         if values.ndim == 4 and channels_come_first(values.shape, self._layout):
             values = values.transpose(0, 2, 3, 1)
         return np.asarray(values, np.float32)
+
+
+def _in_order(values: NDArray[Any], pictures: int, size: int) -> NDArray[Any]:
+    """Return tokens as (n, t, d), where a network gives (t, n, d) or (n, d, t)."""
+    if values.ndim != 3:
+        return values
+    if len(values) != pictures and values.shape[1] == pictures:
+        return values.transpose(1, 0, 2)
+    last = is_token_count(values.shape[2], size) and not is_token_count(values.shape[1], size)
+    return values.transpose(0, 2, 1) if last else values
 
 
 def pooled(values: NDArray[np.float32], pooling: str) -> NDArray[np.float32]:
@@ -179,6 +197,9 @@ def pooled(values: NDArray[np.float32], pooling: str) -> NDArray[np.float32]:
 
 def _open(file: Path, network: ResolvedNetwork, providers: Sequence[Any]) -> Any:
     described = describe(file)  # no file that it refers to may lie elsewhere
+    check_value(
+        network.layer, {name for node in described.nodes for name in node.outputs}, network.backbone.name
+    )
     try:
         if network.layer in [value.name for value in described.outputs]:
             return _session(str(file), "", providers)

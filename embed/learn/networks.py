@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import backbones, images, labels, sources
+from embed import backbones, images, labels
 from embed.backbones import Network
-from embed.cache import FeatureCache, origin_of
-from embed.errors import LabelError, UsageError
+from embed.cache import FeatureCache
+from embed.errors import UsageError
 from embed.extract import FeatureOptions, RunOptions, sample
 from embed.extract import Progress as Extracting
 from embed.labels import Labels
 from embed.learn import splits
+from embed.learn.drawn import draw
 from embed.learn.evaluation import Evaluation, wilson_interval
 from embed.learn.protocol import check_classifier
 from embed.learn.trainer import FitOptions, Progress, Trainer
@@ -213,7 +214,7 @@ def compare_networks(
     ]
     for _, _, features in asked:
         backbones.get(features.network.backbone, features.network.preprocess)
-    drawn, labelled, among = _draw(data, cache, size, options, tell)
+    drawn = draw(data, cache, size, options.labels, options.seed, tell)
     record = sample.record(cache, drawn.photographs, size, options.seed, drawn.contents)
     computed: list[tuple[str, str, FeatureCache, float]] = []
     impossible: list[tuple[str, str, str]] = []
@@ -232,53 +233,10 @@ def compare_networks(
     judged = []
     for name, recipe, found, rate in computed:
         tell(f"judging {name} {recipe}", 0, 0)
-        judged.append((name, recipe, found, rate, _judge(found, labelled, drawn.names, scored, options)))
-    return NetworksCompared(_ranked(judged), impossible, len(drawn.names), among, options.seed, record)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    photographs: sources.Some
-    names: list[str]
-    contents: list[bytes]
-
-
-def _draw(
-    data: Path, cache: Path, size: int, options: FitOptions, tell: Progress
-) -> tuple[_Drawn, Labels, int]:
-    """Return the sample, the labels of its photographs by the whole folder, and how many it was drawn among."""
-    if size < 2:
-        raise UsageError(f"{size} are too few; it is 2 or more", "size")
-    source = sources.open(data)
-    before = origin_of(cache, source.root, source.again)
-    source = sources.open(data, sources.Filters(before.exclude, before.include))
-    items = [told for told in source.find() if isinstance(told, sources.Item)]
-    labelled = labels.assign([item.name for item in items], options.labels, source.root)
-    untouched = "test" if np.any(labelled.splits == "test") else "validation"
-    may = [i for i in range(len(items)) if labelled.labels[i] is not None and labelled.splits[i] != untouched]
-    if not may:
-        raise LabelError(
-            f"no photograph in {data} has a label by the rule {labelled.rule!r}; {labels.NO_LABELS}"
+        judged.append(
+            (name, recipe, found, rate, _judge(found, drawn.labelled, drawn.names, scored, options))
         )
-    contents = sample.contents_of(source, [items[i] for i in may], cache, tell)
-    first: dict[bytes, int] = {}
-    for content, i in zip(contents, may, strict=True):
-        if content:
-            first.setdefault(content, i)
-    chosen = sorted(first, key=lambda content: splits.draw_of(content.hex(), options.seed))[:size]
-    chosen.sort(key=lambda content: first[content])
-    rows = [first[content] for content in chosen]
-    kept = replace(
-        labelled,
-        labels=labelled.labels[rows],
-        splits=np.full(len(rows), None, object),
-        columns={name: values[rows] for name, values in labelled.columns.items()},
-        asked=None,
-        folds=None if labelled.folds is None else labelled.folds[rows],
-        copies=None,
-    )
-    some = sources.Some(source, [items[i] for i in rows])
-    return _Drawn(some, [items[i].name for i in rows], chosen), kept, len(first)
+    return NetworksCompared(_ranked(judged), impossible, len(drawn.names), drawn.among, options.seed, record)
 
 
 def _judge(
