@@ -2,10 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from embed import files
 from embed.backbones import open_runtime
@@ -90,14 +92,15 @@ def photographs_per_second(sample: Some, features: FeatureOptions, run: RunOptio
     started = time.perf_counter()
     done = 0
     with pipeline.open_decoder(recipe, run) as decoder:
-        results: Iterator[pipeline.Result] = pipeline.compute(
+        results: Any = pipeline.compute(
             sample, groups, decoder, lambda: runtime, skip=lambda _: False, batch_size=run.batch_size
         )
-        for done, _ in enumerate(results, 1):
-            if done == warm:
-                started = time.perf_counter()
-            elif done > 2 * warm and time.perf_counter() - started > MEASURED_S:
-                break
+        with closing(results):  # it may be left before its end
+            for done, _ in enumerate(results, 1):
+                if done == warm:
+                    started = time.perf_counter()
+                elif done > 2 * warm and time.perf_counter() - started > MEASURED_S:
+                    break
     return (done - warm) / max(time.perf_counter() - started, 1e-9)
 
 

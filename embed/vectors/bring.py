@@ -138,7 +138,7 @@ def import_features(
         decoder=0,
     )
     with FeatureWriter.open(
-        cache, source.name, source.root, recipe, matrix.dimension, wish=Wish(name, move=False)
+        cache, source.name, source.root, recipe, matrix.dimension, wish=Wish(name)
     ) as writer:
         writing = _Writing(writer, source)
         for start, block in matrix.numbered():
@@ -242,7 +242,8 @@ def _check_finite(matrix: Matrix, called: Sequence[str], progress: Progress) -> 
             raise InputError(
                 f"{matrix.shown} has vectors of {matrix.dimension} and of {block.shape[1]} numbers (row {start + 1})"
             )
-        finite = np.isfinite(block.astype(matrix.dtype)).all(axis=1)
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite
+            finite = np.isfinite(block.astype(matrix.dtype)).all(axis=1)
         if not finite.all():
             first = first if bad else start + int(np.argmin(finite))
             bad += int((~finite).sum())
