@@ -14,7 +14,6 @@ from embed import labels, sources
 from embed.cache import FeatureCache, list_features, origin_of
 from embed.errors import LabelError, UsageError
 from embed.extract import sample
-
 from embed.labels import Labels
 from embed.learn import splits
 from embed.learn.trainer import Progress

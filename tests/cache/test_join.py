@@ -53,8 +53,8 @@ def test_a_new_photograph_goes_through_every_network(world):
     assert new.read_bytes() != known.read_bytes()
     again = joined.predict([new, cache.parent / "missing.png", new])
     assert again["problem"].isna().tolist() == [True, False, True]
-    if known.suffix == ".png":
-        np.testing.assert_allclose(again.loc[0, "probability"], table.loc[0, "probability"], atol=1e-4)
+    assert again["label"][0] == table["label"][0]
+    np.testing.assert_allclose(again["probability"][0], table["probability"][0], atol=0.05)
     with pytest.raises(EmbedError, match="those of tiny and tiny; take the set of one of them"):
         joined.explain([known])
 
@@ -63,9 +63,7 @@ def test_only_what_has_changed_is_joined_again(world):
     photos, cache, one, two = world
     parts = embed.open(cache, [one, two]).cache.parts
     assert embed.open(cache, [one, two]).cache.parts == parts
-    (next((photos / "train").iterdir()) / "gone").mkdir()
-    first = sorted(photos.rglob("*.*"))[0]
-    first.unlink()
+    sorted(photos.rglob("*.jpg"))[0].unlink()
     for size in (None, 64):
         embed.extract_features(photos, cache, backbone="tiny", size=size)
     after = embed.open(cache, [one, two])
@@ -98,7 +96,7 @@ def test_imported_vectors_are_joined_too(world):
 
 
 def test_what_cannot_be_joined_is_one_sentence(world):
-    photos, cache, one, two = world
+    _, cache, one, two = world
     joined = embed.open(cache, [one, two]).name
     with pytest.raises(UsageError, match="twice"):
         embed.open(cache, [one, one])

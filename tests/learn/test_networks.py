@@ -25,7 +25,7 @@ def compare(photos, names=("tiny",), recipes=("plain", "80+max"), size=40, **opt
 
 
 def test_every_network_with_every_recipe_and_the_cheapest_is_named(photos):
-    net = str(onnx_networks.network(photos.parent / "net.onnx", size=32))
+    net = str(onnx_networks.network(photos.parent / "net.onnx", size=32, end="dense"))
     found = compare(photos, ("tiny", net), preprocess="0to1")
     assert [(one[0], one[1]) for one in found.impossible] == [(net, "80+max")]
     assert {(one.backbone, one.recipe) for one in found.candidates} == {
