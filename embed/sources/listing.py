@@ -14,7 +14,7 @@ from embed.sources.reasons import reason, why
 from embed.sources.several import below
 from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
 
-MOST_BYTES = 1 << 30
+MOST_BYTES, PIECE_BYTES = 1 << 30, 1 << 20
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -111,13 +111,16 @@ def read_list(file: Path) -> bytes:
         It cannot be read.
     """
     try:
+        data = bytearray()
         with file.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
+            # Piece by piece: a buffer of the most that is read would be as large, whatever is there.
+            while len(data) <= MOST_BYTES and (piece := stream.read(PIECE_BYTES)):
+                data += piece
     except OSError as error:
         raise InputError(f"The list {file} cannot be read: {reason(error)}.") from None
     if len(data) > MOST_BYTES:
         raise InputError(f"The list {file} is larger than {MOST_BYTES >> 30} GB.")
-    return data
+    return bytes(data)
 
 
 def read_entries(data: bytes, *, zero: bool = False) -> list[str]:

@@ -46,8 +46,8 @@ class Graph:
         self.tensors.append(tensor(name, values, dtype))
         return name
 
-    def conv(self, source="pixels", dtype=np.float32):
-        kernel = RANDOM.normal(0, 0.1, (D, 3, 8, 8))
+    def conv(self, source="pixels", dtype=np.float32, channels=D):
+        kernel = RANDOM.normal(0, 0.1, (channels, 3, 8, 8))
         self.add("Conv", source, self.weight("kernel", kernel, dtype), out="conv", strides=[8, 8])
         return self.add("Relu", "conv", out="map")
 
@@ -67,16 +67,22 @@ class Graph:
         return file
 
 
+def seen(size):
+    """The pictures, as a network of another size sees them."""
+    return PIXELS if size == SIZE else np.zeros((N, size, size, 3), np.uint8)
+
+
 def by_openvino(file, **options):
     network = Network(str(file), **{"preprocess": "none", **options}).resolve()
     graph = complete(network.backbone.graph(network), network)
+    graph.reshape([1, network.size, network.size, 3])
     compiled = import_openvino().Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.concatenate([compiled({0: picture[None]})[0] for picture in PIXELS])
+    return np.concatenate([compiled({0: picture[None]})[0] for picture in seen(network.size)])
 
 
 def by_onnx_runtime(file, **options):
     network = Network(str(file), **{"preprocess": "none", **options}).resolve()
-    return OnnxRuntime(network, gpu=False, batch_size=2).run(PIXELS)
+    return OnnxRuntime(network, gpu=False, batch_size=2).run(seen(network.size))
 
 
 def plain(file, output, given=None):
@@ -173,11 +179,11 @@ def test_pictures_of_every_type(tmp_path, run, element):
 @pytest.mark.parametrize("order", ["n t d", "n d t", "t n d"])
 def test_tokens_in_any_order(tmp_path, run, order):
     graph = Graph()
-    graph.add("Reshape", graph.conv(), graph.weight("rows", [0, D, 16], np.int64), out="ndt")
+    graph.add("Reshape", graph.conv(channels=40), graph.weight("rows", [0, 40, 16], np.int64), out="ndt")
     perm = {"n t d": [0, 2, 1], "n d t": [0, 1, 2], "t n d": [2, 0, 1]}[order]
     graph.add("Transpose", "ndt", out="tokens", perm=perm)
     file = graph.save(tmp_path / "net.onnx", value("tokens", list(order.split())))
-    maps = plain(file, "map").reshape(N, D, 16)
+    maps = plain(file, "map").reshape(N, 40, 16)
     np.testing.assert_allclose(run(file), maps.mean(2), **CLOSE)
     np.testing.assert_allclose(run(file, pooling="cls"), maps[:, :, 0], **CLOSE)
 
