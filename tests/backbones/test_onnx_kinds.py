@@ -1,12 +1,15 @@
 """Graphs as exporters write them, whoever wrote them: read by OpenVINO and by ONNX Runtime, each against ONNX Runtime alone."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from embed.backbones import Network, get
+from embed.backbones import Network, get, runtime
 from embed.backbones.graph import complete, import_openvino
 from embed.backbones.onnx_gpu import OnnxRuntime
 from embed.errors import UsageError, WeightsError
@@ -229,6 +232,23 @@ def plain_map(file):
     given = PIXELS.transpose(0, 3, 1, 2).astype(np.float32)
     (maps,) = session.run(["map"], {"pixels": given, "ids": np.zeros((N, 7), np.int64)})
     return maps.mean((2, 3))
+
+
+def test_where_there_is_a_gpu_onnx_runtime_takes_the_file(tmp_path, monkeypatch):
+    there = SimpleNamespace(problem=lambda: None)
+    monkeypatch.setitem(runtime.GPUS, "onnx", (there, partial(OnnxRuntime, gpu=False)))
+    graph = Graph()
+    network = Network(
+        str(graph.save(tmp_path / "net.onnx", value(graph.conv(), ["n", D, 4, 4]))), preprocess="0to1"
+    )
+    for device in ("auto", "gpu"):
+        opened = runtime.open_runtime(network, device)
+        assert isinstance(opened, OnnxRuntime)
+        assert opened.dimension == D
+    np.testing.assert_allclose(opened.run(PIXELS[:0]), np.empty((0, D)))
+    np.testing.assert_allclose(opened.run(PIXELS)[1:2], opened.run(PIXELS[1:2]), **CLOSE)
+    with pytest.raises(UsageError, match="precision 'bfloat16' cannot be used"):
+        runtime.open_runtime(network, "gpu", "bf16")
 
 
 def test_a_network_without_pictures_is_refused(tmp_path):
