@@ -1,5 +1,6 @@
 """Vectors out of a table, Parquet or CSV: a column that holds them, or a column for each of their numbers."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -69,7 +70,8 @@ def _parquet_names(file: Path, path_column: str | None) -> tuple[list[str], Any]
         with parquet.ParquetFile(file) as table:
             path = _path_column(str(file), path_column, table.schema_arrow.names)
             texts = table.read(columns=[path], use_threads=False).column(0).to_pylist()
-            return ["" if text is None else str(text) for text in texts], table.schema_arrow
+            names = [os.fsdecode(text) if isinstance(text, bytes) else str(text or "") for text in texts]
+            return names, table.schema_arrow
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(f"{file} cannot be read as Parquet: {line(error)}") from error
 
