@@ -48,7 +48,9 @@ class Preprocess:
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what becomes of pixels (..., 3), RGB."""
         values = pixels[..., ::-1] if self.bgr else pixels
-        return (values.astype(np.float32) - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        scaled: NDArray[np.float32] = (values.astype(np.float32) - mean) / std
+        return scaled
 
     def apply(self, steps: "PrePostProcessor", element: "openvino.Type") -> None:
         """Put it between uint8 pixels (n, h, w, 3) and the input of a graph that takes elements of a type."""

@@ -124,14 +124,11 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     features, recipe = review.features, review.features.recipe
     yield "feature set", features.name
     yield "photographs from", str(features.root)
-    if recipe.imported:
-        column = f", column {recipe.layer}" if recipe.layer else ""
-        yield (
-            "imported from",
-            f"{recipe.weights}{column} ({recipe.weights_sha256[:12]}), {features.dimension} features",
-        )
-    else:
-        yield from _computed(features, recipe)
+    for part in recipe.joined or (recipe,):
+        yield from _computed(part)
+    yield "features", f"{features.dimension}, stored as {recipe.dtype}"
+    if recipe.views > 1:
+        yield "views", f"{recipe.views}, seed {recipe.view_seed}"
     yield "labels", review.labels.rule
     if review.scores is None:
         return

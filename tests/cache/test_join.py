@@ -7,8 +7,10 @@ import pytest
 
 import embed
 from embed import demo
+from embed.api import review
 from embed.cache import FeatureCache, list_features
 from embed.errors import EmbedError, NoFeaturesError, UsageError
+from embed.report import report_page
 
 
 @pytest.fixture
@@ -36,6 +38,9 @@ def test_each_is_scaled_and_the_whole_is_a_set_like_any_other(world):
     assert embed.open(cache, joined.name).recipe == joined.recipe, (
         "a recipe comes back from the disk as it was"
     )
+    page = report_page(review(joined.cache))
+    assert "tiny+tiny" in page
+    assert page.count("imagenet weights") + page.count("tiny weights") == 2, "the recipe of each"
     assert [file.exists() for file in joined.export(cache.parent / "all.h5")] == [True]
 
 

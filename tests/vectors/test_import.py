@@ -12,8 +12,10 @@ from numpy.lib import format as npy
 
 import embed
 from embed import demo
+from embed.api import review
 from embed.cache import list_features
 from embed.errors import EmbedError, InputError, UsageError
+from embed.report import report_page
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,7 @@ def test_a_known_photograph_is_predicted_and_a_new_one_is_told_to_be_none(world)
     assert table["problem"][0] is None
     assert "nothing here can compute" in table["problem"][1]
     assert "x.npy" in table["problem"][1]
+    assert "with vectors from x.npy" in report_page(review(features.cache))
     with pytest.raises(EmbedError, match="nothing here can compute"):
         features.explain(folder / "photos" / known.paths[0])
 
