@@ -34,7 +34,7 @@ def write(network: ResolvedNetwork, folder: Path) -> dict[str, Any]:
     """
     openvino = import_openvino()
     graph = complete(network.backbone.graph(network), network)
-    if network.backbone.apart:
+    if network.own_weights:
         _try_out(graph, network)
     try:
         openvino.serialize(graph, folder / MODEL)
