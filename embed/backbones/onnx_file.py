@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,8 +178,7 @@ class OnnxFile:
             graph.reshape(one)
             graph = _with_tokens_in_order(graph, network.size)
             rows = graph.output(0).get_partial_shape()[0]
-            if rows != 1:
-                problem = f"it gives {rows} rows"
+            problem = f"it gives {rows} rows" if rows != 1 else _misshapen(graph)
         except RuntimeError as error:
             problem = _reason(error)
         if problem:
@@ -321,6 +321,19 @@ def _with_tokens_in_order(graph: "openvino.Model", size: int) -> "openvino.Model
         return graph
     turned = opset.transpose(graph.output(0).get_node().input_value(0), np.array(order))
     return import_openvino().Model([turned], graph.get_parameters(), graph.get_friendly_name())
+
+
+def _misshapen(graph: "openvino.Model") -> str:
+    """Return what cannot be reshaped as a graph of one picture says, which OpenVINO computes all the same; or nothing."""
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() != "Reshape":
+            continue
+        shapes = [one.get_partial_shape() for one in (node.input_value(0), node.output(0))]
+        if all(shape.is_static for shape in shapes):
+            given, wanted = (list(shape.to_shape()) for shape in shapes)
+            if math.prod(given) != math.prod(wanted):
+                return f"{node.get_friendly_name()} cannot make {wanted} of {given}"
+    return ""
 
 
 def is_token_count(length: int | None, size: int) -> bool:
