@@ -80,7 +80,7 @@ class Listing:
                     walked = name
                     yield from (below(name, told) for told in Folder(path, self._filters).find())
                     continue
-                out = self._filters.reason(os.fsencode(name), os.fsencode(path.name), is_folder=False)
+                out = self._filters.reason(os.fsencode(name), os.fsencode(path.name), False)
                 if out is not None and not self._filters.takes_in(os.fsencode(name)):
                     yield LeftOut(name, out, 1)
                 else:
