@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from embed.errors import CacheError, ModelError
-from embed.files import read_bytes
+from embed.files import Boundary, read_bytes
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation, decide
 from embed.learn.reference import STORED, Reference
@@ -214,7 +214,7 @@ class Model:
     def _read(self, what: str) -> bytes:
         file = self._file(what)
         try:
-            data = read_bytes(file, LARGEST)
+            data = read_bytes(file, LARGEST, Boundary.of_set(self.folder.parents[1]))
         except FileNotFoundError as error:
             raise ModelError(f"cannot read {file}: {error.strerror}; run `embed fit` again") from error
         except CacheError as error:

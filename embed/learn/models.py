@@ -25,7 +25,7 @@ from embed import labels
 from embed.cache import FeatureCache
 from embed.cache.lock import Lock
 from embed.errors import CacheError, CacheLockedError, ModelError, UsageError
-from embed.files import folders_with, make_folder, read_document, replace, sweep, write_document
+from embed.files import Boundary, folders_with, make_folder, read_document, replace, sweep, write_document
 from embed.labels import NO_LABELS
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation
@@ -108,6 +108,8 @@ def save(
         The disk refused.
     CacheLockedError
         Another fit does not come to an end of writing.
+    UntrustedError
+        The folder of the models is somebody else's.
     UsageError
         The head holds types that are not trusted.
     """
@@ -117,7 +119,10 @@ def save(
         contents["keras"] = head.keras_file
     if reference is not None:
         contents["reference"] = reference.rows.tobytes()
-    make_folder(folder)
+    boundary = Boundary.of_set(features.folder)
+    for one in (folder.parent, folder):
+        make_folder(one, closed=True)
+        boundary.check_folder(one)
     with _locked(folder.parent):
         sweep(folder)
         serials = [model.document["serial"] for model in all_models(features)]
@@ -131,10 +136,10 @@ def save(
             digest = hashlib.sha256(data).hexdigest()
             kind = "head" if what == "keras" else what
             document[what] = {"file": f"{kind}-{digest[:16]}.{FILES[what]}", "sha256": digest}
-            replace(folder, document[what]["file"], data)
+            replace(folder, document[what]["file"], data, closed=True)
         if reference is not None:
             document["reference"]["least_similarity"] = reference.least_similarity
-        write_document(folder, DOCUMENT, document)
+        write_document(folder, DOCUMENT, document, closed=True)
         kept = {DOCUMENT, *(document[what]["file"] for what in contents)}
         for file in folder.iterdir():
             if file.name not in kept and FILE.fullmatch(file.name):
@@ -203,7 +208,7 @@ def _folders(features: FeatureCache) -> list[Path]:
 def _open(folder: Path) -> Model:
     file = folder / DOCUMENT
     try:
-        document = read_document(file, FIRST_SEALED)
+        document = read_document(file, FIRST_SEALED, Boundary.of_set(folder.parents[1]))
     except FileNotFoundError as error:
         others = [path.name for path in folders_with(folder.parent, DOCUMENT)]
         there = f"; there is {', '.join(others)}" if others else ""

@@ -11,12 +11,11 @@ The manifest has the xxh3-128 of 1 and 4, which are checked when the segment is 
 searched, contents whenever they are read. So what an opened index costs grows with the number of cells, the root of the
 number of vectors, and no byte is used unchecked. A graph is checked as a whole when it is opened: a walk may lead anywhere.
 
-FAISS trusts what it reads; a crafted file could make it run code. A file is opened only where the owner of the feature
-set, or root, wrote it and nobody else may write to it: whoever can put a file there can do all that the owner can.
+FAISS trusts what it reads; a crafted file could make it run code. A file is opened only within the boundary of trust
+(`embed.files.trust`), and what it says of itself has to agree with the manifest.
 """
 
 import os
-import stat
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +26,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from embed.files import Draft
+from embed.files import Boundary, Draft
 from embed.search.kinds import KINDS, Kind, cells_of
 from embed.search.store import Progress, StoreDamagedError
 from embed.search.vectors import Vectors, blocks
@@ -38,7 +37,6 @@ PIECE = 4096  # vectors of a graph whose contents are checked at once
 READ_BYTES = 1 << 20
 CONTENT_BYTES = 32
 NUMBER_BYTES = 8
-FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def write(
     directory = np.zeros((3, cells), np.uint64)
     directory[0] = np.bincount(cell_of, minlength=cells)
     bounds = np.concatenate([[0], np.cumsum(directory[0].astype(np.int64))])
-    with Draft(folder, durable=False) as draft:
+    with Draft(folder, durable=False, closed=True) as draft:
 
         def write_head(data: bytes) -> int:
             hasher.update(data)
@@ -137,7 +135,6 @@ def write(
             code_bytes=0 if kind.graph else int(index.code_size),
             digest=hasher.hexdigest(),
         )
-        close_to_others(draft.path)
         draft.replace(entry.name)
     return entry
 
@@ -179,16 +176,6 @@ def _write_cells(
     return sums
 
 
-def close_to_others(path: Path) -> None:
-    """Take away from everybody but the owner what the umask gave them of writing."""
-    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~FOREIGN_WRITE)
-
-
-def trusted(status: os.stat_result, owner: int) -> bool:
-    """Return whether the owner of a feature set, or root, wrote a file or folder and nobody else may."""
-    return status.st_uid in (owner, 0) and not status.st_mode & FOREIGN_WRITE
-
-
 class Segment:
     """A segment on disk, opened.
 
@@ -196,26 +183,27 @@ class Segment:
     ----------
     folder : Path
     entry : Entry
-    owner : int
-        User whose files are trusted.
+    boundary : Boundary
+        Of the feature set.
 
     Raises
     ------
+    UntrustedError
+        Somebody else may have written it.
     StoreDamagedError
-        It is missing, foreign, or its head or directory is not what was written.
+        It is missing, or its head or directory is not what was written.
     """
 
-    def __init__(self, folder: Path, entry: Entry, owner: int) -> None:
+    def __init__(self, folder: Path, entry: Entry, boundary: Boundary) -> None:
         self.path = folder / entry.name
         self.entry = entry
         try:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._descriptor = boundary.open(self.path)
         except OSError as error:
             raise StoreDamagedError(f"cannot read {self.path}: {error.strerror}") from error
         self.close = weakref.finalize(self, os.close, self._descriptor)
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode) or not trusted(status, owner) or status.st_size != entry.size:
-            raise self._damaged("it is not a file of the set's owner, or not of the size that was written")
+        if os.fstat(self._descriptor).st_size != entry.size:
+            raise self._damaged("it has not the size that was written")
         hasher = xxhash.xxh3_128()
         for start in range(0, entry.head_bytes, READ_BYTES):
             hasher.update(self._read(start, min(READ_BYTES, entry.head_bytes - start)))
