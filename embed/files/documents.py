@@ -20,7 +20,9 @@ from embed.files.draft import replace
 from embed.files.trust import Boundary
 
 MOST_BYTES = 64 << 20  # of a small file: a larger one is none of ours
-MOST_VALUES = 2 << 20  # of a JSON document: each takes up to thirty times the bytes in memory that it has in the file
+MOST_VALUES = (
+    2 << 20
+)  # of a JSON document: each takes up to thirty times the bytes in memory that it has in the file
 READ_ATTEMPTS = 3  # a disk that is asked again may answer
 PAUSE_S = 0.05
 _SEAL = re.compile(rb',\n  "checksum": "([0-9a-f]{32})"\n}\n')

@@ -33,7 +33,9 @@ def append_line(path: Path, line: bytes) -> None:
     """
     try:
         # Through no link: what lies elsewhere is none of ours.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
+        )
         try:
             rest = memoryview(line)
             while rest:

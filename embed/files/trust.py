@@ -68,14 +68,24 @@ class Boundary:
         try:
             self._check_owner(self.base, os.fstat(descriptor), believed)
             here = self.base
-            *folders, file = path.relative_to(self.base).parts
-            for name in folders:
+            for name in path.relative_to(self.base).parts[:-1]:
                 here = here / name
                 descriptor = self._enter(descriptor, here, _LOOK | os.O_DIRECTORY, believed)
             return self._enter(descriptor, path, os.O_RDONLY | os.O_NONBLOCK, believed)
         except BaseException:
             os.close(descriptor)
             raise
+
+    def believes(self, path: Path) -> bool:
+        """Return whether a file or folder is nobody else's: not there yet, or written within the boundary."""
+        try:
+            status = path.lstat()
+            self._check(path, status, self._believed(), file=not stat.S_ISDIR(status.st_mode))
+        except FileNotFoundError:
+            return True
+        except (OSError, UntrustedError):
+            return False
+        return True
 
     def check_folder(self, folder: Path) -> None:
         """Raise UntrustedError where somebody else may write to a folder below the base, and FileNotFoundError without one."""

@@ -89,29 +89,36 @@ class FaissStore:
             document = files.read_document(manifest, boundary=store._boundary)
             if document["format_version"] != FORMAT_VERSION:
                 raise StoreDamagedError(f"{manifest} is of another format")
-            store.kind = document["kind"]
-            store.fingerprint = document["fingerprint"]
-            store.effort, store.filtered_effort = document["effort"], document["filtered_effort"]
-            store.notes = document["notes"]
+            store.kind, store.fingerprint = str(document["kind"]), str(document["fingerprint"])
+            store.effort, store.filtered_effort = (
+                _effort(document[name]) for name in ("effort", "filtered_effort")
+            )
+            store.notes = dict(document["notes"])
             for one in document["segments"]:
                 alive = one.pop("alive")
-                opened = Segment(manifest.parent, Entry(**one), store._boundary)
+                opened = Segment(manifest.parent, Entry.from_json(one), store._boundary)
                 store._segments.append(
                     _Live(opened, store._read_alive(alive, len(opened)) if alive else None)
                 )
-        except (OSError, CacheError, KeyError, TypeError) as error:
+        except (OSError, CacheError, AttributeError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, UntrustedError):
-                files.tell(f"The index is not used, and every photograph is compared or a new one built: {error}")
+                files.tell(
+                    f"The index is not used, and every photograph is compared or a new one built: {error}"
+                )
             if isinstance(error, FileNotFoundError) and not store.notes:
                 return None
             raise StoreDamagedError(f"{manifest} cannot be used: {error}", store.notes) from error
         return store
 
     def _read_alive(self, name: str, count: int) -> NDArray[np.bool_]:
+        if not segment.DIGEST.fullmatch(name):
+            raise StoreDamagedError(f"{self._folder / MANIFEST} names no file of an index")
         path = self._folder / (name + ALIVE_SUFFIX)
         data = files.read_bytes(path, boundary=self._boundary)
         if xxhash.xxh3_128_hexdigest(data) != name:
             raise StoreDamagedError(f"{path} is not what was written")
+        if len(data) != -(-count // 8):
+            raise StoreDamagedError(f"{path} has not a bit for each vector")
         return np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little").view(bool)
 
     def __len__(self) -> int:
@@ -264,7 +271,9 @@ class FaissStore:
             else:
                 files.make_folder(self._folder, closed=True)
         except UntrustedError as error:
-            raise CacheWriteError(f"cannot write {self._folder}: others may write to it; remove it ({error})") from error
+            raise CacheWriteError(
+                f"cannot write {self._folder}: others may write to it; remove it ({error})"
+            ) from error
         except OSError as error:
             raise files.write_error(self._folder, error) from error
         return self._folder
@@ -277,3 +286,9 @@ class FaissStore:
             files.remove(self._folder, sorted(name for name in others if not name.startswith(".")))
             # Those of releases before there was the folder.
             files.remove(self._folder.parent, [path.name for path in self._folder.parent.glob("index[-.]*")])
+
+
+def _effort(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= segment.MOST:
+        raise ValueError(f"an effort of {value!r:.60}")
+    return value

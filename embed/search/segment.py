@@ -16,6 +16,7 @@ FAISS trusts what it reads; a crafted file could make it run code. A file is ope
 """
 
 import os
+import re
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,8 @@ PIECE = 4096  # vectors of a graph whose contents are checked at once
 READ_BYTES = 1 << 20
 CONTENT_BYTES = 32
 NUMBER_BYTES = 8
+MOST = 1 << 40  # of any number in a manifest
+DIGEST = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ class Entry:
     head_bytes: int
     code_bytes: int  # of a vector in a cell; 0 in a graph
     digest: str  # xxh3-128 of head and directory, hexadecimal; the name of the file
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Entry":
+        """Return what a manifest says. Raises TypeError or ValueError where that cannot be."""
+        entry = cls(**document)
+        numbers = (entry.vectors, entry.cells, entry.head_bytes, entry.code_bytes)
+        if entry.kind not in KINDS or not DIGEST.fullmatch(entry.digest):
+            raise ValueError("no kind or no name of a segment")
+        if not all(type(number) is int and 0 <= number <= MOST for number in numbers):
+            raise ValueError("no number")
+        if not 0 < entry.cells <= max(1, entry.vectors) or (entry.code_bytes > 0) == KINDS[entry.kind].graph:
+            raise ValueError("more cells than vectors, or none")
+        return entry
 
     @property
     def name(self) -> str:
@@ -212,6 +228,8 @@ class Segment:
         if hasher.hexdigest() != entry.digest:
             raise self._damaged("its head or its directory is not what was written")
         sizes, self._cell_sums, self._content_sums = np.frombuffer(directory, np.uint64).reshape(3, -1)
+        if (sizes > entry.vectors).any() or sizes.sum() != entry.vectors:
+            raise self._damaged("its directory is not that of its vectors")
         self.bounds = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
         self._checked = np.zeros(entry.cells, bool)
 
@@ -225,9 +243,20 @@ class Segment:
 
         # By the descriptor: these are the bytes that were checked, whatever lies under the name by now.
         name = f"/dev/fd/{self._descriptor}"
-        if KINDS[self.entry.kind].graph:
-            return faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC)
-        index = faiss.read_index(name)
+        graph = KINDS[self.entry.kind].graph
+        try:
+            index = faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC) if graph else faiss.read_index(name)
+        except RuntimeError as error:
+            raise self._damaged("FAISS cannot read it") from error
+        if graph:
+            fits = index.ntotal == len(self)
+        else:
+            known = (index.ntotal, index.nlist, index.quantizer.ntotal, index.code_size)
+            fits = known == (0, self.entry.cells, self.entry.cells, self.entry.code_bytes)
+        if not fits:
+            raise self._damaged("its head is not that of its vectors")
+        if graph:
+            return index
         lists = faiss.OnDiskInvertedLists()
         lists.nlist, lists.code_size, lists.read_only = index.nlist, index.code_size, True
         lists.filename, lists.totsize = name, self.entry.size
@@ -268,6 +297,8 @@ class Segment:
         """
         import faiss
 
+        if self.index.d != queries.shape[1]:
+            raise self._damaged(f"it holds vectors of {self.index.d} values")
         options = (
             {} if mask is None else {"sel": faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))}
         )
@@ -314,6 +345,9 @@ class Segment:
         data = self._read(self.entry.head_bytes + start * record, (stop - start) * record)
         if xxhash.xxh3_64_intdigest(data) != self._cell_sums[cell]:
             raise self._damaged(f"cell {cell} is not what was written")
+        numbers = np.frombuffer(data, np.int64, offset=(stop - start) * self.entry.code_bytes)
+        if not np.array_equal(numbers, np.arange(start, stop)):
+            raise self._damaged(f"cell {cell} holds the numbers of others")
         self._checked[cell] = True
         return data
 
