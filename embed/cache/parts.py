@@ -237,11 +237,30 @@ def check_contents(part: Part) -> None:
     try:
         with file.stream() as stream, h5py.File(stream, "r") as image:
             for name, column in part.columns.items():
-                dataset = image[name]
+                dataset = _dataset(image, name)
+                if dataset is None or not column.is_in(dataset):
+                    raise file.damaged(f"its index and HDF5 disagree about {name}")
                 for chunk in range(column.chunks):
                     first = chunk * column.chunk_rows
                     rows = np.asarray(dataset[first : first + column.chunk_rows], column.dtype)
                     if rows.tobytes() != column.read_chunk(chunk).tobytes():
                         raise file.damaged(f"its index and HDF5 disagree about {name}")
-    except (OSError, KeyError) as error:  # a disk that fails here was read a moment ago
-        raise CacheError(f"HDF5 cannot read {file.path}: {error}") from error
+    except OSError as error:
+        if error.errno:  # of the disk, which was read a moment ago
+            raise CacheError(f"HDF5 cannot read {file.path}: {error}") from error
+        raise file.damaged(f"HDF5 cannot read it ({error})") from error
+    except (LookupError, RuntimeError, TypeError, ValueError, MemoryError) as error:
+        raise file.damaged(f"HDF5 cannot read it ({error})") from error
+
+
+def _dataset(image: Any, name: str) -> Any:
+    """Return a dataset that lies in a file itself, or None: no link leads elsewhere, and no value comes from elsewhere."""
+    import h5py
+
+    if (
+        not isinstance(image.get(name, getlink=True), h5py.HardLink)
+        or image.get(name, getclass=True) is not h5py.Dataset
+    ):
+        return None
+    dataset = image[name]
+    return None if dataset.is_virtual or dataset.external else dataset

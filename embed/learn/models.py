@@ -14,9 +14,10 @@ one or the new one and never half of either.
 import csv
 import hashlib
 import io
+import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,11 @@ FILES = {
     "scored": "csv",
     "reference": "f16",
 }  # entry of the document → kind of its file
+LARGEST = 1 << 64
+MOST_DIMENSION = 1 << 26
 LOCK_S = 60.0  # that another fit may take to write its files
 LOCK_PAUSE_S = 0.02
+NUMBER, TEXT = (int, float, type(None)), (str, type(None))
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "serial": int,
     "recipe_hash": str,
@@ -62,11 +66,29 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "head": dict,
     "scored": dict,
 }
+# What an older document may lack.
 LATER: dict[str, type | tuple[type, ...]] = {
     "labels_version": int,
     "reference": dict,
-}  # what an older document may lack
-MISSING = object()  # no value of any of these types
+    "keras": dict,
+    "threshold_asked": (float, str, type(None)),
+    "balanced": bool,
+    "seed": int,
+    "group": TEXT,
+    "groups": (dict, type(None)),
+    "cv": (int, str, type(None)),
+    "learning_curve": (list, type(None)),
+    "fingerprint": str,
+    "n_train": int,
+    "n_fitted": int,
+    "n_validation": int,
+    "n_test": int,
+    "n_unlabelled": int,
+    "split": str,
+    "near_duplicates": int,
+    "notes": list,
+}
+OWN = LATER.keys() - {"reference", "keras"}  # what a document of this format has
 
 
 def check_name(name: str) -> str:
@@ -219,18 +241,59 @@ def _open(folder: Path) -> Model:
         raise ModelError(f"{file} was not written by `embed fit`; run it again")
     if document.get("format_version") not in (1, FORMAT_VERSION):
         raise ModelError(f"the model {folder.name} is of another version of embed; run `embed fit` again")
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(document.get(name, MISSING), kind)]
-    wrong += [
-        name for name, kind in LATER.items() if name in document and not isinstance(document[name], kind)
-    ]
-    if not wrong:
-        wrong = [] if all(isinstance(label, str) for label in document["classes"]) else ["classes"]
-        numbers = document["frequencies"]
-        if len(numbers) != len(document["classes"]) or not all(isinstance(n, int) for n in numbers):
-            wrong.append("frequencies")
+    wrong = _wrong(document)
     if wrong:
-        raise ModelError(f"{file} lacks {', '.join(sorted(wrong))}; run `embed fit` again")
+        raise ModelError(
+            f"{file} lacks {', '.join(sorted(wrong))}, or says there what cannot be; run `embed fit` again"
+        )
     return Model(folder, document)
+
+
+def _wrong(document: dict[str, Any]) -> set[str]:
+    """Return the entries of a document that are missing, or that nobody could use."""
+    needed = FIELDS.keys() | (OWN if document["format_version"] == FORMAT_VERSION else set())
+    wrong = needed - document.keys()
+    wrong |= {
+        name
+        for name, kind in (FIELDS | LATER).items()
+        if name in document and (not isinstance(document[name], kind) or _is_odd(document[name]))
+    }
+    if wrong:
+        return wrong
+    classes, frequencies, threshold = (document[name] for name in ("classes", "frequencies", "threshold"))
+    if not classes or not _are(classes, str) or len(set(classes)) < len(classes):
+        wrong.add("classes")
+    if len(frequencies) != len(classes) or not _are(frequencies, int) or min(frequencies, default=0) < 0:
+        wrong.add("frequencies")
+    if threshold is not None and not 0 <= threshold <= 1:
+        wrong.add("threshold")
+    if not 0 < document["dimension"] <= MOST_DIMENSION:
+        wrong.add("dimension")
+    figures = [figure for figure in document["metrics"].values() if not isinstance(figure, list)]
+    if not _are(figures, NUMBER):
+        wrong.add("metrics")
+    curve = document.get("learning_curve") or []
+    if not _are(curve, dict) or not all(_are(epoch.values(), NUMBER) for epoch in curve):
+        wrong.add("learning_curve")
+    if not _are(document.get("notes", []), str):
+        wrong.add("notes")
+    return wrong
+
+
+def _are(values: Iterable[Any], kind: type | tuple[type, ...]) -> bool:
+    return all(isinstance(value, kind) and not _is_odd(value) for value in values)
+
+
+def _is_odd(value: Any) -> bool:
+    """Return whether a number is larger than any of ours, or a text can be the name of no file."""
+    if isinstance(value, int):
+        return abs(value) > LARGEST
+    if isinstance(value, str):
+        try:
+            os.fsencode(value)
+        except UnicodeEncodeError:
+            return True
+    return False
 
 
 def _table(scored: dict[str, Evaluation]) -> bytes:
