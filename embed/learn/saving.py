@@ -107,38 +107,47 @@ def loads(data: bytes, file: Path, trust: Sequence[str] = ()) -> Any:
 def _check_trees(estimator: Any) -> None:
     """Raise ValueError where a tree leads elsewhere or round in circles: whoever walks down it looks at nothing.
 
-    scikit-learn numbers the nodes from the root down, so the children of a node come after it.
+    scikit-learn numbers the nodes from the root down, so the children of a node come after it. How many features there
+    are is checked by the estimator that a tree belongs to, not by the tree.
     """
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.tree._tree import Tree
 
     seen: set[int] = set()
-    found = [estimator]
+    found: list[tuple[Any, float]] = [(estimator, np.inf)]
     while found:
-        one = found.pop()
+        one, features = found.pop()
         if id(one) in seen or isinstance(one, (str, bytes, int, float, type(None))):
             continue
         seen.add(id(one))
+        inside: Any = ()
         if isinstance(one, Tree):
             nodes = one.__getstate__()["nodes"]
-            inner = nodes["left_child"] != LEAF
-            _check_tree(nodes, inner, ("left_child", "right_child"), "feature", one.n_features)
+            _check_tree(
+                nodes, nodes["left_child"] != LEAF, ("left_child", "right_child"), "feature", features
+            )
         elif isinstance(one, TreePredictor):
-            nodes = one.nodes
-            _check_tree(nodes, nodes["is_leaf"] == 0, ("left", "right"), "feature_idx", None)
-            _check_categories(one, nodes)
+            _check_tree(one.nodes, one.nodes["is_leaf"] == 0, ("left", "right"), "feature_idx", features)
+            _check_categories(one)
         elif isinstance(one, dict):
-            found += one.values()
+            inside = one.values()
         elif isinstance(one, (list, tuple)):
-            found += one
+            inside = one
         elif isinstance(one, np.ndarray):
-            found += one.ravel().tolist() if one.dtype == object else []
+            inside = one.ravel().tolist() if one.dtype == object else ()
         elif hasattr(one, "__dict__"):
-            found += vars(one).values()
+            inside = vars(one).values()
+            # Within a pipeline there may be more than come in.
+            features = (
+                min(features, vars(one).get("n_features_in_", np.inf))
+                if not hasattr(one, "steps")
+                else np.inf
+            )
+        found += [(value, features) for value in inside]
 
 
 def _check_tree(
-    nodes: np.ndarray, inner: np.ndarray, children: tuple[str, str], feature: str, features: int | None
+    nodes: np.ndarray, inner: np.ndarray, children: tuple[str, str], feature: str, features: float
 ) -> None:
     own = np.flatnonzero(inner)
     for name in children:
@@ -146,16 +155,14 @@ def _check_tree(
         if not ((child > own) & (child < len(nodes))).all():
             raise ValueError("a tree has no such node")
     of = nodes[feature][inner].astype(np.int64)
-    if not len(nodes) or (of < 0).any() or (features is not None and (of >= features).any()):
+    if not len(nodes) or not ((of >= 0) & (of < features)).all():
         raise ValueError("a tree asks for no feature")
 
 
-def _check_categories(tree: Any, nodes: np.ndarray) -> None:
-    known = len(tree.raw_left_cat_bitsets)
-    if (
-        known != len(tree.binned_left_cat_bitsets)
-        or ((nodes["is_categorical"] != 0) & (nodes["bitset_idx"].astype(np.int64) >= known)).any()
-    ):
+def _check_categories(tree: Any) -> None:
+    known = min(len(tree.raw_left_cat_bitsets), len(tree.binned_left_cat_bitsets))
+    categorical = tree.nodes["is_categorical"] != 0
+    if (tree.nodes["bitset_idx"][categorical].astype(np.int64) >= known).any():
         raise ValueError("a tree has no such categories")
 
 

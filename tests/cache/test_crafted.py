@@ -5,6 +5,7 @@ import math
 import os
 import resource
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -27,7 +28,8 @@ from embed import files
 from embed.cache import Receipt, failures, list_features, open_features, read_origin, verify
 from embed.cache.gather import FEW_ROWS
 from embed.cache.manifest import LAST_SEQUENCE
-from embed.cache.meta import meta_from_parts
+from embed.cache.meta import meta_from_parts, write_meta
+from embed.cache.place import Place
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
 from embed.images import are_current
 
@@ -66,6 +68,9 @@ def made(tmp_path_factory):
 @pytest.fixture
 def world(made, tmp_path):
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    here = Place.of_folder(tmp_path / "data", tmp_path / "cache")
+    for one in list_features(tmp_path / "cache"):
+        write_meta(one.folder, here.of(one.meta))
     return tmp_path
 
 
@@ -433,10 +438,8 @@ def test_a_part_whose_recipe_is_none_gives_no_meta(world, folder):
         shutil.copytree(folder, copy)
         for part in parts_of(copy):
             craft_index(part, change)
-        try:
+        with suppress(CacheFormatError):
             assert meta_from_parts(copy, "x") is None
-        except CacheFormatError:
-            pass
         shutil.rmtree(copy)
 
 
@@ -598,12 +601,9 @@ def test_hdf5_leads_nowhere_and_says_what_the_index_says(world, folder, craft, t
     inner.write_bytes(image)
     with h5py.File(inner, "r+") as file:
         craft(file, "features", tmp_path)
-    image = image + inner.read_bytes()[len(image) :] if False else inner.read_bytes()
+    image = inner.read_bytes()
     crafted = put_together(part, image, with_blocks(image, index))
-    opened = []
-    original = os.open
     report = verify(next(one for one in list_features(folder.parent) if one.folder == folder))
-    assert original is os.open and not opened
     assert list(report.damaged) == [crafted.name]
     assert report.rows == len(SECOND)
 
