@@ -1,5 +1,6 @@
 """``source.json``: what was left out of a feature set, and what the user asked to leave out or to take in."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,13 @@ def read_origin(folder: Path) -> Origin:
     try:
         document = files.read_document(path)
         return Origin(
-            tuple(map(str, document["exclude"])),
-            tuple(map(str, document["include"])),
-            tuple((str(place), str(reason), int(images)) for place, reason, images in document["left_out"]),
-            str(document["again"]),
-            tuple(map(str, document["places"])),
+            _texts(document["exclude"]),
+            _texts(document["include"]),
+            tuple(
+                (*_texts([place, reason]), _count(images)) for place, reason, images in document["left_out"]
+            ),  # type: ignore[misc]
+            *_texts([document["again"]]),
+            _texts(document["places"]),
         )
     except FileNotFoundError:
         return Origin()
@@ -82,6 +85,21 @@ def read_origin(folder: Path) -> Origin:
         raise CacheDamagedError(
             f"{path} is damaged: {error}; run embed extract, which writes it anew"
         ) from error
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
+        raise TypeError(f"{values!r:.60} is no list of texts")
+    for text in values:
+        if b"\0" in os.fsencode(text):  # UnicodeEncodeError is a ValueError
+            raise ValueError(f"{text!r:.60} is no path")
+    return tuple(values)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r:.60} is no number of files")
+    return value
 
 
 def origin_of(cache: Path, root: Path, again: str) -> Origin:

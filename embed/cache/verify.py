@@ -14,7 +14,7 @@ from embed.cache.origin import ORIGIN_NAME
 from embed.cache.parts import Part, check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, UntrustedError
 
 MODEL_NAME = "model.json"
 
@@ -107,9 +107,10 @@ def _check_small_files(folder: Path) -> dict[str, str]:
             elif path.name == META_NAME and path.parent == folder:
                 read_meta(folder)
             else:
-                files.read_document(path, SEALED_FROM)
+                boundary = files.Boundary.of_set(folder) if path in models else None
+                files.read_document(path, SEALED_FROM, boundary)
         except FileNotFoundError:
             continue  # replaced meanwhile, or never written
-        except CacheDamagedError as error:
+        except (CacheDamagedError, UntrustedError) as error:
             damaged[str(path.relative_to(folder))] = str(error)
     return damaged

@@ -104,7 +104,7 @@ def read_groups(features: FeatureCache) -> Groups | None:
         if document["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {document['format_version']}")
         contents = {int(one["group"]): _contents(one["contents"]) for one in document["groups"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise CacheDamagedError(
             f"{file} holds no groups that this embed can read ({error}); {again}"
         ) from error
