@@ -30,13 +30,14 @@ TARGETS = {
         for name in ("jpeg", "png", "gif", "webp", "tiff", "bmp", "ppm", "jp2", "avif", "heif", "raw")
     },
 }
+BROKEN = {"broken": ("fuzz_broken", "Broken")}  # what the fuzzer itself is tested with
 MOST_MEMORY = 1 << 30  # bytes that one example may take
 ROOM = 4 << 30  # bytes of address space that it gets
 
 
 def open_target(name, folder):
     """Return a target, with its files made in a folder."""
-    module, one = TARGETS[name]
+    module, one = (TARGETS | BROKEN)[name]
     kind, _, argument = one.partition(".")
     place = folder / name
     place.mkdir()
