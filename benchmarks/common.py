@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from embed.machine import processors
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,7 +142,7 @@ def machine() -> dict[str, Any]:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    return {"processor": model, "cores": processors(), "python": platform.python_version()}
 
 
 def save(name: str, results: dict[str, Any]) -> None:
