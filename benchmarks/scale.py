@@ -134,7 +134,7 @@ def process(*arguments: str, repeat: int = 1) -> dict[str, float]:
     return {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
 
 
-class Collection:
+class Table:
     """The rows of the table; the methods are named as they are on the command line."""
 
     def __init__(self, folder: Path, clothing: FeatureCache, count: int) -> None:
@@ -412,12 +412,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         cache = common.cached(options.cache, folder / "clothing", "clothing")
-        collection = Collection(folder.resolve(), open_features(cache), options.photographs)
+        table = Table(folder.resolve(), open_features(cache), options.photographs)
         kept = common.RESULTS / "scale.json"
         results = json.loads(kept.read_text())["sizes"] if kept.is_file() else {}
-        of_size = results.setdefault(f"{options.photographs}x{collection.clothing.dimension}", {})
+        of_size = results.setdefault(f"{options.photographs}x{table.clothing.dimension}", {})
         for row in options.rows or ROWS:
-            of_size[row] = getattr(collection, row)()
+            of_size[row] = getattr(table, row)()
             print(row, json.dumps(of_size[row]), flush=True)
             common.save("scale", {"sizes": results})
 
