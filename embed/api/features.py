@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from embed.api.photographs import Photographs
+from embed.api.analysis import Analysed
 from embed.cache import Failure, FeatureCache
 from embed.errors import ImageError, UsageError
 from embed.labels import with_where
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 File = str | os.PathLike[str]
 
 
-class Features(Photographs):
+class Features(Analysed):
     """A whole feature set: its photographs, and what can be done with them.
 
     `embed.open` makes one. It is a snapshot: an extraction that goes on meanwhile changes nothing in it.

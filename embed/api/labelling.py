@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import InputError
-from embed.labels import hand
+from embed.labels import Labels, hand
 
 if TYPE_CHECKING:
-    from embed.search import Groups
+    from embed.search import Clusters, Groups, Progress
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,81 @@ class Labelled:
     photographs: int
     former: Mapping[str, str | None] = field(repr=False)
     groups: "Groups | None" = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The labels that were given by hand.
+
+    Attributes
+    ----------
+    labels : Labels
+        Of all photographs.
+    by_default : bool
+        Whether they are what a fit uses where it is told nothing else.
+    groups : Groups or None
+        As they were kept last.
+    """
+
+    labels: Labels = field(repr=False)
+    by_default: bool
+    groups: "Groups | None" = field(default=None, repr=False)
+
+    @property
+    def groups_of(self) -> dict[str, list[int]]:
+        """Label → numbers of the groups in which a photograph has it."""
+        found: dict[str, list[int]] = {name: [] for name in self.labels.classes}
+        for number, members in self.groups.rows.items() if self.groups is not None else ():
+            for name in {self.labels.labels[row] for row in members} - {None}:
+                found[name].append(number)
+        return found
+
+
+def given(features: FeatureCache) -> Given:
+    """Return the labels that were given by hand, and the groups that have them.
+
+    Raises
+    ------
+    CacheError, LabelError
+        The file of the labels, or that of the groups, cannot be read.
+    """
+    from embed import search
+
+    by_default = labels.of(features).by_hand
+    return Given(labels.of(features, hand.RULE), by_default, search.read_groups(features))
+
+
+def group(
+    features: FeatureCache,
+    groups: int | None = None,
+    *,
+    random_state: int = 0,
+    progress: "Progress | None" = None,
+) -> "Clusters":
+    """Group photographs that have no labels, and keep the groups: `label` takes their numbers.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    groups : int, optional
+        How many; by default as many as tell the photographs apart best.
+    random_state : int
+    progress : callable, optional
+
+    Raises
+    ------
+    NoFeaturesError
+        There is no photograph.
+    UsageError
+        So many groups cannot be.
+    CacheWriteError
+        The groups cannot be kept.
+    """
+    from embed import search
+
+    found = search.clusters(features, groups, seed=random_state, progress=progress or search.silent)
+    search.keep_groups(features, found)
+    return found
 
 
 def label(

@@ -120,6 +120,21 @@ class Photographs:
         """The labels that occur, sorted."""
         return sorted({label for label in self.y if label is not None})
 
+    @property
+    def rule(self) -> str:
+        """Where labels and splits come from, as it can be stored."""
+        return self._rule
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be noted of how the photographs got their labels and splits; sentences without a full stop."""
+        return list(self._labels.notes)
+
+    @property
+    def labels_by_hand(self) -> bool:
+        """Whether the labels are those given by hand."""
+        return self._labels.by_hand
+
     def select(
         self,
         *,

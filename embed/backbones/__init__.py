@@ -12,9 +12,8 @@ from embed.backbones.backbone import (
 )
 from embed.backbones.export import export
 from embed.backbones.home import home
-from embed.backbones.machine import PRECISIONS, processors
 from embed.backbones.network import BACKBONES, DEFAULT, Network, get, known
-from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones.runtime import PRECISIONS, Runtime, open_runtime
 from embed.backbones.weights import own as check_weights
 
 __all__ = [
@@ -34,5 +33,4 @@ __all__ = [
     "home",
     "known",
     "open_runtime",
-    "processors",
 ]

@@ -1,6 +1,5 @@
 """Rows of one column, collected from the chunks of many parts."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from embed.cache.checked import BLOCK_BYTES
 from embed.cache.columns import Column
+from embed.machine import processors
 
-THREADS = min(8, os.cpu_count() or 1)
+MOST_THREADS = 8
 FEW_ROWS = 128
 
 
@@ -53,7 +53,7 @@ def gather(
         for group in groups:
             fill(group)
         return
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(min(MOST_THREADS, processors())) as pool:
         for _ in pool.map(fill, groups):
             pass
 

@@ -42,15 +42,10 @@ def duplicates(
     embed duplicates --across-splits --csv > leaks.csv
     embed duplicates --threshold 0.98 --html duplicates.html --open
     """
-    from embed import search
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = search.duplicates(
-            known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
-        )
+        found = known.duplicates(threshold, across_splits=across_splits, progress=progress)
     rows = [
         (number, one.path, one.similarity, one.label, one.split)
         for number, group in enumerate(found, 1)
@@ -86,13 +81,10 @@ def outliers(
     embed outliers
     embed outliers -n 200 --html outliers.html --open
     """
-    from embed import search
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
+        found = known.outliers(progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
@@ -122,13 +114,10 @@ def mislabelled(
     embed mislabelled
     embed mislabelled --labels csv:labels.csv --html doubts.html --open
     """
-    from embed import learn
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = learn.mislabelled(known, label_rule=rule, progress=progress)
+        found = known.mislabelled(progress=progress)
     rows = [
         (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
         for one in found[:limit]
@@ -158,13 +147,12 @@ def matrix(
     embed matrix
     embed matrix --per-class 6 --out similarity.png
     """
-    from embed import files, report, search
+    from embed import report
 
     form = report.format_of(out)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
-    files.write(out, report.matrix_picture(known.root, found, form))
+    known = common.open_labelled(cache, features, labels, splits, where)
+    found = known.matrix(per_class=per_class, random_state=seed)
+    report.write(out, report.matrix_picture(known.root, found, form))
     print(out)
 
 
@@ -191,14 +179,13 @@ def map_features(
     embed map
     embed map --html map.html --open
     """
-    from embed import files, report, search
+    from embed import report
 
     check_page(html, show)
     form = report.format_of(out)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
-    files.write(out, report.map_picture(placed, form))
+    known = common.open_labelled(cache, features, labels, splits, where)
+    placed = known.layout(limit=limit, random_state=seed)
+    report.write(out, report.map_picture(placed, form))
     print(out)
     if html is not None:
         publish(html, report.map_page(known.root, placed), show=show)

@@ -14,9 +14,7 @@ from embed.cli.search import publish
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.api import FeatureCache
-    from embed.labels import Labels
-    from embed.search import Clusters
+    from embed.api import Clusters, FeatureCache, Given, Labels
 
 EXAMPLES = 3  # names shown of a group
 
@@ -53,14 +51,13 @@ def cluster(
     embed cluster --open
     embed cluster --groups 12
     """
-    from embed import labels, report, search
+    from embed import api, report
 
     known = common.open_features(cache, features)
     with StageDisplay() as progress:
-        found = search.clusters(known, groups, seed=seed, progress=progress)
-    search.keep_groups(known, found)
-    given = labels.of(known, "hand")
-    rows = _rows(known, found, given)
+        found = api.group(known, groups, random_state=seed, progress=progress)
+    given = api.given(known)
+    rows = _rows(known, found, given.labels)
     columns = ("group", "photographs", "tightness", "label", "examples")
     form = common.output(as_json, as_csv)
     page = out or known.folder / "clusters.html"
@@ -76,9 +73,9 @@ def cluster(
         common.print_json(document)
     else:
         common.print_table(columns, [(*row[:-1], ", ".join(row[-1])) for row in rows], form=form)
-    publish(page, report.groups_page(known, found, given), show=show)
-    if given.classes:
-        common.say(_next_step(known, known.labels_file))
+    publish(page, report.groups_page(known, found, given.labels), show=show)
+    if given.labels.classes:
+        common.say(_next_step(given, known.labels_file))
     elif len(found.groups) > 1:
         common.say(
             "Look at the page, then name a group: embed label 1 NAME; several to one name: embed label 1 2 NAME. Two names are"
@@ -151,7 +148,7 @@ def label(
         _say_labelled(known, name, done.photographs, renamed)
     if done.groups is not None and done.groups.outdated:
         common.say(f"{done.groups.outdated} embed cluster groups them again.")
-    common.say(_next_step(known, done.file))
+    common.say(_next_step(api.given(known), done.file))
 
 
 def _rows(known: "FeatureCache", found: "Clusters", given: "Labels") -> list[tuple[Any, ...]]:
@@ -194,14 +191,10 @@ def _say_labelled(known: "FeatureCache", name: str | None, photographs: int, ren
 
 
 def _print_labels(known: "FeatureCache", form: common.Output) -> None:
-    from embed import labels, search
+    from embed import api
 
-    given = labels.of(known, "hand")
-    groups = search.read_groups(known)
-    groups_of: dict[str, list[int]] = {name: [] for name in given.classes}
-    for number, members in groups.rows.items() if groups is not None else ():
-        for name in {given.labels[row] for row in members} - {None}:
-            groups_of[name].append(number)
+    found = api.given(known)
+    given, groups, groups_of = found.labels, found.groups, found.groups_of
     rows = [(name, count, ", ".join(map(str, groups_of[name]))) for name, count in given.counts.items()]
     common.print_table(("label", "photographs", "groups"), rows, form=form)
     if len(given.unlabelled):
@@ -214,13 +207,10 @@ def _print_labels(known: "FeatureCache", form: common.Output) -> None:
         common.say(f"{groups.outdated} embed cluster groups them again.")
 
 
-def _next_step(known: "FeatureCache", file: Path) -> str:
-    from embed import labels
-
-    given = labels.of(known, "hand")
-    by_default = labels.of(known).by_hand
-    names = common.counted(len(given.classes), "label")
-    said = f"{names}, {common.counted(len(given.unlabelled), 'photograph')} without one, in {common.printable(str(file))}."
-    if len(given.classes) < 2:
-        return f"{said} embed fit needs two: name another group."
-    return f"{said} Next: embed fit{'' if by_default else ' --labels hand'}"
+def _next_step(given: "Given", file: Path) -> str:
+    found = given.labels
+    names = common.counted(len(found.classes), "label")
+    sentence = f"{names}, {common.counted(len(found.unlabelled), 'photograph')} without one, in {common.printable(str(file))}."
+    if len(found.classes) < 2:
+        return f"{sentence} embed fit needs two: name another group."
+    return f"{sentence} Next: embed fit{'' if given.by_default else ' --labels hand'}"

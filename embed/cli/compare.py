@@ -40,20 +40,18 @@ def compare(
     embed compare --clf logistic --clf svm --cv 10
     embed compare --learning-curve --clf logistic
     """
-    from embed import learn
-    from embed.cache import FeatureCache, list_features
-
-    for name in clf or ():
-        learn.check_classifier(name, {})
-    cross_validation = parse_cv(cv)
-    chosen = common.open_features(cache, features)
-    rule = common.label_rule(chosen, labels, splits, where, judging=True)
-    options = learn.FitOptions(labels=rule, cv=cross_validation, group=group, balanced=balanced, seed=seed)
+    known = common.open_labelled(cache, features, labels, splits, where, judging=True)
     if learning_curve:
-        rows = learn.learning_curve(chosen, clf or ["logistic"], options)
+        rows = known.learning_curve(clf or ["logistic"], group=group, balanced=balanced, random_state=seed)
     else:
-        others = [FeatureCache.open(other) for other in list_features(cache)] if features is None else []
-        rows = learn.compare(learn.same_photographs(chosen, others), clf or list(learn.HEADS), options)
+        rows = known.compare(
+            clf,
+            alone=features is not None,
+            cv=parse_cv(cv),
+            group=group,
+            balanced=balanced,
+            random_state=seed,
+        )
     table = []
     for row in rows:
         if not quiet:

@@ -11,7 +11,7 @@ from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.learn import Fitted
+    from embed.api import Fitted
     from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = (
@@ -95,16 +95,17 @@ def fit(
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
     embed fit --clf sklearn.ensemble.RandomForestClassifier --set n_estimators=300
     """
-    from embed.learn import FitOptions, check_classifier, parse_settings
-    from embed.learn import fit as fit_features
+    from embed import api
 
-    own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
-    check_classifier(clf, own)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where, judging=True)
-    options = FitOptions(
+    own = {
+        **_head_options(clf, hidden, dropout, l2, batch_norm, epochs),
+        **api.parse_settings(settings or []),
+    }
+    api.check_classifier(clf, own)
+    known = common.open_labelled(cache, features, labels, splits, where, judging=True)
+    options = api.FitOptions(
         classifier=clf,
-        labels=rule,
+        labels=known.rule,
         cv=parse_cv(cv),
         group=group,
         balanced=balanced,
@@ -115,7 +116,7 @@ def fit(
         trust=tuple(trust or ()),
     )
     with StageDisplay(quiet=quiet) as progress:
-        fitted = fit_features(known, options, progress)
+        fitted = api.fit(known.cache, options, progress)
     for note in fitted.notes[len(fitted.labels.notes) :]:  # those have been told
         common.say(f"Note: {note}.")
     if as_json:

@@ -24,9 +24,8 @@ def info(
     embed info --json
     """
     from embed import api
-    from embed.labels import with_splits
 
-    document = api.describe(common.open_features(cache, features), with_splits(labels, splits))
+    document = api.describe(common.open_features(cache, features), api.with_splits(labels, splits))
     if as_json:
         common.print_json(document)
     else:

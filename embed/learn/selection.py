@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from embed.backbones import processors
 from embed.errors import UsageError
 from embed.learn import heads
 from embed.learn.choice import Folds, Tell, apply, choose, prepared, silent, weighted
 from embed.learn.dense import DenseClassifier
+from embed.machine import processors
 
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 

@@ -22,7 +22,6 @@ from embed.backbones import (
     export,
     get,
     open_runtime,
-    processors,
     store,
     weights,
 )
@@ -468,13 +467,6 @@ def test_what_is_kept_can_be_read_by_everyone_whom_the_umask_allows(models, embe
     modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in kept}
     assert modes == {True: 0o775, False: 0o664}
     assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o775, 0o664}
-
-
-def test_processors_are_those_that_this_process_may_use(monkeypatch):
-    assert processors() == len(os.sched_getaffinity(0))
-    monkeypatch.delattr(os, "process_cpu_count", raising=False)
-    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
-    assert processors() == os.cpu_count()
 
 
 def test_a_disk_that_refuses_an_export_is_named(embed_home):
