@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from embed import files
 from embed.errors import LabelError, UsageError
-from embed.labels.names import SPLITS
+from embed.labels.words import SPLITS
 
 RULE = "hand"
 NAME = "labels.csv"
