@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import folders, hand, layout, naming, query
+from embed.labels import folders, hand, hints, layout, naming, query, variants
 from embed.labels.patterns import by_pattern
+from embed.labels.words import TEST
 
 # What rules mean. It is raised when a rule reads a path otherwise than before, and the former meaning stays in reach:
 # a model is used with the version that it was fitted with.
@@ -245,6 +246,11 @@ def assign(
     else:
         raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
+    if (alike := variants.note(sorted(set(labels) - {None}))) is not None:
+        notes = (*notes, alike)
+    if plain == "folder" and not any(labels):
+        without = [path for path, split in zip(paths, splits, strict=True) if split != TEST]
+        notes = (*notes, *filter(None, [hints.of_files(without)]))
     asked = None
     if where is not None:
         known = {"path": _objects(paths), "label": _objects(labels), "split": _objects(splits)}
