@@ -143,9 +143,7 @@ def say_nothing(folders: Collection[str], above: Collection[str] = ()) -> bool:
             return False
         stems.append(stem)
     alike = len({*stems}) == 1
-    return alike and (
-        names.is_plain(" ".join(stems[0])) or any(map(_PIECE.fullmatch, stems[0]))
-    )
+    return alike and (names.is_plain(" ".join(stems[0])) or any(map(_PIECE.fullmatch, stems[0])))
 
 
 def _is_time(name: str) -> bool:

@@ -233,9 +233,7 @@ class _Reader:
         if doubtful:
             self._notes.append(doubts.beside_splits(doubtful, kids, roles))
 
-    def _read_collections(
-        self, kids: list[Folder], above: Place, known: frozenset[str], depth: int
-    ) -> None:
+    def _read_collections(self, kids: list[Folder], above: Place, known: frozenset[str], depth: int) -> None:
         """Give places to folders of which most have splits of their own."""
         holders = [kid for kid in kids if self._roles.holds_splits(kid, known)]
         several = self._groups and len(holders) > 1

@@ -6,7 +6,19 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from embed.labels.words import BACKGROUND, EVAL, FILLERS, NEWEST, TEST, TRAIN, VALIDATION, any_of, lexicon, plain, words
+from embed.labels.words import (
+    BACKGROUND,
+    EVAL,
+    FILLERS,
+    NEWEST,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    any_of,
+    lexicon,
+    plain,
+    words,
+)
 
 _SAMPLES = words("samples? sampled examples? subset mini")
 # Folders that are named for being there: "images" is no class.
@@ -19,7 +31,9 @@ _BESIDE = words(  # of folders beside the photographs that hold drawings of them
     "masks? labels? annotations? annots? ground truths? groundtruths? gts? segmentations? segs? depths? bboxes xmls?"
 )
 # The same, as a whole name: of a collection with outlines of what is on each photograph.
-_SEGMENTATIONS = re.compile(r"segmentation[\W_]?(?:class|object|instance)(?:es|s)?(?:[\W_]?(?:aug|raw|visuali[sz]ation))?")
+_SEGMENTATIONS = re.compile(
+    r"segmentation[\W_]?(?:class|object|instance)(?:es|s)?(?:[\W_]?(?:aug|raw|visuali[sz]ation))?"
+)
 _FOLDS = words("k folds? kfolds? cvs? splits? subsets?")
 
 REMEMBERED = 1 << 14  # names

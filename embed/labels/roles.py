@@ -51,7 +51,11 @@ class Roles:
                 return folder  # alone, a folder "test_data" divides nothing
             if self._version == NEWEST and len(folder.children) > 1:
                 return kid  # beside masks lie photographs
-            if role is None and not self._says_nothing(kid, known) and not self._says_again(kid, folder, split):
+            if (
+                role is None
+                and not self._says_nothing(kid, known)
+                and not self._says_again(kid, folder, split)
+            ):
                 only = only or folder
             folder = kid
         return folder if kids or only is None else only
@@ -72,9 +76,7 @@ class Roles:
             given = [(kid.name, self._splits.get(kid.path) or self._splits.get(kid.name)) for kid in kids]
             return {name: names.Parsed(split, "", False) for name, split in given if split}
         found = {
-            kid.name: parsed
-            for kid in kids
-            if (parsed := names.parse(kid.name, self._version)) is not None
+            kid.name: parsed for kid in kids if (parsed := names.parse(kid.name, self._version)) is not None
         }
         kinds = {parsed.split for parsed in found.values()}
         if BACKGROUND in kinds:

@@ -240,7 +240,7 @@ def assign(
         splits = splits if found.splits is None else found.splits
         plain = of_table.rule(file, given)
     elif kind == hand.RULE and argument:
-        labels, of_each, unknown = hand.by_hand(paths, Path(argument))
+        labels, of_each, unknown = hand.by_hand(paths, Path(argument), contents)
         splits = [own or folder for own, folder in zip(of_each, splits, strict=True)]
         plain, notes = hand.RULE, ()  # the file lies beside the features, wherever those are
     else:

@@ -8,7 +8,9 @@ MOST_NAMED = 3  # pairs in a sentence
 
 _BETWEEN = re.compile(r"(?<=[^\W\d_])[\s_.-]+(?=\w)|(?<=\w)[\s_.-]+(?=[^\W\d_])")  # 1.5 stays 1.5
 # What a file manager, or a download, adds to a second folder of a name.
-_COPY = re.compile(r"\s*\(\d+\)$|[\s_]*-?[\s_]*(?:copy|copie|kopie|copia)(?:[\s_]*\(?\d+\)?)?$", re.IGNORECASE)
+_COPY = re.compile(
+    r"\s*\(\d+\)$|[\s_]*-?[\s_]*(?:copy|copie|kopie|copia)(?:[\s_]*\(?\d+\)?)?$", re.IGNORECASE
+)
 
 
 def note(classes: Sequence[str]) -> str | None:

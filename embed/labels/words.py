@@ -105,7 +105,9 @@ def _plain_letter(letter: str) -> str:
 
 
 def _splits(*sources: Mapping[str, str]) -> dict[str, str]:
-    return {plain(word): split for source in sources for split, text in source.items() for word in words(text)}
+    return {
+        plain(word): split for source in sources for split, text in source.items() for word in words(text)
+    }
 
 
 _AMBIGUOUS = frozenset(words("train trains valid dev eval"))
