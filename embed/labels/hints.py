@@ -1,4 +1,4 @@
-"""Where no folder says a label, the names of the files may: cat.0.jpg, Abyssinian_12.jpg, 0001-ship.png."""
+"""Where folders tell no classes apart, the names of the files may: cat.0.jpg, Abyssinian_12.jpg, 0001-ship.png."""
 
 import re
 from collections import Counter
@@ -39,7 +39,7 @@ def of_files(paths: Sequence[str]) -> str | None:
             shown = ", ".join(repr(name) for name, _ in counts.most_common(MOST_NAMED))
             more = f" and {len(counts) - MOST_NAMED} more" if len(counts) > MOST_NAMED else ""
             return (
-                f"no folder says a label, but the names of the files {how} {len(counts)} words, {shown}{more}:"
+                f"the folders tell no classes apart, but the names of the files {how} {len(counts)} words, {shown}{more}:"
                 f" --labels 'regex:{pattern}' takes them as the classes"
             )
     return None

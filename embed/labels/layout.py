@@ -269,7 +269,8 @@ class _Reader:
     def _say_nothing(self, folder: Folder, kids: list[Folder], above: Place) -> bool:
         """Return whether nothing that is said by the names of folders, and of those in them, is on photographs."""
         outer = [kid.name for kid in kids]
-        inner = [one.name for kid in kids for one in self._roles.considered(kid)]
+        held = [one.name for kid in kids for one in self._roles.considered(kid)]
+        inner = [name for name in held if not names.is_plain(name)]
         return (
             self._groups
             and above.split is None

@@ -225,7 +225,8 @@ class Roles:
         outside, inside = {kid.name for kid in holders}, {one.name for one in held}
         if len(inside) < 2:
             return False
-        outer, inner = groupings.of(outside), groupings.of(inside, outside)
+        above = {kid.above for kid in holders} - {""}
+        outer, inner = groupings.of(outside, above), groupings.of(inside, outside)
         if outer is Grouping.NO:
             return False
         if inner is Grouping.CERTAIN:  # years and months: what is below them decides

@@ -246,9 +246,9 @@ def assign(
     else:
         raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
-    if (alike := variants.note(sorted(set(labels) - {None}))) is not None:
-        notes = (*notes, alike)
-    if plain == "folder" and not any(labels):
+    classes = sorted(set(labels) - {None})
+    notes = (*notes, *filter(None, [variants.note(classes)]))
+    if plain == "folder" and len(classes) < 2:
         without = [path for path, split in zip(paths, splits, strict=True) if split != TEST]
         notes = (*notes, *filter(None, [hints.of_files(without)]))
     asked = None

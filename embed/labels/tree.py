@@ -55,6 +55,11 @@ class Folder:
         """The last part of its path."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def above(self) -> str:
+        """The last part of the path of the folder that it is in."""
+        return self.path.rpartition("/")[0].rpartition("/")[2]
+
     def below(self) -> Iterator[Folder]:
         """Yield the folder and every one below it."""
         waiting = [self]

@@ -106,7 +106,7 @@ LAYOUTS = {
     ),
     "patients in classes": (
         "benign/p001 benign/p002 malignant/p003",
-        "-/benign<p001> -/benign<p002> -/malignant",
+        "-/benign<p001> -/benign<p002> -/malignant<p003>",
     ),
     "conditions in classes": (
         "cat/day cat/night dog/day dog/night",
@@ -163,7 +163,7 @@ def test_what_groups_and_what_is_a_class_is_read_as_a_person_would(layout):
         ("x/train/a x/test/b other/c", ["'other' lies beside folders with splits of their own and has none"]),
         (
             "Training/cat Training/dog Rest/cat Rest/dog Test/cat",
-            ["--splits test=Test,train=Training,test=Rest"],
+            ["--splits train=Training,test=Test,test=Rest"],
         ),
     ],
 )
