@@ -152,15 +152,16 @@ def label(
     numbers = [str(target).isdecimal() and features.index_of(str(target)) is None for target in targets]
     groups = search.read_groups(features) if any(numbers) else None
     file = features.labels_file
-    kept = {row.path for row in hand.read(file) if row.split} if groups is not None else frozenset()
+    given = hand.of_photographs(hand.read(file), features) if groups is not None else []
     paths: dict[str, str | None] = {}
     for target, is_group in zip(targets, numbers, strict=True):
         if is_group:
             rows = search.group_rows(groups, int(str(target)))
-            paths |= {path: name for path in features.paths[rows] if path not in kept}
+            of_group = zip(features.paths[rows], (given[row] for row in rows), strict=True)
+            paths |= {path: name for path, row in of_group if row is None or not row.split}
         else:
             paths[_path_of(features, target)] = name
-    return Labelled(file, len(paths), hand.set(file, paths, split), groups)
+    return Labelled(file, len(paths), hand.set(file, paths, split, features), groups)
 
 
 def _path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:

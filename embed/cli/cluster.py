@@ -104,6 +104,7 @@ def label(
     remove: Annotated[
         bool, typer.Option("--remove", help="Take their labels away; no name is given.")
     ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last naming back.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show the labels that were given.")] = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
@@ -114,7 +115,8 @@ def label(
 
     The labels are kept in labels.csv beside the features, never in the folder of the photographs. They are used where
     no photograph has a label by its folder, and with `--labels hand`. The last name that a photograph was given counts;
-    one that was put into a split by --split keeps its own when its group is named.
+    one that was put into a split by --split keeps its own when its group is named. A photograph that is renamed keeps its
+    label.
 
     \b
     embed label 3 beach
@@ -122,12 +124,16 @@ def label(
     embed label photo.jpg beach
     embed label one.jpg two.jpg beach --split test
     embed label 3 --remove
+    embed label --undo
     embed label --list
     """
     from embed import api
 
-    asked, name = _asked(targets or [], remove=remove, listed=listed)
+    asked, name = _asked(targets or [], remove=remove, alone="--list" if listed else "--undo" if undo else "")
     known = common.open_features(cache, features)
+    if undo:
+        _undo(known, as_json=as_json)
+        return
     if listed:
         _print_labels(known, common.output(as_json, as_csv))
         return
@@ -164,11 +170,41 @@ def _rows(known: "FeatureCache", found: "Clusters", given: "Labels") -> list[tup
     return rows
 
 
-def _asked(targets: list[str], *, remove: bool, listed: bool) -> tuple[list[str], str | None]:
+def _undo(known: "FeatureCache", *, as_json: bool) -> None:
+    """Take the last naming back, and say what it was."""
+    from embed.labels import hand
+
+    done = hand.undo(known.labels_file)
+    if as_json:
+        common.print_json(
+            {
+                "features": known.name,
+                "file": str(known.labels_file),
+                "label": done.label if done is not None else None,
+                "undone": done.photographs if done is not None else 0,
+                "later": done.later if done is not None else 0,
+            }
+        )
+    elif done is not None:
+        named = f", which had been named {common.printable(done.label)}" if done.label is not None else ""
+        print(f"taken back: {common.counted(done.photographs, 'photograph')}{named}")
+    if done is None:
+        common.say("There is no naming to take back.")
+    elif done.later:
+        common.say(
+            f"{common.counted(done.later, 'photograph')} had another label given since, and keep it."
+            if done.later > 1
+            else "1 photograph had another label given since, and keeps it."
+        )
+    if done is not None:
+        common.say(_next_step(known, known.labels_file))
+
+
+def _asked(targets: list[str], *, remove: bool, alone: str) -> tuple[list[str], str | None]:
     """Return what is to be named, and the name. Raises UsageError."""
-    if listed:
+    if alone:
         if targets or remove:
-            raise UsageError("--list shows all labels; it takes no group and no name.")
+            raise UsageError(f"{alone} stands alone; it takes no group and no name.")
         return [], None
     if remove:
         if not targets:

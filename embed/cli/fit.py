@@ -19,7 +19,10 @@ LABELS_HELP = (
     " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
 )
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
-GROUP_HELP = "A column of the table, or 'regex:PATTERN': photographs with one value stay on one side."
+GROUP_HELP = (
+    "A column of the table, 'regex:PATTERN', or folders (site1/, site2/ with the same classes): photographs with one value stay on"
+    " one side."
+)
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]

@@ -132,22 +132,23 @@ def save(
         Another fit does not come to an end of writing.
     UntrustedError
         The folder of the models is somebody else's.
+    CacheError
+        The feature set is not there any more.
     UsageError
         The head holds types that are not trusted.
     """
-    folder = features.folder / "models" / check_name(name)
+    check_name(name)
     contents = {"head": saving.dumps(head.estimator, trust), "scored": _table(scored)}
     if head.keras_file is not None:
         contents["keras"] = head.keras_file
     if reference is not None:
         contents["reference"] = reference.rows.tobytes()
-    boundary = Boundary.of_set(features.folder)
-    for one in (folder.parent, folder):
-        make_folder(one, closed=True)
-        boundary.check_folder(one)
-    with _locked(folder.parent):
+    with _writing(features) as models:
+        folder = models / name
+        make_folder(folder, closed=True)
+        Boundary.of_set(models.parent).check_folder(folder)
         sweep(folder)
-        serials = [model.document["serial"] for model in all_models(features)]
+        serials = [model.document["serial"] for model in _models_in(models)]
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -167,6 +168,19 @@ def save(
             if file.name not in kept and FILE.fullmatch(file.name):
                 file.unlink(missing_ok=True)
     return Model(folder, document, tuple(trust))
+
+
+@contextmanager
+def _writing(features: FeatureCache) -> Iterator[Path]:
+    """Be the only one who writes models of a feature set, under the name that it has now; yield their folder."""
+    while True:
+        models = features.folder_now() / "models"
+        make_folder(models, closed=True)
+        Boundary.of_set(models.parent).check_folder(models)
+        with _locked(models):
+            if models.parent == features.folder_now():
+                yield models
+                return
 
 
 @contextmanager
@@ -214,8 +228,12 @@ def stored(features: FeatureCache, name: str | None = None, trust: Sequence[str]
 
 def all_models(features: FeatureCache) -> list[Model]:
     """Return the readable models of a feature set, by name."""
+    return _models_in(features.folder / "models")
+
+
+def _models_in(place: Path) -> list[Model]:
     models = []
-    for folder in _folders(features):
+    for folder in folders_with(place, DOCUMENT):
         try:
             models.append(_open(folder))
         except ModelError:

@@ -152,9 +152,9 @@ def _named_as_a_whole(features: FeatureCache) -> NDArray[np.bool_]:
         groups = read_groups(features)
     except CacheDamagedError:  # nothing can be told, and nobody asked for the groups
         groups = None
-    given = {row.path: (row.label, row.when) for row in hand.read(features.labels_file)}
+    given = hand.of_photographs(hand.read(features.labels_file), features)
     for rows in groups.rows.values() if groups is not None else ():
-        labels = [given.get(path) for path in features.paths[rows]]
+        labels = [None if (one := given[row]) is None else (one.label, one.when) for row in rows]
         commonest, count = Counter(labels).most_common(1)[0] if labels else (None, 0)
         if commonest is not None and count > len(rows) / 2 and count > 1:
             named[[row for row, label in zip(rows, labels, strict=True) if label == commonest]] = True

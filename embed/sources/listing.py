@@ -1,5 +1,6 @@
 """A list of photographs, or of folders of them, as a source."""
 
+import copy
 import hashlib
 import os
 import shlex
@@ -66,6 +67,12 @@ class Listing:
         self._names = sorted(
             (os.path.relpath(path, self.root) for path in paths), key=lambda name: os.fsencode(name) + b"/"
         )
+
+    def filtered(self, filters: Filters) -> "Listing":
+        """Return the same list with other filters."""
+        other = copy.copy(self)
+        other._filters = filters
+        return other
 
     def find(self) -> Iterator[Told]:
         """Yield every photograph that the list names, and those in the folders that it names."""
