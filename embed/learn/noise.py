@@ -46,17 +46,19 @@ def mixed(probabilities: np.ndarray, given: np.ndarray, sharpness: float) -> Mix
     sharpness : float
         Power that the probabilities are raised to first; above 1 they become surer.
     """
+    from scipy.sparse import csr_array
+
     each, count = np.arange(len(given)), probabilities.shape[1]
     sharp = np.maximum(probabilities, SMALLEST_PROBABILITY) ** sharpness
     sharp /= sharp.sum(axis=1, keepdims=True)
-    labels = np.eye(count)[given]
+    of_label = csr_array((np.ones(len(given)), (given, each)), shape=(count, len(given)))
     noise = np.full((count, count), FIRST_GUESS / (count - 1))
     np.fill_diagonal(noise, 1 - FIRST_GUESS)
     for _ in range(ROUNDS):
-        joint = sharp * noise[:, given].T
+        joint = sharp * noise.T[given]
         total = joint.sum(axis=1)
         joint /= total[:, np.newaxis]
-        noise = joint.T @ labels + PSEUDO_COUNT * np.eye(count)
+        noise = (of_label @ joint).T + PSEUDO_COUNT * np.eye(count)
         noise /= noise.sum(axis=1, keepdims=True)
     return Mixed(joint[each, given], noise, float(np.log(total).mean()))
 
