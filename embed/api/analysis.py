@@ -8,7 +8,7 @@ from embed.api.photographs import Photographs
 from embed.labels import with_where
 
 if TYPE_CHECKING:
-    from embed.learn import Compared, FitOptions, LabelIssue
+    from embed.learn import Compared, FitOptions, LabelIssues
     from embed.search import DuplicateGroup, Layout, Matrix, Neighbours, Outlier, Progress
 
 
@@ -91,24 +91,31 @@ class Analysed(Photographs):
         )
 
     def mislabelled(
-        self, *, where: str | None = None, progress: "Progress | None" = None
-    ) -> "list[LabelIssue]":
-        """Return the photographs whose label the others contradict, the most doubtful first.
+        self, *, group: str | None = None, where: str | None = None, progress: "Progress | None" = None
+    ) -> "LabelIssues":
+        """Return the photographs whose label the others contradict, the most doubtful first, and how many are probably wrong.
 
         Parameters
         ----------
+        group : str, optional
+            ``regex:PATTERN``, or a column of the table that labels: photographs with one match, or one value, do not judge
+            one another.
         where : str, optional
         progress : callable, optional
 
         Raises
         ------
         LabelError
-            Fewer than two labels have five photographs each.
+            Fewer than two labels have five photographs each, or none can be judged without its group.
+        UsageError
+            The group is no usable pattern, and no column.
         """
         from embed import learn, search
 
         rule = with_where(self._rule, where)
-        return learn.mislabelled(self._cache, label_rule=rule, progress=progress or search.silent)
+        return learn.mislabelled(
+            self._cache, label_rule=rule, group=group, progress=progress or search.silent
+        )
 
     def matrix(self, *, per_class: int = 4, random_state: int = 0, where: str | None = None) -> "Matrix":
         """Return how similar a few photographs of each class are.

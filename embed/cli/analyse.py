@@ -13,6 +13,14 @@ from embed.cli.search import HtmlOption, check_page, publish
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Photographs to name.", min=1)]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        help="A column of the table, or 'regex:PATTERN': photographs with one value do not judge one another.",
+        show_default=False,
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")]
 
 
@@ -99,6 +107,7 @@ def mislabelled(
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
+    group: GroupOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -108,22 +117,47 @@ def mislabelled(
 ) -> None:
     """Name the photographs whose label the others contradict.
 
-    The most doubtful first. Each is classified by a classifier fitted on the others.
+    The most doubtful first. Each is classified by classifiers fitted on the others. How many labels are probably wrong
+    is estimated, and the first ones, as many as that, are marked.
 
     \b
     embed mislabelled
+    embed mislabelled --group 'regex:([^/]+)_\\d+\\.jpg$'
     embed mislabelled --labels csv:labels.csv --html doubts.html --open
     """
     check_page(html, show)
     known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = known.mislabelled(progress=progress)
+        found = known.mislabelled(group=group, progress=progress)
+    form = common.output(as_json, as_csv)
     rows = [
-        (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
+        (
+            one.path,
+            one.label,
+            one.suggested,
+            one.probability,
+            one.suggested_probability,
+            one.doubt,
+            one.probably_wrong if form is common.Output.JSON else "yes" if one.probably_wrong else "no",
+        )
         for one in found[:limit]
     ]
-    columns = ("path", "label", "suggested", "probability", "suggested_probability")
-    common.print_table(columns, rows, form=common.output(as_json, as_csv))
+    columns = (
+        "path",
+        "label",
+        "suggested",
+        "probability",
+        "suggested_probability",
+        "doubt",
+        "probably_wrong",
+    )
+    common.print_table(columns, rows, form=form)
+    common.say(
+        f"About {found.wrong:,} of {common.counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'}"
+        " probably wrong."
+    )
+    if len(found) > limit:
+        common.say(f"{limit:,} of {len(found):,} doubtful ones are named; --limit {len(found)} names all.")
     if html is not None:
         from embed import report
 

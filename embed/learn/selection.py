@@ -194,6 +194,58 @@ def _finished(plan: heads.Plan, X: np.ndarray, y: np.ndarray, folds: Folds, bala
     return Pipeline([*plan.before, *plan.steps, ("classifier", classifier)])
 
 
+def out_of_fold(
+    name: str,
+    X: np.ndarray,
+    y: np.ndarray,
+    fold: np.ndarray,
+    *,
+    sample_weight: np.ndarray | None = None,
+    options: dict[str, Any] | None = None,
+    tell: Tell = silent,
+) -> np.ndarray:
+    """Return the probability of every class for every row, by a head that did not see it: float64 (n, K).
+
+    Nothing is chosen and nothing calibrated: the first value of what is not given is taken.
+
+    Parameters
+    ----------
+    name : str
+        One of `heads.HEADS` that takes weights.
+    X : float32 ndarray of shape (n, d)
+    y : int ndarray of shape (n,)
+        Classes from 0 to K - 1, every one of which is among the rows outside of each fold.
+    fold : int ndarray of shape (n,)
+        From 0; rows of fold -1 are always fitted on, and their own class has the probability 1.
+    sample_weight : float ndarray of shape (n,), optional
+        What each row counts.
+    options : dict, optional
+        Parameters that are given.
+    tell : callable
+        Takes a word whenever a fold is done.
+    """
+    from joblib import Parallel, delayed
+    from sklearn.base import clone
+
+    def judge(held_out: np.ndarray) -> np.ndarray:
+        fitted = clone(plan.classifier)
+        weight = None if sample_weight is None else sample_weight[~held_out]
+        fitted.fit(X[~held_out], y[~held_out], sample_weight=weight)
+        return np.asarray(fitted.predict_proba(X[held_out]), dtype=np.float64)
+
+    probabilities = np.zeros((len(y), int(y.max()) + 1))
+    probabilities[np.arange(len(y)), y] = 1.0
+    with _calm():
+        plan, X = _planned(name, X, Folds([], whole=True, honest=False), 0, options or {})
+        X = prepared(plan, X)
+        parts = [fold == k for k in range(int(fold.max()) + 1)]
+        judged = Parallel(return_as="generator")(delayed(judge)(held_out) for held_out in parts)
+        for held_out, found in zip(parts, judged, strict=True):
+            probabilities[held_out] = found
+            tell("fold done")
+    return probabilities
+
+
 def fit_own(
     estimator: Any, X: np.ndarray, y: np.ndarray, folds: Folds, *, balanced: bool, random_state: int
 ) -> FittedHead:

@@ -1,0 +1,179 @@
+"""How well wrong labels are found: labels are changed on purpose, and the photographs ranked by doubt.
+
+    python benchmarks/label_issues.py [--cache FOLDER] [--cleanlab PYTHON] [--seeds 3]
+
+On the training part of clothing and on ants and bees: labels changed at random (5 and 10 %), and to the class that looks most
+alike (10 %), which is the one that a classifier fitted on the right labels takes it for most often. Average precision of the
+ranking, over all seeds; the estimated number of wrong labels; precision and recall of those that are marked. What the
+photographs have of wrong labels to begin with counts as right, so that no method can reach 1. Beside it, from the same
+features and folds: the margin and the probability of the given label, by one classifier; and cleanlab, where another
+environment has it (it is no dependency, and its licence is the AGPL):
+
+    python -m venv /tmp/cleanlab && /tmp/cleanlab/bin/pip install cleanlab
+
+Processor seconds are those of judging, as a ratio to one cross-validation of the same classifier right after it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import common
+import numpy as np
+
+from embed.backbones import Network
+from embed.cache import FeatureCache, list_features
+from embed.extract import FeatureOptions, extract_features
+from embed.labels import of
+from embed.learn import label_issues, selection, splits
+
+T = TypeVar("T")
+
+NOISES = (("at random", 0.05), ("at random", 0.10), ("looks alike", 0.10))
+CLEANLAB = """
+import sys, json, numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+given = np.load(sys.argv[1])
+y, p = given["y"], given["p"]
+print(json.dumps({
+    "quality": get_label_quality_scores(y, p).tolist(),
+    "listed": find_label_issues(y, p, n_jobs=1).tolist(),
+    "margin": get_label_quality_scores(y, p, method="normalized_margin").tolist(),
+}))
+"""  # run by the Python that has cleanlab
+
+
+def material(features: FeatureCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return X, y and the contents of the photographs to train on; of all where no folder says which those are."""
+    labelled = of(features)
+    rows = np.flatnonzero(labelled.splits == "train")
+    if not len(rows):
+        rows = np.arange(len(features))
+    y = np.unique(labelled.labels[rows].astype(str), return_inverse=True)[1]
+    return features.rows(rows), y, splits.keys_of(features.sha256[rows], None)
+
+
+def once(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Return the probabilities of one cross-validation."""
+    fold = splits.inner_folds(y, keys, label_issues.FOLDS, label_issues.SEED)
+    return selection.out_of_fold("logistic", X, y, fold, options={"C": label_issues.STRENGTH})
+
+
+def changed(y: np.ndarray, share: float, seed: int, alike: np.ndarray | None) -> np.ndarray:
+    """Return labels of which a share, drawn from all, is another class: any, or the one that looks alike."""
+    generator = np.random.default_rng(seed)
+    rows = generator.choice(len(y), round(share * len(y)), replace=False)
+    count = int(y.max()) + 1
+    labels = y.copy()
+    labels[rows] = (
+        (y[rows] + generator.integers(1, count, len(rows))) % count if alike is None else alike[y[rows]]
+    )
+    return labels
+
+
+def cleanlab(python: str, y: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """Return cleanlab's scores, and which labels are on its list."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "given.npz"
+        np.savez(file, y=y, p=probabilities)
+        done = subprocess.run([python, "-c", CLEANLAB, str(file)], capture_output=True, text=True, check=True)
+    return {name: np.array(values) for name, values in json.loads(done.stdout).items()}
+
+
+def of_list(prefix: str, listed: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """Return how many are on a list, its precision and its recall."""
+    right = float((listed & wrong).sum())
+    return {
+        f"{prefix}listed": int(listed.sum()),
+        f"{prefix}precision": right / max(1, int(listed.sum())),
+        f"{prefix}recall": right / max(1, int(wrong.sum())),
+    }
+
+
+def judge(X: np.ndarray, y: np.ndarray, keys: np.ndarray, wrong: np.ndarray, python: str) -> dict[str, float]:
+    """Return what each method finds of the wrong labels among those given."""
+    from sklearn.metrics import average_precision_score as area
+
+    each = np.arange(len(y))
+    found, ours = timed(label_issues.doubts, X, y, keys)
+    probabilities, theirs = timed(once, X, y, keys)
+    marked = np.zeros(len(y), bool)
+    marked[np.argsort(-found.doubt, kind="stable")[: found.wrong]] = True
+    row = {"wrong": int(wrong.sum()), "embed": area(wrong, found.doubt), **of_list("", marked, wrong)}
+    row |= {"seconds": ours, "seconds of one cross-validation": theirs}
+    given = probabilities[each, y]
+    others = probabilities.copy()
+    others[each, y] = -1
+    row["margin"] = area(wrong, others.max(axis=1) - given)
+    row["probability"] = area(wrong, -given)
+    if python:
+        scored = cleanlab(python, y, probabilities)
+        row["cleanlab"] = area(wrong, -scored["quality"])
+        row["cleanlab margin"] = area(wrong, -scored["margin"])
+        row |= of_list("cleanlab ", scored["listed"], wrong)
+    return row
+
+
+def timed(judging: Callable[..., T], *given: np.ndarray) -> tuple[T, float]:
+    """Return what judging gives, and its processor seconds."""
+    start = time.process_time()
+    return judging(*given), time.process_time() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="features of both sets by MobileNetV2, where they are there"
+    )
+    parser.add_argument("--cleanlab", default="", help="Python of an environment that has cleanlab")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=100)
+    options = parser.parse_args()
+    os.environ.update(common.environment())
+    rows, results = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = options.cache or Path(folder) / "cache"
+        if options.cache is None:
+            for name in ("ants_bees", "clothing"):
+                extract_features(
+                    common.photographs(name), cache, FeatureOptions(network=Network("mobilenetv2"))
+                )
+        sets = {one.name.split("--")[0]: FeatureCache.open(one) for one in list_features(cache)}
+        for name in ("ants_bees", "clothing"):
+            X, y, keys = material(sets[name])
+            right = once(X, y, keys)
+            mean = np.array([right[y == k].mean(axis=0) for k in range(right.shape[1])])
+            np.fill_diagonal(mean, -1)
+            seconds: list[list[float]] = [[], []]
+            for kind, share in NOISES:
+                found = []
+                for seed in range(options.first_seed, options.first_seed + options.seeds):
+                    alike = mean.argmax(axis=1) if kind == "looks alike" else None
+                    labels = changed(y, share, seed, alike)
+                    found.append(judge(X, labels, keys, labels != y, options.cleanlab))
+                    print(name, kind, share, seed, found[-1], file=sys.stderr, flush=True)
+                seconds[0] += [one["seconds"] for one in found]
+                seconds[1] += [one["seconds of one cross-validation"] for one in found]
+                means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
+                rows.append({"data": name, "changed": kind, "share": share, **means})
+            as_it_is = label_issues.doubts(X, y, keys)
+            results[f"{name}, as it is"] = {"judged": int(as_it_is.judged.sum()), "wrong": as_it_is.wrong}
+            results[f"{name}, processor seconds, times one cross-validation"] = common.ratio(*seconds)
+    for row in rows:
+        print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+    print(results)
+    common.save("label_issues", {"rows": rows, **results})
+
+
+if __name__ == "__main__":
+    main()
