@@ -6,6 +6,7 @@ the open file goes along with the job, so that a part which is folded away meanw
 """
 
 import json
+import math
 import os
 import resource
 import signal
@@ -163,7 +164,7 @@ def main() -> None:
             return
         job = json.loads(_receive(line, LENGTH.unpack(head)[0]))
         used = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = int(used.ru_utime + used.ru_stime) + SECONDS + job["bytes"] // BYTES_PER_SECOND
+        seconds = math.ceil(used.ru_utime + used.ru_stime) + SECONDS + job["bytes"] // BYTES_PER_SECOND
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         message = json.dumps(_done(descriptors[0], job)).encode()
