@@ -1,6 +1,7 @@
 """The user's cache folder, for what can be computed again: exported backbones and the hashes of weights files."""
 
 import os
+import stat
 from pathlib import Path
 
 from embed.files import Boundary
@@ -35,7 +36,8 @@ def kept(kind: str, name: str = "") -> Path:
 def _ours(path: Path) -> bool:
     """Return whether this user may use a path, or make it usable by closing it to others."""
     try:
-        mine = path.lstat().st_uid == os.geteuid()
+        status = path.lstat()
     except OSError:
         return True
+    mine = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
     return mine or boundary().believes(path)

@@ -30,7 +30,6 @@ KINDS = {
     "removed": (TEXT, 1),
     "replaces": (TEXT, 1),
 }
-FLETCHER32 = 3  # number of the filter in HDF5
 FAST_BYTES = 4  # of a value of float32, which BLAS multiplies
 SPAN_BYTES = 4 << 20  # read at once, at most, where chunks lie side by side
 
@@ -80,22 +79,6 @@ class Column:
     def chunk_bytes(self) -> int:
         """Size of a chunk."""
         return self.chunk_rows * self._row_bytes
-
-    def is_in(self, dataset: Any) -> bool:
-        """Return whether a dataset of HDF5 is this one: of its type and shape, in its chunks and its places."""
-        if dataset.shape != self.shape or dataset.dtype.itemsize != self.dtype.itemsize:
-            return False
-        if not self.chunks:
-            return True
-        described = dataset.id.get_create_plist()
-        filters = [described.get_filter(i)[0] for i in range(described.get_nfilters())]
-        if dataset.chunks != (self.chunk_rows, *self.shape[1:]) or filters != [FLETCHER32]:
-            return False
-        inside = (0,) * (len(self.shape) - 1)
-        stored = range(0, len(self), self.chunk_rows)
-        return self._offsets == [
-            dataset.id.get_chunk_info_by_coord((row, *inside)).byte_offset for row in stored
-        ]
 
     def read_chunk(self, chunk: int) -> NDArray[Any]:
         """Return the rows of one chunk in the stored dtype, valid until the next read of this thread."""

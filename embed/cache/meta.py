@@ -8,6 +8,7 @@ from typing import Any
 from embed import files
 from embed.cache.checked import FORMAT_VERSION, FORMAT_VERSIONS, CheckedFile
 from embed.cache.columns import MOST_VALUES, Column
+from embed.cache.hdf5 import Hdf5
 from embed.cache.manifest import NAME, replay_order
 from embed.cache.recipe import Recipe
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
@@ -169,11 +170,9 @@ def meta_from_parts(folder: Path, dataset: str) -> Meta | None:
 
 def _recipe_in_hdf5(file: CheckedFile) -> Any:
     """Return the recipe of a part of version 1, whose index has none."""
-    import h5py
-
     file.check_blocks()  # first: HDF5 can hang on bytes that it did not write
     try:
-        with file.stream() as stream, h5py.File(stream, "r") as image:
-            return files.from_json(os.fsencode(image.attrs["recipe"]))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        with Hdf5() as hdf5:
+            return files.from_json(os.fsencode(hdf5.recipe(file)))
+    except ValueError as error:
         raise file.damaged(f"HDF5 finds no recipe in it ({error})") from error

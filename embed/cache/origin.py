@@ -70,14 +70,13 @@ def read_origin(folder: Path) -> Origin:
     path = folder / ORIGIN_NAME
     try:
         document = files.read_document(path)
+        (again,) = _texts([document["again"]])
         return Origin(
-            _texts(document["exclude"]),
-            _texts(document["include"]),
-            tuple(
-                (*_texts([place, reason]), _count(images)) for place, reason, images in document["left_out"]
-            ),  # type: ignore[misc]
-            *_texts([document["again"]]),
-            _texts(document["places"]),
+            exclude=_texts(document["exclude"]),
+            include=_texts(document["include"]),
+            left_out=tuple(map(_left_out, document["left_out"])),
+            again=again,
+            places=_texts(document["places"]),
         )
     except FileNotFoundError:
         return Origin()
@@ -96,10 +95,12 @@ def _texts(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError(f"{value!r:.60} is no number of files")
-    return value
+def _left_out(values: Any) -> tuple[str, str, int]:
+    *texts, images = values
+    place, reason = _texts(texts)
+    if type(images) is not int or images < 0:
+        raise TypeError(f"{images!r:.60} is no number of files")
+    return place, reason, images
 
 
 def origin_of(cache: Path, root: Path, again: str) -> Origin:

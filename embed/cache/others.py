@@ -89,7 +89,7 @@ class OtherSets:
     @staticmethod
     def _values(column: Column, row: int) -> NDArray[Any]:
         # A copy: what is read is valid until the next read of this thread.
-        return column.finite(column.read_row(row))[0].copy()  # type: ignore[no-any-return]
+        return column.finite(column.read_row(row))[0].copy()
 
     def _collect(self) -> "_Rows":
         found: list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]] = []

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from embed.cache.checked import CheckedFile
 from embed.cache.columns import KINDS, Column
+from embed.cache.hdf5 import Hdf5
 from embed.cache.manifest import CONTENT_BYTES, MANIFEST_NAME, NAME, Entry, part_sequence
 from embed.cache.meta import Meta
-from embed.errors import CacheDamagedError, CacheError, CacheFormatError
+from embed.errors import CacheDamagedError, CacheFormatError
 
 COLUMNS = ("path", "sha256", "size", "mtime_ns", "features")
 PATHS = ("path", "removed")
@@ -220,7 +221,7 @@ def in_order(parts: Sequence[Part]) -> int:
     return len(parts)
 
 
-def check_contents(part: Part) -> None:
+def check_contents(part: Part, hdf5: Hdf5) -> None:
     """Check a part in every way there is: sha256 in its name, every block, every checksum of HDF5.
 
     Raises
@@ -228,39 +229,7 @@ def check_contents(part: Part) -> None:
     CacheDamagedError
         One of them does not hold.
     """
-    import h5py
-
-    file = part.file
-    file.check_sha256()
-    file.check_blocks()
-    # Only now: HDF5 can hang on bytes that it did not write.
-    try:
-        with file.stream() as stream, h5py.File(stream, "r") as image:
-            for name, column in part.columns.items():
-                dataset = _dataset(image, name)
-                if dataset is None or not column.is_in(dataset):
-                    raise file.damaged(f"its index and HDF5 disagree about {name}")
-                for chunk in range(column.chunks):
-                    first = chunk * column.chunk_rows
-                    rows = np.asarray(dataset[first : first + column.chunk_rows], column.dtype)
-                    if rows.tobytes() != column.read_chunk(chunk).tobytes():
-                        raise file.damaged(f"its index and HDF5 disagree about {name}")
-    except OSError as error:
-        if error.errno:  # of the disk, which was read a moment ago
-            raise CacheError(f"HDF5 cannot read {file.path}: {error}") from error
-        raise file.damaged(f"HDF5 cannot read it ({error})") from error
-    except (LookupError, RuntimeError, TypeError, ValueError, MemoryError) as error:
-        raise file.damaged(f"HDF5 cannot read it ({error})") from error
-
-
-def _dataset(image: Any, name: str) -> Any:
-    """Return a dataset that lies in a file itself, or None: no link leads elsewhere, and no value comes from elsewhere."""
-    import h5py
-
-    if (
-        not isinstance(image.get(name, getlink=True), h5py.HardLink)
-        or image.get(name, getclass=True) is not h5py.Dataset
-    ):
-        return None
-    dataset = image[name]
-    return None if dataset.is_virtual or dataset.external else dataset
+    columns = part.columns
+    part.file.check_sha256()
+    part.file.check_blocks()
+    hdf5.compare(part.file, {name: part.file.index["datasets"][name] for name in columns})

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from embed import files
 from embed.errors import CacheError, CacheWriteError, UntrustedError
 from embed.search import segment
+from embed.search.entry import CONTENT_BYTES, DIGEST, MOST, Entry
 from embed.search.kinds import IVF, KINDS, ladder, trained
-from embed.search.segment import Entry, Segment
+from embed.search.segment import Segment
 from embed.search.store import Progress, StoreDamagedError
 from embed.search.vectors import Vectors, missing_from
 
@@ -111,7 +112,7 @@ class FaissStore:
         return store
 
     def _read_alive(self, name: str, count: int) -> NDArray[np.bool_]:
-        if not segment.DIGEST.fullmatch(name):
+        if not DIGEST.fullmatch(name):
             raise StoreDamagedError(f"{self._folder / MANIFEST} names no file of an index")
         path = self._folder / (name + ALIVE_SUFFIX)
         data = files.read_bytes(path, boundary=self._boundary)
@@ -143,7 +144,7 @@ class FaissStore:
     def contents(self) -> NDArray[np.uint8]:
         """What it holds, uint8 (n, 32)."""
         held = [live.segment.contents[live.places] for live in self._segments]
-        return np.concatenate([np.empty((0, segment.CONTENT_BYTES), np.uint8), *held])
+        return np.concatenate([np.empty((0, CONTENT_BYTES), np.uint8), *held])
 
     @property
     def bytes_per_vector(self) -> int:
@@ -221,7 +222,7 @@ class FaissStore:
                 else np.zeros((*places.shape, 32), np.uint8)
             )
         if not scores:
-            return [np.empty((0, segment.CONTENT_BYTES), np.uint8) for _ in vectors]
+            return [np.empty((0, CONTENT_BYTES), np.uint8) for _ in vectors]
         all_scores, all_contents = np.concatenate(scores, 1), np.concatenate(contents, 1)
         best = np.argsort(-all_scores, axis=1, kind="stable")[:, :many]
         return [
@@ -289,6 +290,6 @@ class FaissStore:
 
 
 def _effort(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= segment.MOST:
+    if type(value) is not int or not 1 <= value <= MOST:
         raise ValueError(f"an effort of {value!r:.60}")
     return value

@@ -25,7 +25,7 @@ from crafting import (
 )
 
 from embed import files
-from embed.cache import Receipt, failures, list_features, open_features, read_origin, verify
+from embed.cache import Receipt, failures, hdf5, list_features, open_features, read_origin, verify
 from embed.cache.gather import FEW_ROWS
 from embed.cache.manifest import LAST_SEQUENCE
 from embed.cache.meta import meta_from_parts, write_meta
@@ -43,6 +43,9 @@ DEEP = "[" * 100_000
 @pytest.fixture(autouse=True)
 def bounded():
     """Let no case take much memory."""
+    if not Path("/proc/self/statm").exists():  # only Linux says how much there is
+        yield
+        return
     before = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as stream:
         used = int(stream.read().split()[0]) * resource.getpagesize()
@@ -606,6 +609,42 @@ def test_hdf5_leads_nowhere_and_says_what_the_index_says(world, folder, craft, t
     report = verify(next(one for one in list_features(folder.parent) if one.folder == folder))
     assert list(report.damaged) == [crafted.name]
     assert report.rows == len(SECOND)
+
+
+def test_a_part_that_leads_hdf5_astray_is_told_and_the_others_are_checked(world, folder, monkeypatch):
+    """HDF5 may crash, or never come back, whatever it is given."""
+    part = parts_of(folder)[0]
+    original = hdf5.BEGIN
+    for ill, limit in (("os.kill(os.getpid(), signal.SIGSEGV)", 30), ("any(iter(int, 1))", 1)):
+        child = original.replace(
+            "hdf5.main()",
+            f"hdf5.SECONDS = {limit}; import os, signal; done = hdf5._done\n"
+            "def astray(descriptor, job):\n"
+            f"    if os.readlink(f'/proc/self/fd/{{descriptor}}').endswith({part.name!r}): {ill}\n"
+            "    return done(descriptor, job)\n"
+            "hdf5._done = astray; hdf5.main()",
+        )
+        monkeypatch.setattr(hdf5, "BEGIN", child)
+        report = verify(next(one for one in list_features(folder.parent) if one.folder == folder))
+        assert list(report.damaged) == [part.name] and "goes on for ever" in report.damaged[part.name]
+        assert report.rows == len(SECOND)
+
+
+@pytest.mark.parametrize("places", [range(0, 800, 101), range(800, 6000, 701)], ids=["superblock", "objects"])
+def test_hdf5_that_was_changed_anywhere_is_told(world, folder, places):
+    part = parts_of(folder)[0]
+    image, index = taken_apart(part)
+    last = None
+    for place in places:
+        if last is not None:
+            last.unlink()
+        crafted = part.with_name("part-00000001-" + "0" * 16 + "-" + "0" * 16 + ".h5")
+        crafted.touch()
+        changed = image[:place] + bytes([image[place] ^ 0xFF]) + image[place + 1 :]
+        part.unlink(missing_ok=True)
+        last = put_together(crafted, changed, with_blocks(changed, index))
+        report = verify(next(one for one in list_features(folder.parent) if one.folder == folder))
+        assert set(report.damaged) <= {last.name}
 
 
 def test_json_is_read_within_limits():

@@ -16,7 +16,7 @@ from search_helpers import feature_set, index_files
 from embed import files
 from embed.cache import Lock, open_features
 from embed.errors import CacheLockedError, CacheWriteError
-from embed.search import IndexOptions, SimilarOptions, open_index, similar
+from embed.search import IndexOptions, SimilarOptions, measured, open_index, similar
 from embed.search.faiss_store import FaissStore
 from embed.search.kinds import KINDS
 from embed.search.store import StoreDamagedError
