@@ -50,7 +50,9 @@ def embed(capfd):
 def rows(cache):
     known = open_features(cache)
     columns = zip(known.paths, known.sha256, known.sizes, known.mtimes_ns, known.X, strict=True)
-    return {path: (digest.tobytes(), int(size), int(time), x.tobytes()) for path, digest, size, time, x in columns}
+    return {
+        path: (digest.tobytes(), int(size), int(time), x.tobytes()) for path, digest, size, time, x in columns
+    }
 
 
 def extract(embed, data, cache):
@@ -82,7 +84,9 @@ def test_rows_stay_while_the_disk_of_the_photographs_is_away(disk, tmp_path, bac
 
 @pytest.mark.parametrize("how", ["shut down", "pulled", "unmounted"])
 @pytest.mark.parametrize("place", ["a link", "a mount point"])
-def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(disk, tmp_path, backbone, embed, how, place):
+def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(
+    disk, tmp_path, backbone, embed, how, place
+):
     data, cache = tmp_path / "photographs", tmp_path / "cache"
     draw(data / "here", 3, blue=99)
     draw(disk.place / "album")
@@ -106,7 +110,9 @@ def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(disk, tmp
     assert rows(cache) == before
 
 
-def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(disk, tmp_path, backbone, embed, monkeypatch):
+def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(
+    disk, tmp_path, backbone, embed, monkeypatch
+):
     data, cache = draw(disk.place / "photographs"), tmp_path / "cache"
     assert extract(embed, data, cache)[0] == 0
     before, run = rows(cache), backbone.run
@@ -128,12 +134,16 @@ def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(disk, tmp_p
     disk.come_back()
     assert extract(embed, data, cache)[0] == 0
     after = rows(cache)
-    assert {path: row[3] for path, row in after.items() if path in before} == {path: row[3] for path, row in before.items()}
+    assert {path: row[3] for path, row in after.items() if path in before} == {
+        path: row[3] for path, row in before.items()
+    }
     assert len(after) == len(list(data.rglob("*.png")))
 
 
 @pytest.mark.parametrize("how", ["shut down", "pulled", "unmounted"])
-def test_a_cache_whose_disk_is_away_is_told_by_every_command_and_is_there_again(disk, tmp_path, backbone, embed, how):
+def test_a_cache_whose_disk_is_away_is_told_by_every_command_and_is_there_again(
+    disk, tmp_path, backbone, embed, how
+):
     data, cache = draw(tmp_path / "photographs"), disk.place / "cache"
     assert extract(embed, data, cache)[0] == 0
     before, backbone.seen = rows(cache), 0

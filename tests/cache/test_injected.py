@@ -53,7 +53,9 @@ def inject(tmp_path_factory):
         folder = MEMORY if os.access(MEMORY, os.W_OK) else place
         command = [sys.executable, HARNESS, *map(str, arguments), "--folder", folder]
         shim = injector.environment(library)
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **shim}, timeout=timeout)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **shim}, timeout=timeout
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

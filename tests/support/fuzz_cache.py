@@ -50,10 +50,14 @@ class SetTarget:
                 fill(writer, NAMES[5 * number : 5 * number + 5])
                 if number == 2:
                     writer.remove(NAMES[0])
-                    writer.write_failures([Failure("no.jpg", "is empty", 0, 1), Failure("=2.jpg", "is text\n", None, None)])
+                    writer.write_failures(
+                        [Failure("no.jpg", "is empty", 0, 1), Failure("=2.jpg", "is text\n", None, None)]
+                    )
         self.truth = {path: row_of(path) for path in NAMES[1:]}
         self.inside = next((self.base / "cache").glob("*--*")).name
-        self.pristine = {path.name: path.read_bytes() for path in self.set_in(self.base).iterdir() if path.is_file()}
+        self.pristine = {
+            path.name: path.read_bytes() for path in self.set_in(self.base).iterdir() if path.is_file()
+        }
         self.part = sorted(name for name in self.pristine if name.startswith("part-"))[1]
         self.number = 0
 
@@ -85,7 +89,15 @@ class SetTarget:
             cache = open_features(place / "cache")
             if known and self.rows_are_right(cache) != known:
                 raise Wrong(f"{len(cache)} rows were read")
-            _ = cache.X, cache.paths, cache.mtimes_ns, cache.decoders, cache.origin, cache.failures(), cache.labels_file
+            _ = (
+                cache.X,
+                cache.paths,
+                cache.mtimes_ns,
+                cache.decoders,
+                cache.origin,
+                cache.failures(),
+                cache.labels_file,
+            )
             outcome = "read"
         except EmbedError as error:
             outcome = str(error)
@@ -144,7 +156,9 @@ class Parts(SetTarget):
             digests = (hashlib.sha256(one).hexdigest()[:16] for one in (index, data))
             (folder / self.part).unlink()
             (folder / "parts.txt").unlink()
-            (folder / "-".join(["part", self.part.split("-")[1], *digests])).with_suffix(".h5").write_bytes(data)
+            (folder / "-".join(["part", self.part.split("-")[1], *digests])).with_suffix(".h5").write_bytes(
+                data
+            )
             outcome = self.used(place)
             with contextlib.suppress(EmbedError):
                 self.written(place)
@@ -167,9 +181,14 @@ class Manifest(SetTarget):
                 outcome = self.used(place, len(self.truth))
                 self.written(place, len(self.truth), len(self.truth))
                 return outcome
-            texts = [b" ".join(line.split()) for line in content.removeprefix(b"[\n").removesuffix(b"\n]").split(b",\n  {")]
+            texts = [
+                b" ".join(line.split())
+                for line in content.removeprefix(b"[\n").removesuffix(b"\n]").split(b",\n  {")
+            ]
             texts = [text if text[:1] == b"{" else b"{ " + text for text in texts]
-            sealed = b"".join(b"\n%s %s\n" % (xxhash.xxh3_64_hexdigest(text).encode(), text) for text in texts)
+            sealed = b"".join(
+                b"\n%s %s\n" % (xxhash.xxh3_64_hexdigest(text).encode(), text) for text in texts
+            )
             (self.set_in(place) / "parts.txt").write_bytes(sealed)
             outcome = self.used(place)
             with contextlib.suppress(EmbedError):
@@ -224,10 +243,14 @@ class SmallFiles(SetTarget):
         with self.place() as place:
             folder = self.set_in(place)
             if name == "sealed failures.csv":
-                head = ",".join([*failures_file.COLUMNS, failures_file.CHECKSUM + xxhash.xxh3_128_hexdigest(content)])
+                head = ",".join(
+                    [*failures_file.COLUMNS, failures_file.CHECKSUM + xxhash.xxh3_128_hexdigest(content)]
+                )
                 (folder / "failures.csv").write_bytes(head.encode() + b"\n" + content)
             else:
-                (folder / name.removeprefix("sealed ")).write_bytes(sealed(content) if name == "sealed source.json" else content)
+                (folder / name.removeprefix("sealed ")).write_bytes(
+                    sealed(content) if name == "sealed source.json" else content
+                )
             outcome = self.used(place, len(self.truth))
             if name == "failures.csv":
                 with contextlib.suppress(EmbedError):
@@ -268,7 +291,9 @@ def sealed(content):
 
 def unsealed(data):
     """Return the JSON text of a small file without its checksum."""
-    return json.dumps({key: value for key, value in json.loads(data).items() if key != "checksum"}, indent=2).encode()
+    return json.dumps(
+        {key: value for key, value in json.loads(data).items() if key != "checksum"}, indent=2
+    ).encode()
 
 
 def as_table(rows):

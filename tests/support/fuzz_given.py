@@ -11,15 +11,20 @@ import pyarrow as pa
 from fuzz_cache import Wrong, allowed, as_table
 from fuzz_shapes import join_zip
 from image_samples import encoded, heif, picture, samples
+from PIL import Image
 from pyarrow import parquet
 from raw_samples import dng
 
 from embed import images, labels
 from embed.backbones import Network, get, open_runtime
 from embed.errors import ImageError
+from embed.images import colours
 from embed.sources.listing import Listing, read_list
 
-PATHS = [f"train/{name}/{i:03d}.jpg" for name in ("ant", "bee") for i in range(4)] + [os.fsdecode(b"caf\xe9.jpg"), "e\u0301.jpg"]
+PATHS = [f"train/{name}/{i:03d}.jpg" for name in ("ant", "bee") for i in range(4)] + [
+    os.fsdecode(b"caf\xe9.jpg"),
+    "e\u0301.jpg",
+]
 
 
 class Tables:
@@ -27,16 +32,29 @@ class Tables:
 
     def __init__(self, folder):
         self.folder, self.number = folder, 0
-        plain = [["path", "label", "split"], *([path, path.split("/")[-2] if "/" in path else "x", "train"] for path in PATHS)]
+        plain = [
+            ["path", "label", "split"],
+            *([path, path.split("/")[-2] if "/" in path else "x", "train"] for path in PATHS),
+        ]
         plain = [[cell.encode("utf-8", "replace").decode() for cell in row] for row in plain]
-        flags = [["file", "ant", "bee"], *([path, int("ant" in path), int("bee" in path)] for path in PATHS[:8])]
+        flags = [
+            ["file", "ant", "bee"],
+            *([path, int("ant" in path), int("bee" in path)] for path in PATHS[:8]),
+        ]
         self.files = {
             "table": ("table", as_table(plain)),
             "classes": ("table", as_table(flags)),
-            "lines": ("table", b"".join(f"{path.split('/')[-1]} {path.split('/')[1]}\n".encode() for path in PATHS[:8])),
+            "lines": (
+                "table",
+                b"".join(f"{path.split('/')[-1]} {path.split('/')[1]}\n".encode() for path in PATHS[:8]),
+            ),
         }
         columns = {name: [row[i] for row in plain[1:]] for i, name in enumerate(plain[0])}
-        columns |= {"number": list(range(len(PATHS))), "share": [0.5] * len(PATHS), "many": [["a"]] * len(PATHS)}
+        columns |= {
+            "number": list(range(len(PATHS))),
+            "share": [0.5] * len(PATHS),
+            "many": [["a"]] * len(PATHS),
+        }
         for codec in ("none", "snappy", "zstd"):
             stream = io.BytesIO()
             parquet.write_table(pa.table(columns), stream, compression=codec)
@@ -65,7 +83,10 @@ class Lists:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(samples()["baseline.jpg"])
         text = "".join(f"{path}\n" for path in PATHS)
-        self.files = {"list": ("table", os.fsencode(text)), "list of zeros": ("bytes", os.fsencode(text.replace("\n", "\0")))}
+        self.files = {
+            "list": ("table", os.fsencode(text)),
+            "list of zeros": ("bytes", os.fsencode(text.replace("\n", "\0"))),
+        }
 
     def judge(self, name, content):
         file = self.folder / "list.txt"
@@ -85,7 +106,8 @@ class Networks:
         self.folder = folder
         file = folder / "net.onnx"
         self.files = {
-            end: ("bytes", onnx_networks.network(file, end=end).read_bytes()) for end in ("pooled", "classes", "tokens")
+            end: ("bytes", onnx_networks.network(file, end=end).read_bytes())
+            for end in ("pooled", "classes", "tokens")
         }
         self.files["keras"] = "zip", keras_file()
 
@@ -159,8 +181,10 @@ class Images:
         elif format == "raw":
             found = {"sensor.dng": dng(picture()), "preview.dng": dng(picture(), preview=picture(64, 48))}
         elif format == "jpeg":
+            exif = Image.Exif()
+            exif[colours.ORIENTATION] = 6
             found["described.jpg"] = encoded(
-                picture(), "JPEG", exif=picture().getexif() | {0x0112: 6}, icc_profile=profile(), comment=b"c"
+                picture(), "JPEG", exif=exif, icc_profile=profile(), comment=b"c"
             )
         elif format == "png":
             found["described.png"] = encoded(picture().convert("RGBA"), "PNG", icc_profile=profile())

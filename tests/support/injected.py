@@ -64,7 +64,11 @@ class Scene:
     """
 
     def __init__(self, folder, commands):
-        first = ["extract", *(["fit"] if commands & FITTED else []), *(["index"] if commands - {"extract"} else [])]
+        first = [
+            "extract",
+            *(["fit"] if commands & FITTED else []),
+            *(["index"] if commands - {"extract"} else []),
+        ]
         self.folder, self.data, self.base = folder, folder / "photographs", folder / "base"
         os.environ["EMBED_HOME"] = str(folder / "home")
         demo.draw(self.data, train=3, test=1)
@@ -300,7 +304,9 @@ def run(scene, shim, faults):
 def main_():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=COMMANDS)
-    parser.add_argument("--fault", nargs="+", default=[], metavar="FAULT", help="These alone, as `named` reads them.")
+    parser.add_argument(
+        "--fault", nargs="+", default=[], metavar="FAULT", help="These alone, as `named` reads them."
+    )
     parser.add_argument("--every", type=int, default=1, help="Take only every n-th fault.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path)
