@@ -7,6 +7,7 @@ is a finding. The smallest example of each is written to a file, from which `--a
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -164,10 +165,8 @@ def fuzz(worker, target, examples=None, seconds=None, first_seed=0):
                 shrinking = found.where
             assert found.where != shrinking, found.where
 
-        try:
+        with contextlib.suppress(AssertionError, FlakyFailure, ExceptionGroup):
             judge()
-        except (AssertionError, FlakyFailure, ExceptionGroup):
-            pass
         number += 1
     return count, outcomes, findings
 

@@ -24,14 +24,14 @@ from embed.labels import hand
 NAMES = [f"train/{i % 2}/{i:03d}.jpg" for i in range(12)] + [os.fsdecode(b"caf\xe9.jpg"), "=1+1.jpg"]
 
 
-class Wrong(AssertionError):
+class WrongError(AssertionError):
     "An answer that is none of those allowed."
 
 
 def allowed(answer, *right):
-    """Raise `Wrong` where an answer is none of the right ones."""
+    """Raise `WrongError` where an answer is none of the right ones."""
     if answer not in right:
-        raise Wrong(f"the answer is {str(answer)[:300]!r}")
+        raise WrongError(f"the answer is {str(answer)[:300]!r}")
 
 
 class SetTarget:
@@ -78,9 +78,9 @@ class SetTarget:
         for path, digest, size, mtime, x in columns:
             row = self.truth.get(path)
             if row is None or (digest.tobytes(), size) != row[:2] or not np.array_equal(x, row.features):
-                raise Wrong(f"the row of {path!r} is another one")
+                raise WrongError(f"the row of {path!r} is another one")
             if mtime not in (row.mtime_ns, np.iinfo(np.int64).min):
-                raise Wrong(f"the time of {path!r} is {mtime}")
+                raise WrongError(f"the time of {path!r} is {mtime}")
         return len(cache)
 
     def used(self, place, known=None):
@@ -88,7 +88,7 @@ class SetTarget:
         try:
             cache = open_features(place / "cache")
             if known and self.rows_are_right(cache) != known:
-                raise Wrong(f"{len(cache)} rows were read")
+                raise WrongError(f"{len(cache)} rows were read")
             _ = (
                 cache.X,
                 cache.paths,
@@ -111,14 +111,14 @@ class SetTarget:
         with open_writer(place, root=self.data) as writer:
             known = writer.known
             if most and not least <= self.rows_are_right(known) <= most:
-                raise Wrong(f"{len(known)} rows are left")
+                raise WrongError(f"{len(known)} rows are left")
             missing = [path for path in NAMES[1:] if known.index_of(path) is None]
             fill(writer, missing)
             for path in [path for path in known.paths if path not in self.truth]:
                 writer.remove(path)
             writer.write_failures([])
         if most and self.rows_are_right(open_features(place / "cache")) != len(self.truth):
-            raise Wrong("the next run does not give the whole set")
+            raise WrongError("the next run does not give the whole set")
 
 
 class Parts(SetTarget):
@@ -144,7 +144,7 @@ class Parts(SetTarget):
                 outcome = self.used(place, len(self.truth))
                 damaged = verify(find_features(place / "cache")).damaged
                 if content != self.pristine[self.part] and self.part not in damaged:
-                    raise Wrong("verify does not find the damage")
+                    raise WrongError("verify does not find the damage")
                 self.written(place, len(self.truth) - 5, len(self.truth))
                 return outcome
             index, image = (content, self.image) if name.startswith("index") else (self.index, content)
@@ -215,7 +215,7 @@ class Meta(SetTarget):
                 with contextlib.suppress(EmbedError):
                     self.written(place)
             if not whole and list(place.glob("cache/*/damaged/part-*")):
-                raise Wrong("parts were set aside, and none is damaged")
+                raise WrongError("parts were set aside, and none is damaged")
             return outcome
 
 

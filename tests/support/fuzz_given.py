@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import onnx_networks
 import pyarrow as pa
-from fuzz_cache import Wrong, allowed, as_table
+from fuzz_cache import WrongError, allowed, as_table
 from fuzz_shapes import join_zip
 from image_samples import encoded, heif, picture, samples
 from PIL import Image
@@ -68,7 +68,7 @@ class Tables:
             said = labels.assign(PATHS, f"csv:{file}", self.folder)
             for column in (said.labels, said.splits):
                 if len(column) != len(PATHS):
-                    raise Wrong(f"{len(column)} labels for {len(PATHS)} photographs")
+                    raise WrongError(f"{len(column)} labels for {len(PATHS)} photographs")
         finally:
             file.unlink()
         return "read"
@@ -201,9 +201,9 @@ class Images:
         for one in said:
             if isinstance(one, str):
                 if not one or one != one.strip() or len(one) > 100 or not one.isprintable():
-                    raise Wrong(f"the reason is {one!r}")
+                    raise WrongError(f"the reason is {one!r}")
             elif one.shape != (16, 16, 3) or one.dtype != np.uint8:
-                raise Wrong(f"pixels of shape {one.shape}")
+                raise WrongError(f"pixels of shape {one.shape}")
         if isinstance(said[0], str) or isinstance(said[1], str):
             allowed(str(said[0]), str(said[1]))
             return said[0]

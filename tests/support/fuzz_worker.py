@@ -95,7 +95,7 @@ def main():
     with tempfile.TemporaryDirectory(
         prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None
     ) as scratch:
-        os.environ["EMBED_HOME"] = os.path.join(scratch, "home")
+        os.environ["EMBED_HOME"] = os.path.join(scratch, "embed-home")
         while line := requests.readline():
             request = json.loads(line)
             name = request["target"]
