@@ -29,7 +29,7 @@ def intact(network: ResolvedNetwork) -> bool:
         return bool(meta["fingerprint"] == network.fingerprint) and all(
             file_sha256(export / file) == meta["sha256"][file] for file in (MODEL, WEIGHTS)
         )
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -1,6 +1,7 @@
 """Weights files: where Keras keeps them, what they hash to, and how they are had when they are missing."""
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from embed import files
 from embed.backbones import child
 from embed.backbones.home import home
 from embed.backbones.table import Application
-from embed.errors import CacheError, CacheWriteError, WeightsError
+from embed.errors import CacheWriteError, WeightsError
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
@@ -85,7 +86,7 @@ def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = Fals
             "state": state,
             "sha256": digest,
         }
-        files.replace(record.parent, record.name, files.seal(content), durable=False)
+        files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False)
     except (OSError, CacheWriteError):
         return digest  # a folder that cannot be written costs the next run a second, no more
     return digest
@@ -118,14 +119,11 @@ def _record(file: Path) -> Path:
 
 
 def _read_record(record: Path) -> dict | None:
-    """Return what is known of a file; None where that is nothing, damaged, or older than its checksum: it is hashed again."""
     try:
-        known = files.read_document(record)
-    except (OSError, CacheError):
+        known = json.loads(record.read_text())
+    except (OSError, ValueError):
         return None
-    beside = known.get("beside", [])
-    whole = isinstance(known.get("sha256"), str) and isinstance(beside, list)
-    return known if whole and all(isinstance(path, str) and "\0" not in path for path in beside) else None
+    return known if isinstance(known, dict) and "sha256" in known else None
 
 
 def own(file: Path) -> tuple[Path, str]:
