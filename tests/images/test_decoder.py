@@ -51,6 +51,7 @@ def jpeg_of_thousands_of_scans() -> bytes:
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * 5000 + data[-2:]
 
+
 # How a large picture of one colour is made in no time.
 FAST = {"WEBP": {"lossless": True, "method": 0}, "AVIF": {"speed": 10}, "JPEG2000": {"num_resolutions": 1}}
 

@@ -7,6 +7,7 @@ is a finding. The smallest example of each is written to a file, from which `--a
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -57,7 +58,9 @@ class Worker:
         reply = self._ask({"target": target, "file": file, "bytes": len(content)}, content)
         if "finding" not in reply:
             return None, str(reply["outcome"])
-        return Finding(target, file, content, f"{target}, {file}: {reply['where']}", reply["finding"]), reply["where"]
+        return Finding(target, file, content, f"{target}, {file}: {reply['where']}", reply["finding"]), reply[
+            "where"
+        ]
 
     def close(self):
         """End the process."""
@@ -162,10 +165,8 @@ def fuzz(worker, target, examples=None, seconds=None, first_seed=0):
                 shrinking = found.where
             assert found.where != shrinking, found.where
 
-        try:
+        with contextlib.suppress(AssertionError, FlakyFailure, ExceptionGroup):
             judge()
-        except (AssertionError, FlakyFailure, ExceptionGroup):
-            pass
         number += 1
     return count, outcomes, findings
 
@@ -186,12 +187,20 @@ def again(worker, file):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=20, help="For all targets together.")
     parser.add_argument("--seconds", type=float, help="For each target, instead.")
-    parser.add_argument("--target", nargs="+", choices=TARGETS, default=list(TARGETS), metavar="NAME", help=", ".join(TARGETS))
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="By default another one each time.")
-    parser.add_argument("--out", type=Path, default=Path("fuzz-findings"), help="Folder of the examples that were found.")
+    parser.add_argument(
+        "--target", nargs="+", choices=TARGETS, default=list(TARGETS), metavar="NAME", help=", ".join(TARGETS)
+    )
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="By default another one each time."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("fuzz-findings"), help="Folder of the examples that were found."
+    )
     parser.add_argument("--again", type=Path, nargs="+", help="Judge these examples, and nothing else.")
     arguments = parser.parse_args()
     worker, failed = Worker(), 0

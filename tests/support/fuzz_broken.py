@@ -3,7 +3,7 @@
 import os
 import signal
 
-from fuzz_cache import Wrong
+from fuzz_cache import WrongError
 
 from embed.errors import InputError
 
@@ -18,7 +18,7 @@ class Broken:
     def judge(self, name, content):
         match name:
             case "wrong":
-                raise Wrong("it is another one")
+                raise WrongError("it is another one")
             case "exception":
                 return {}[content]
             case "two lines":

@@ -24,14 +24,14 @@ from embed.labels import hand
 NAMES = [f"train/{i % 2}/{i:03d}.jpg" for i in range(12)] + [os.fsdecode(b"caf\xe9.jpg"), "=1+1.jpg"]
 
 
-class Wrong(AssertionError):
+class WrongError(AssertionError):
     "An answer that is none of those allowed."
 
 
 def allowed(answer, *right):
-    """Raise `Wrong` where an answer is none of the right ones."""
+    """Raise `WrongError` where an answer is none of the right ones."""
     if answer not in right:
-        raise Wrong(f"the answer is {str(answer)[:300]!r}")
+        raise WrongError(f"the answer is {str(answer)[:300]!r}")
 
 
 class SetTarget:
@@ -50,10 +50,14 @@ class SetTarget:
                 fill(writer, NAMES[5 * number : 5 * number + 5])
                 if number == 2:
                     writer.remove(NAMES[0])
-                    writer.write_failures([Failure("no.jpg", "is empty", 0, 1), Failure("=2.jpg", "is text\n", None, None)])
+                    writer.write_failures(
+                        [Failure("no.jpg", "is empty", 0, 1), Failure("=2.jpg", "is text\n", None, None)]
+                    )
         self.truth = {path: row_of(path) for path in NAMES[1:]}
         self.inside = next((self.base / "cache").glob("*--*")).name
-        self.pristine = {path.name: path.read_bytes() for path in self.set_in(self.base).iterdir() if path.is_file()}
+        self.pristine = {
+            path.name: path.read_bytes() for path in self.set_in(self.base).iterdir() if path.is_file()
+        }
         self.part = sorted(name for name in self.pristine if name.startswith("part-"))[1]
         self.number = 0
 
@@ -74,9 +78,9 @@ class SetTarget:
         for path, digest, size, mtime, x in columns:
             row = self.truth.get(path)
             if row is None or (digest.tobytes(), size) != row[:2] or not np.array_equal(x, row.features):
-                raise Wrong(f"the row of {path!r} is another one")
+                raise WrongError(f"the row of {path!r} is another one")
             if mtime not in (row.mtime_ns, np.iinfo(np.int64).min):
-                raise Wrong(f"the time of {path!r} is {mtime}")
+                raise WrongError(f"the time of {path!r} is {mtime}")
         return len(cache)
 
     def used(self, place, known=None):
@@ -84,8 +88,16 @@ class SetTarget:
         try:
             cache = open_features(place / "cache")
             if known and self.rows_are_right(cache) != known:
-                raise Wrong(f"{len(cache)} rows were read")
-            _ = cache.X, cache.paths, cache.mtimes_ns, cache.decoders, cache.origin, cache.failures(), cache.labels_file
+                raise WrongError(f"{len(cache)} rows were read")
+            _ = (
+                cache.X,
+                cache.paths,
+                cache.mtimes_ns,
+                cache.decoders,
+                cache.origin,
+                cache.failures(),
+                cache.labels_file,
+            )
             outcome = "read"
         except EmbedError as error:
             outcome = str(error)
@@ -99,14 +111,14 @@ class SetTarget:
         with open_writer(place, root=self.data) as writer:
             known = writer.known
             if most and not least <= self.rows_are_right(known) <= most:
-                raise Wrong(f"{len(known)} rows are left")
+                raise WrongError(f"{len(known)} rows are left")
             missing = [path for path in NAMES[1:] if known.index_of(path) is None]
             fill(writer, missing)
             for path in [path for path in known.paths if path not in self.truth]:
                 writer.remove(path)
             writer.write_failures([])
         if most and self.rows_are_right(open_features(place / "cache")) != len(self.truth):
-            raise Wrong("the next run does not give the whole set")
+            raise WrongError("the next run does not give the whole set")
 
 
 class Parts(SetTarget):
@@ -132,7 +144,7 @@ class Parts(SetTarget):
                 outcome = self.used(place, len(self.truth))
                 damaged = verify(find_features(place / "cache")).damaged
                 if content != self.pristine[self.part] and self.part not in damaged:
-                    raise Wrong("verify does not find the damage")
+                    raise WrongError("verify does not find the damage")
                 self.written(place, len(self.truth) - 5, len(self.truth))
                 return outcome
             index, image = (content, self.image) if name.startswith("index") else (self.index, content)
@@ -144,7 +156,9 @@ class Parts(SetTarget):
             digests = (hashlib.sha256(one).hexdigest()[:16] for one in (index, data))
             (folder / self.part).unlink()
             (folder / "parts.txt").unlink()
-            (folder / "-".join(["part", self.part.split("-")[1], *digests])).with_suffix(".h5").write_bytes(data)
+            (folder / "-".join(["part", self.part.split("-")[1], *digests])).with_suffix(".h5").write_bytes(
+                data
+            )
             outcome = self.used(place)
             with contextlib.suppress(EmbedError):
                 self.written(place)
@@ -167,9 +181,14 @@ class Manifest(SetTarget):
                 outcome = self.used(place, len(self.truth))
                 self.written(place, len(self.truth), len(self.truth))
                 return outcome
-            texts = [b" ".join(line.split()) for line in content.removeprefix(b"[\n").removesuffix(b"\n]").split(b",\n  {")]
+            texts = [
+                b" ".join(line.split())
+                for line in content.removeprefix(b"[\n").removesuffix(b"\n]").split(b",\n  {")
+            ]
             texts = [text if text[:1] == b"{" else b"{ " + text for text in texts]
-            sealed = b"".join(b"\n%s %s\n" % (xxhash.xxh3_64_hexdigest(text).encode(), text) for text in texts)
+            sealed = b"".join(
+                b"\n%s %s\n" % (xxhash.xxh3_64_hexdigest(text).encode(), text) for text in texts
+            )
             (self.set_in(place) / "parts.txt").write_bytes(sealed)
             outcome = self.used(place)
             with contextlib.suppress(EmbedError):
@@ -196,7 +215,7 @@ class Meta(SetTarget):
                 with contextlib.suppress(EmbedError):
                     self.written(place)
             if not whole and list(place.glob("cache/*/damaged/part-*")):
-                raise Wrong("parts were set aside, and none is damaged")
+                raise WrongError("parts were set aside, and none is damaged")
             return outcome
 
 
@@ -224,10 +243,14 @@ class SmallFiles(SetTarget):
         with self.place() as place:
             folder = self.set_in(place)
             if name == "sealed failures.csv":
-                head = ",".join([*failures_file.COLUMNS, failures_file.CHECKSUM + xxhash.xxh3_128_hexdigest(content)])
+                head = ",".join(
+                    [*failures_file.COLUMNS, failures_file.CHECKSUM + xxhash.xxh3_128_hexdigest(content)]
+                )
                 (folder / "failures.csv").write_bytes(head.encode() + b"\n" + content)
             else:
-                (folder / name.removeprefix("sealed ")).write_bytes(sealed(content) if name == "sealed source.json" else content)
+                (folder / name.removeprefix("sealed ")).write_bytes(
+                    sealed(content) if name == "sealed source.json" else content
+                )
             outcome = self.used(place, len(self.truth))
             if name == "failures.csv":
                 with contextlib.suppress(EmbedError):
@@ -268,7 +291,9 @@ def sealed(content):
 
 def unsealed(data):
     """Return the JSON text of a small file without its checksum."""
-    return json.dumps({key: value for key, value in json.loads(data).items() if key != "checksum"}, indent=2).encode()
+    return json.dumps(
+        {key: value for key, value in json.loads(data).items() if key != "checksum"}, indent=2
+    ).encode()
 
 
 def as_table(rows):

@@ -8,7 +8,22 @@ from fuzz_shapes import SHAPES, as_json, fields_of
 from hypothesis import strategies as st
 
 DEEP = "deep"  # stands for more brackets than any parser may call itself for
-NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    1 << 24,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+)
 NUMBERS += (1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 VALUES = (
     None, True, False, 0, 1, -1, 2, 1.5, -0.0, 1e308, 1 << 31, 1 << 63, 1 << 64, 10**30, -(1 << 63),
@@ -21,7 +36,18 @@ CELLS = (
     "a|b", "[1,2]", '{"a":', "\0", "\r", "\n", "\r\n", "\ufeff", "\udce9", "é", "e\u0301", "ﬁ", "\u202e", "..", "../..", "/", "\\",
     "%20", "%", "%zz", "http://a/b.jpg", "C:\\a.jpg", "1e400", "x" * 5000, "sep=;", "sep=", "[" * 4000, "９",
 )  # fmt: skip
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "utf-7", "mac-roman", "utf-32")
+ENCODINGS = (
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "cp1252",
+    "latin-1",
+    "utf-7",
+    "mac-roman",
+    "utf-32",
+)
 
 
 def damaged(files):
@@ -113,7 +139,10 @@ def _pieces(draw, data, shape):
                 there = draw(st.integers(0, len(pieces) - 1))
                 pieces[here], pieces[there] = pieces[there], pieces[here]
             case 3 if label:
-                pieces[here] = draw(st.sampled_from([label for label, _ in pieces]) | st.binary(min_size=4, max_size=4)), body
+                pieces[here] = (
+                    draw(st.sampled_from([label for label, _ in pieces]) | st.binary(min_size=4, max_size=4)),
+                    body,
+                )
             case _:
                 pieces[here] = label, draw(_body(body))
     return shape.join(pieces)
@@ -174,7 +203,13 @@ def _places(document, most=400):
     waiting = [document]
     while waiting and most:
         holder = waiting.pop(0)
-        keys = list(holder) if isinstance(holder, dict) else range(min(len(holder), 8)) if isinstance(holder, list) else ()
+        keys = (
+            list(holder)
+            if isinstance(holder, dict)
+            else range(min(len(holder), 8))
+            if isinstance(holder, list)
+            else ()
+        )
         for key in keys:
             most -= 1
             yield holder, key

@@ -52,7 +52,10 @@ class Models(Derived):
             model = stored(self.features, name)
             self.right[name] = self.use(name)
             document = (model.folder / "model.json").read_bytes()
-            self.files[f"head of {name}"] = "zip", (model.folder / model.document["head"]["file"]).read_bytes()
+            self.files[f"head of {name}"] = (
+                "zip",
+                (model.folder / model.document["head"]["file"]).read_bytes(),
+            )
             if name == "logistic":
                 self.files["model.json"] = "bytes", document
                 self.files["sealed model.json"] = "json", unsealed(document)
@@ -107,7 +110,10 @@ class IndexFiles(Derived):
         self.keep("index")
         self.right = self.use()
         manifest = (self.kept / "manifest.json").read_bytes()
-        self.files = {"manifest.json": ("bytes", manifest), "sealed manifest.json": ("json", unsealed(manifest))}
+        self.files = {
+            "manifest.json": ("bytes", manifest),
+            "sealed manifest.json": ("json", unsealed(manifest)),
+        }
         self.segments = sorted(path.name for path in self.kept.glob("*.segment"))
         for number, name in enumerate(self.segments):
             self.files[f"segment {number}"] = "bytes", (self.kept / name).read_bytes()
@@ -118,7 +124,10 @@ class IndexFiles(Derived):
         index = open_index(features)
         found = index.search(self.queries, 5)
         few = index.search(self.queries, 3, np.arange(len(features)) % 3 == 0)
-        return [[(features.sha256[rows].tobytes(), scores.tobytes()) for rows, scores in one] for one in (found, few)]
+        return [
+            [(features.sha256[rows].tobytes(), scores.tobytes()) for rows, scores in one]
+            for one in (found, few)
+        ]
 
     def judge(self, name, content):
         folder = self.put_back()
@@ -146,7 +155,12 @@ class GroupsFile(Derived):
     def use(self):
         """Return the groups on disk."""
         groups = read_groups(self.features)
-        return {number: rows.tolist() for number, rows in groups.rows.items()}, groups.newer, groups.gone, groups.outdated
+        return (
+            {number: rows.tolist() for number, rows in groups.rows.items()},
+            groups.newer,
+            groups.gone,
+            groups.outdated,
+        )
 
     def judge(self, name, content):
         crafted = name.startswith("sealed")

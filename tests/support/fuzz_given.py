@@ -8,18 +8,23 @@ import shutil
 import numpy as np
 import onnx_networks
 import pyarrow as pa
-from fuzz_cache import Wrong, allowed, as_table
+from fuzz_cache import WrongError, allowed, as_table
 from fuzz_shapes import join_zip
 from image_samples import encoded, heif, picture, samples
+from PIL import Image
 from pyarrow import parquet
 from raw_samples import dng
 
 from embed import images, labels
 from embed.backbones import Network, get, open_runtime
 from embed.errors import ImageError
+from embed.images import colours
 from embed.sources.listing import Listing, read_list
 
-PATHS = [f"train/{name}/{i:03d}.jpg" for name in ("ant", "bee") for i in range(4)] + [os.fsdecode(b"caf\xe9.jpg"), "e\u0301.jpg"]
+PATHS = [f"train/{name}/{i:03d}.jpg" for name in ("ant", "bee") for i in range(4)] + [
+    os.fsdecode(b"caf\xe9.jpg"),
+    "e\u0301.jpg",
+]
 
 
 class Tables:
@@ -27,16 +32,29 @@ class Tables:
 
     def __init__(self, folder):
         self.folder, self.number = folder, 0
-        plain = [["path", "label", "split"], *([path, path.split("/")[-2] if "/" in path else "x", "train"] for path in PATHS)]
+        plain = [
+            ["path", "label", "split"],
+            *([path, path.split("/")[-2] if "/" in path else "x", "train"] for path in PATHS),
+        ]
         plain = [[cell.encode("utf-8", "replace").decode() for cell in row] for row in plain]
-        flags = [["file", "ant", "bee"], *([path, int("ant" in path), int("bee" in path)] for path in PATHS[:8])]
+        flags = [
+            ["file", "ant", "bee"],
+            *([path, int("ant" in path), int("bee" in path)] for path in PATHS[:8]),
+        ]
         self.files = {
             "table": ("table", as_table(plain)),
             "classes": ("table", as_table(flags)),
-            "lines": ("table", b"".join(f"{path.split('/')[-1]} {path.split('/')[1]}\n".encode() for path in PATHS[:8])),
+            "lines": (
+                "table",
+                b"".join(f"{path.split('/')[-1]} {path.split('/')[1]}\n".encode() for path in PATHS[:8]),
+            ),
         }
         columns = {name: [row[i] for row in plain[1:]] for i, name in enumerate(plain[0])}
-        columns |= {"number": list(range(len(PATHS))), "share": [0.5] * len(PATHS), "many": [["a"]] * len(PATHS)}
+        columns |= {
+            "number": list(range(len(PATHS))),
+            "share": [0.5] * len(PATHS),
+            "many": [["a"]] * len(PATHS),
+        }
         for codec in ("none", "snappy", "zstd"):
             stream = io.BytesIO()
             parquet.write_table(pa.table(columns), stream, compression=codec)
@@ -50,7 +68,7 @@ class Tables:
             said = labels.assign(PATHS, f"csv:{file}", self.folder)
             for column in (said.labels, said.splits):
                 if len(column) != len(PATHS):
-                    raise Wrong(f"{len(column)} labels for {len(PATHS)} photographs")
+                    raise WrongError(f"{len(column)} labels for {len(PATHS)} photographs")
         finally:
             file.unlink()
         return "read"
@@ -65,7 +83,10 @@ class Lists:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(samples()["baseline.jpg"])
         text = "".join(f"{path}\n" for path in PATHS)
-        self.files = {"list": ("table", os.fsencode(text)), "list of zeros": ("bytes", os.fsencode(text.replace("\n", "\0")))}
+        self.files = {
+            "list": ("table", os.fsencode(text)),
+            "list of zeros": ("bytes", os.fsencode(text.replace("\n", "\0"))),
+        }
 
     def judge(self, name, content):
         file = self.folder / "list.txt"
@@ -85,7 +106,8 @@ class Networks:
         self.folder = folder
         file = folder / "net.onnx"
         self.files = {
-            end: ("bytes", onnx_networks.network(file, end=end).read_bytes()) for end in ("pooled", "classes", "tokens")
+            end: ("bytes", onnx_networks.network(file, end=end).read_bytes())
+            for end in ("pooled", "classes", "tokens")
         }
         self.files["keras"] = "zip", keras_file()
 
@@ -159,8 +181,10 @@ class Images:
         elif format == "raw":
             found = {"sensor.dng": dng(picture()), "preview.dng": dng(picture(), preview=picture(64, 48))}
         elif format == "jpeg":
+            exif = Image.Exif()
+            exif[colours.ORIENTATION] = 6
             found["described.jpg"] = encoded(
-                picture(), "JPEG", exif=picture().getexif() | {0x0112: 6}, icc_profile=profile(), comment=b"c"
+                picture(), "JPEG", exif=exif, icc_profile=profile(), comment=b"c"
             )
         elif format == "png":
             found["described.png"] = encoded(picture().convert("RGBA"), "PNG", icc_profile=profile())
@@ -177,9 +201,9 @@ class Images:
         for one in said:
             if isinstance(one, str):
                 if not one or one != one.strip() or len(one) > 100 or not one.isprintable():
-                    raise Wrong(f"the reason is {one!r}")
+                    raise WrongError(f"the reason is {one!r}")
             elif one.shape != (16, 16, 3) or one.dtype != np.uint8:
-                raise Wrong(f"pixels of shape {one.shape}")
+                raise WrongError(f"pixels of shape {one.shape}")
         if isinstance(said[0], str) or isinstance(said[1], str):
             allowed(str(said[0]), str(said[1]))
             return said[0]

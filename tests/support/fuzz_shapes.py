@@ -66,7 +66,9 @@ def split_jpeg(data):
         here = end
         if marker == b"\xff\xda":
             end = here
-            while end + 1 < len(data) and not (data[end] == 0xFF and data[end + 1] not in (0, *range(0xD0, 0xD8))):
+            while end + 1 < len(data) and not (
+                data[end] == 0xFF and data[end + 1] not in (0, *range(0xD0, 0xD8))
+            ):
                 end += 1
             pieces.append((b"", data[here:end]))
             here = end
@@ -75,7 +77,9 @@ def split_jpeg(data):
 
 def join_jpeg(pieces):
     return b"".join(
-        label + (struct.pack(">H", min(len(body) + 2, 0xFFFF)) if len(label) == 2 and label != b"\xff\xd8" else b"") + body
+        label
+        + (struct.pack(">H", min(len(body) + 2, 0xFFFF)) if len(label) == 2 and label != b"\xff\xd8" else b"")
+        + body
         for label, body in pieces
     )
 

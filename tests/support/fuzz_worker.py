@@ -92,8 +92,10 @@ def main():
     os.dup2(2, 1)  # libraries print where they like
     targets = {}
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None) as scratch:
-        os.environ["EMBED_HOME"] = os.path.join(scratch, "home")
+    with tempfile.TemporaryDirectory(
+        prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None
+    ) as scratch:
+        os.environ["EMBED_HOME"] = os.path.join(scratch, "embed-home")
         while line := requests.readline():
             request = json.loads(line)
             name = request["target"]

@@ -43,7 +43,9 @@ class LoopDisk:
         self.mount()
 
     def mount(self):
-        done = subprocess.run(["mount", "-o", "loop", self.file, self.place], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["mount", "-o", "loop", self.file, self.place], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise UnavailableError(f"this machine allows no mounting: {done.stderr.strip()}")
         self.mounted = True
@@ -86,7 +88,9 @@ class LoopDisk:
         from waiting import until
 
         def free():
-            listed = subprocess.run(["losetup", "--associated", self.file], capture_output=True, text=True, check=True)
+            listed = subprocess.run(
+                ["losetup", "--associated", self.file], capture_output=True, text=True, check=True
+            )
             return not listed.stdout
 
         until(free, "the loop device to be given back")
