@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embed.api.arguments import checked
 from embed.api.photographs import Photographs
 from embed.labels import with_where
 
@@ -19,6 +20,7 @@ class Analysed(Photographs):
     as this condition says; see `select`. `progress` is told what is done, and how many photographs of how many.
     """
 
+    @checked
     def duplicates(
         self,
         threshold: float = 0.92,
@@ -59,6 +61,7 @@ class Analysed(Photographs):
             progress=progress or search.silent,
         )
 
+    @checked
     def outliers(
         self,
         *,
@@ -90,6 +93,7 @@ class Analysed(Photographs):
             notice=notice,
         )
 
+    @checked
     def mislabelled(
         self, *, where: str | None = None, progress: "Progress | None" = None
     ) -> "list[LabelIssue]":
@@ -104,12 +108,20 @@ class Analysed(Photographs):
         ------
         LabelError
             Fewer than two labels have five photographs each.
+
+        Examples
+        --------
+        >>> embed.open("cache").mislabelled()
+        Traceback (most recent call last):
+            ...
+        embed.errors.LabelError: Doubtful labels can be found where at least two labels have 5 photographs each; ...
         """
         from embed import learn, search
 
         rule = with_where(self._rule, where)
         return learn.mislabelled(self._cache, label_rule=rule, progress=progress or search.silent)
 
+    @checked
     def matrix(self, *, per_class: int = 4, random_state: int = 0, where: str | None = None) -> "Matrix":
         """Return how similar a few photographs of each class are.
 
@@ -126,12 +138,18 @@ class Analysed(Photographs):
             No photograph has a label.
         UsageError
             `per_class` is less than 1.
+
+        Examples
+        --------
+        >>> embed.open("cache").matrix(per_class=2).similarity.shape
+        (12, 12)
         """
         from embed import search
 
         rule = with_where(self._rule, where)
         return search.similarity_matrix(self._cache, per_class=per_class, seed=random_state, label_rule=rule)
 
+    @checked
     def layout(self, *, limit: int = 3000, random_state: int = 0, where: str | None = None) -> "Layout":
         """Return a map: where photographs lie on a plane on which what is alike is close together.
 
@@ -148,12 +166,18 @@ class Analysed(Photographs):
             There is no photograph.
         UsageError
             `limit` is less than 1.
+
+        Examples
+        --------
+        >>> embed.open("cache").layout(limit=10).positions.shape
+        (10, 2)
         """
         from embed import search
 
         rule = with_where(self._rule, where)
         return search.layout(self._cache, limit=limit, seed=random_state, label_rule=rule)
 
+    @checked
     def neighbours(
         self,
         files: Iterable[Path],
@@ -187,6 +211,12 @@ class Analysed(Photographs):
             A folder holds no photograph, or cannot be read.
         LabelError, UsageError
             As for `similar`.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> [len(found.neighbours) for found in embed.open("cache").neighbours([Path("pictures/test/fish")], k=3)]
+        [3]
         """
         from embed import search
         from embed.extract import embed_files
@@ -204,6 +234,7 @@ class Analysed(Photographs):
             notice=notice,
         )
 
+    @checked
     def index(
         self, kind: str = "auto", recall: float = 0.99, *, progress: "Progress | None" = None
     ) -> dict[str, Any]:
@@ -244,6 +275,7 @@ class Analysed(Photographs):
         effort = 0 if built.store is None else built.store.effort
         return {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}
 
+    @checked
     def compare(
         self,
         classifiers: Sequence[str] | None = None,
@@ -289,6 +321,7 @@ class Analysed(Photographs):
         sets = learn.same_photographs(self._cache, others)
         return learn.compare(sets, classifiers or list(learn.HEADS), options)
 
+    @checked
     def learning_curve(
         self,
         classifiers: Sequence[str] = ("logistic",),
@@ -312,6 +345,11 @@ class Analysed(Photographs):
             There are no labels, or too few.
         UsageError
             An argument has a value that cannot work.
+
+        Examples
+        --------
+        >>> [row.per_class for row in embed.open("cache").learning_curve(["knn"])]
+        [2, None]
         """
         from embed import learn
 

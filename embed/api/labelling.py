@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed import labels
+from embed.api.arguments import checked
 from embed.cache import FeatureCache
 from embed.errors import InputError
 from embed.labels import Labels, hand
@@ -80,6 +81,7 @@ def given(features: FeatureCache) -> Given:
     return Given(labels.of(features, hand.RULE), by_default, search.read_groups(features))
 
 
+@checked
 def group(
     features: FeatureCache,
     groups: int | None = None,
@@ -113,6 +115,7 @@ def group(
     return found
 
 
+@checked
 def label(
     features: FeatureCache,
     targets: Sequence[str | os.PathLike[str]],
