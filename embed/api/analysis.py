@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embed.api.arguments import checked
 from embed.api.photographs import Photographs
+from embed.arguments import Seed, checked
 from embed.labels import with_where
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Analysed(Photographs):
         return learn.mislabelled(self._cache, label_rule=rule, progress=progress or search.silent)
 
     @checked
-    def matrix(self, *, per_class: int = 4, random_state: int = 0, where: str | None = None) -> "Matrix":
+    def matrix(self, *, per_class: int = 4, random_state: Seed = 0, where: str | None = None) -> "Matrix":
         """Return how similar a few photographs of each class are.
 
         Parameters
@@ -150,7 +150,7 @@ class Analysed(Photographs):
         return search.similarity_matrix(self._cache, per_class=per_class, seed=random_state, label_rule=rule)
 
     @checked
-    def layout(self, *, limit: int = 3000, random_state: int = 0, where: str | None = None) -> "Layout":
+    def layout(self, *, limit: int = 3000, random_state: Seed = 0, where: str | None = None) -> "Layout":
         """Return a map: where photographs lie on a plane on which what is alike is close together.
 
         Parameters
@@ -285,7 +285,7 @@ class Analysed(Photographs):
         group: str | None = None,
         where: str | None = None,
         balanced: bool = False,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> "Iterator[Compared]":
         """Yield the cross-validated score of classifiers on every feature set of the same photographs in the cache.
 
@@ -329,7 +329,7 @@ class Analysed(Photographs):
         group: str | None = None,
         where: str | None = None,
         balanced: bool = False,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> "Iterator[Compared]":
         """Yield the accuracy of classifiers that were fitted on 2, 5, 10, ... photographs of each class.
 

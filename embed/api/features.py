@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from embed.api.analysis import Analysed
-from embed.api.arguments import checked
+from embed.arguments import Seed, checked
 from embed.cache import Failure, FeatureCache
 from embed.errors import ImageError, UsageError
 from embed.labels import with_where
@@ -60,7 +60,7 @@ class Features(Analysed):
         where: str | None = None,
         balanced: bool = False,
         threshold: float | Literal["auto"] | None = None,
-        random_state: int = 0,
+        random_state: Seed = 0,
         name: str | None = None,
         trust: Sequence[str] = (),
         **head: Any,

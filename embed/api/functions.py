@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from embed import cache as caches
 from embed import extract, sources
-from embed.api.arguments import checked
 from embed.api.features import Features
+from embed.arguments import checked
 from embed.backbones import Network
 from embed.labels import with_splits
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed import labels
-from embed.api.arguments import checked
+from embed.arguments import Seed, checked
 from embed.cache import FeatureCache
 from embed.errors import InputError
 from embed.labels import Labels, hand
@@ -86,7 +86,7 @@ def group(
     features: FeatureCache,
     groups: int | None = None,
     *,
-    random_state: int = 0,
+    random_state: Seed = 0,
     progress: "Progress | None" = None,
 ) -> "Clusters":
     """Group photographs that have no labels, and keep the groups: `label` takes their numbers.

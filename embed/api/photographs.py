@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embed import sources
-from embed.api.arguments import checked
+from embed.arguments import Positive, Seed, checked
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
 from embed.labels import Labels, chosen, with_where
@@ -200,7 +200,10 @@ class Photographs:
         >>> len(features.take(features.y == "fish"))
         4
         """
-        wanted = np.asarray(rows)
+        try:
+            wanted = np.asarray(rows)
+        except ValueError:  # lists of several lengths
+            wanted = np.empty((1, 1))
         n = len(self)
         if wanted.dtype == bool and wanted.shape == (n,):
             wanted = np.flatnonzero(wanted)
@@ -214,7 +217,7 @@ class Photographs:
         return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
 
     @checked
-    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def blocks(self, rows: Positive = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield ``(first, X)`` for up to `rows` photographs at a time, in order.
 
         `first` is the position of the first one, `X` float32 of shape (≤ rows, d). No more than one block is in
@@ -304,7 +307,7 @@ class Photographs:
         return export(self, Path(to), format, overwrite=overwrite)
 
     @checked
-    def clusters(self, groups: int | None = None, *, random_state: int = 0) -> "pd.DataFrame":
+    def clusters(self, groups: int | None = None, *, random_state: Seed = 0) -> "pd.DataFrame":
         """Group the photographs: what is alike is together. No label is needed.
 
         Parameters

@@ -13,7 +13,6 @@ from embed.cli.search import HtmlOption, check_page, publish
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Photographs to name.", min=1)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")]
 
 
 @app.command()
@@ -134,7 +133,7 @@ def mislabelled(
 def matrix(
     out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("matrix.png"),
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
@@ -162,7 +161,7 @@ def map_features(
     limit: Annotated[
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
     ] = 3000,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,

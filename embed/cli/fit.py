@@ -22,7 +22,6 @@ CV_HELP = "Cross-validate in so many folds; folders: in those that the folders s
 GROUP_HELP = "A column of the table, or 'regex:PATTERN': photographs with one value stay on one side."
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -78,7 +77,7 @@ def fit(
     name: Annotated[
         str | None, typer.Option(help="Of the model; by default the classifier's.", show_default=False)
     ] = None,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     trust: TrustOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,

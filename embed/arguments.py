@@ -8,12 +8,15 @@ from functools import wraps
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from embed.errors import UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Seed = Annotated[int, range(1 << 32)]  # as NumPy and scikit-learn take it
+Positive = Annotated[int, range(1, 1 << 63)]
 
 WORDS = {
     bool: "True or False",
@@ -35,17 +38,28 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
-            parameter = signature.parameters[name]
-            if parameter.kind is not parameter.VAR_KEYWORD and not _fits(value, parameter.annotation):
-                raise UsageError(f"must be {_words(parameter.annotation)}, not {reprlib.repr(value)}", name)
+        _check(signature, signature.bind(*args, **kwargs).arguments)
         return function(*args, **kwargs)
 
     return call
 
 
+def check(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Check some arguments of a function, by name, as `checked` does."""
+    _check(inspect.signature(function), given)
+
+
+def _check(signature: inspect.Signature, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is not parameter.VAR_KEYWORD and not _fits(value, parameter.annotation):
+            raise UsageError(f"must be {_words(parameter.annotation)}, not {reprlib.repr(value)}", name)
+
+
 def _fits(value: Any, kind: Any) -> bool:
     form, of = _parts(kind)
+    if form is Annotated:
+        return _fits(value, of[0]) and value in of[1]
     if form is Union:
         return any(_fits(value, one) for one in of)
     if form is Literal:
@@ -74,6 +88,8 @@ def _is_many(value: Any) -> bool:
 
 def _words(kind: Any) -> str:
     form, of = _parts(kind)
+    if form is Annotated:
+        return f"{_words(of[0])} from {of[1].start}" + (f" to {of[1][-1]}" if of[1].stop < 1 << 63 else "")
     if form is Literal:
         return " or ".join(map(repr, of))
     if form is not Union:
@@ -87,6 +103,6 @@ def _words(kind: Any) -> str:
 def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return what an annotation is, without what it holds, and what that is."""
     form = get_origin(kind) or (NoneType if kind is None else kind)
-    if not isinstance(form, type) and form not in (Union, Literal):
+    if not isinstance(form, type) and form not in (Annotated, Union, Literal):
         form = None
     return Union if form is UnionType else form, get_args(kind)

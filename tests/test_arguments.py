@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import embed
-from embed.api.arguments import checked
+from embed.arguments import Positive, Seed, checked
 from embed.errors import UsageError
+from embed.learn.dense import DenseClassifier
 
 
 @checked
@@ -21,6 +22,8 @@ def take(
     place: str | Path = "",
     files: Iterable[Path] = (),
     roles: str | Mapping[str, str | Sequence[str]] | None = None,
+    seed: Seed = 0,
+    rows: Positive = 1,
     other: "Iterable[Nobody]" = (),  # noqa: F821  what only a type checker knows is not checked
     **more: Any,
 ) -> None:
@@ -41,6 +44,8 @@ def take(
         {"place": Path("x")},
         {"files": iter([Path("x")])},
         {"roles": {"train": "a", "test": ["b", "c"]}},
+        {"seed": np.uint32(4)},
+        {"rows": 1},
         {"other": 3},
         {"more": object()},
     ],
@@ -60,6 +65,9 @@ def test_what_fits_its_annotation_is_taken(given):
         ({"names": [3]}, "names must be a text or a list, not [3]"),
         ({"flag": "no"}, "flag must be True or False, not 'no'"),
         ({"place": 3}, "place must be a path, not 3"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 4294967295, not -1"),
+        ({"seed": "x"}, "seed must be a whole number from 0 to 4294967295, not 'x'"),
+        ({"rows": 0}, "rows must be a whole number from 1, not 0"),
         ({"files": "photo.jpg"}, "files must be a list, not 'photo.jpg'"),
         ({"roles": ["train"]}, "roles must be a text or a dictionary or None, not ['train']"),
         ({"roles": {"train": 3}}, "roles must be a text or a dictionary or None, not {'train': 3}"),
@@ -86,6 +94,10 @@ def test_a_parameter_that_is_not_known_is_a_fault_of_the_program():
         (lambda: embed.extract_features("x", size="large"), "size"),
         (lambda: embed.extract_features("x", backbone=None), "backbone"),
         (lambda: embed.extract_features("x", exclude="drafts"), "exclude"),
+        (lambda: embed.ImageFeatures(3).fit(None), "backbone"),
+        (lambda: embed.ImageFeatures(size="large").fit(None), "size"),
+        (lambda: DenseClassifier(hidden="large"), "hidden"),
+        (lambda: DenseClassifier(random_state=-1), "random_state"),
     ],
 )
 def test_the_doors_of_the_library_check_what_they_are_given(call, parameter):
