@@ -349,7 +349,7 @@ class Analysed(Photographs):
         Examples
         --------
         >>> [row.per_class for row in embed.open("cache").learning_curve(["knn"])]
-        [2, None]
+        [None]
         """
         from embed import learn
 
