@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embed.api.photographs import Photographs
+from embed.arguments import Seed, checked
 from embed.labels import with_where
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Analysed(Photographs):
     as this condition says; see `select`. `progress` is told what is done, and how many photographs of how many.
     """
 
+    @checked
     def duplicates(
         self,
         threshold: float = 0.92,
@@ -59,6 +61,7 @@ class Analysed(Photographs):
             progress=progress or search.silent,
         )
 
+    @checked
     def outliers(
         self,
         *,
@@ -90,6 +93,7 @@ class Analysed(Photographs):
             notice=notice,
         )
 
+    @checked
     def mislabelled(
         self, *, group: str | None = None, where: str | None = None, progress: "Progress | None" = None
     ) -> "LabelIssues":
@@ -109,6 +113,13 @@ class Analysed(Photographs):
             Fewer than two labels have five photographs each, or none can be judged without its group.
         UsageError
             The group is no usable pattern, and no column.
+
+        Examples
+        --------
+        >>> embed.open("cache").mislabelled()
+        Traceback (most recent call last):
+            ...
+        embed.errors.LabelError: Doubtful labels can be found where at least two labels have 5 photographs each; ...
         """
         from embed import learn, search
 
@@ -117,7 +128,8 @@ class Analysed(Photographs):
             self._cache, label_rule=rule, group=group, progress=progress or search.silent
         )
 
-    def matrix(self, *, per_class: int = 4, random_state: int = 0, where: str | None = None) -> "Matrix":
+    @checked
+    def matrix(self, *, per_class: int = 4, random_state: Seed = 0, where: str | None = None) -> "Matrix":
         """Return how similar a few photographs of each class are.
 
         Parameters
@@ -133,13 +145,19 @@ class Analysed(Photographs):
             No photograph has a label.
         UsageError
             `per_class` is less than 1.
+
+        Examples
+        --------
+        >>> embed.open("cache").matrix(per_class=2).similarity.shape
+        (12, 12)
         """
         from embed import search
 
         rule = with_where(self._rule, where)
         return search.similarity_matrix(self._cache, per_class=per_class, seed=random_state, label_rule=rule)
 
-    def layout(self, *, limit: int = 3000, random_state: int = 0, where: str | None = None) -> "Layout":
+    @checked
+    def layout(self, *, limit: int = 3000, random_state: Seed = 0, where: str | None = None) -> "Layout":
         """Return a map: where photographs lie on a plane on which what is alike is close together.
 
         Parameters
@@ -155,12 +173,18 @@ class Analysed(Photographs):
             There is no photograph.
         UsageError
             `limit` is less than 1.
+
+        Examples
+        --------
+        >>> embed.open("cache").layout(limit=10).positions.shape
+        (10, 2)
         """
         from embed import search
 
         rule = with_where(self._rule, where)
         return search.layout(self._cache, limit=limit, seed=random_state, label_rule=rule)
 
+    @checked
     def neighbours(
         self,
         files: Iterable[Path],
@@ -194,6 +218,12 @@ class Analysed(Photographs):
             A folder holds no photograph, or cannot be read.
         LabelError, UsageError
             As for `similar`.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> [len(found.neighbours) for found in embed.open("cache").neighbours([Path("pictures/test/fish")], k=3)]
+        [3]
         """
         from embed import search
         from embed.extract import embed_files
@@ -211,6 +241,7 @@ class Analysed(Photographs):
             notice=notice,
         )
 
+    @checked
     def index(
         self, kind: str = "auto", recall: float = 0.99, *, progress: "Progress | None" = None
     ) -> dict[str, Any]:
@@ -251,6 +282,7 @@ class Analysed(Photographs):
         effort = 0 if built.store is None else built.store.effort
         return {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}
 
+    @checked
     def compare(
         self,
         classifiers: Sequence[str] | None = None,
@@ -260,7 +292,7 @@ class Analysed(Photographs):
         group: str | None = None,
         where: str | None = None,
         balanced: bool = False,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> "Iterator[Compared]":
         """Yield the cross-validated score of classifiers on every feature set of the same photographs in the cache.
 
@@ -296,6 +328,7 @@ class Analysed(Photographs):
         sets = learn.same_photographs(self._cache, others)
         return learn.compare(sets, classifiers or list(learn.HEADS), options)
 
+    @checked
     def learning_curve(
         self,
         classifiers: Sequence[str] = ("logistic",),
@@ -303,7 +336,7 @@ class Analysed(Photographs):
         group: str | None = None,
         where: str | None = None,
         balanced: bool = False,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> "Iterator[Compared]":
         """Yield the accuracy of classifiers that were fitted on 2, 5, 10, ... photographs of each class.
 
@@ -319,6 +352,11 @@ class Analysed(Photographs):
             There are no labels, or too few.
         UsageError
             An argument has a value that cannot work.
+
+        Examples
+        --------
+        >>> [row.per_class for row in embed.open("cache").learning_curve(["knn"])]
+        [None]
         """
         from embed import learn
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from embed import cache as caches
 from embed import extract, sources
 from embed.api.features import Features
+from embed.arguments import checked
 from embed.backbones import Network
 from embed.labels import with_splits
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_CACHE = "cache"
 
 
+@checked
 def extract_features(
     data: str | Path | Sequence[str | Path],
     cache: str | Path = DEFAULT_CACHE,
@@ -172,6 +174,7 @@ def extract_features(
     return summary
 
 
+@checked
 def open(
     cache: str | Path = DEFAULT_CACHE,
     name: str | None = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed import labels
+from embed.arguments import Seed, checked
 from embed.cache import FeatureCache
 from embed.errors import InputError
 from embed.labels import Labels, hand
@@ -80,11 +81,12 @@ def given(features: FeatureCache) -> Given:
     return Given(labels.of(features, hand.RULE), by_default, search.read_groups(features))
 
 
+@checked
 def group(
     features: FeatureCache,
     groups: int | None = None,
     *,
-    random_state: int = 0,
+    random_state: Seed = 0,
     progress: "Progress | None" = None,
 ) -> "Clusters":
     """Group photographs that have no labels, and keep the groups: `label` takes their numbers.
@@ -113,6 +115,7 @@ def group(
     return found
 
 
+@checked
 def label(
     features: FeatureCache,
     targets: Sequence[str | os.PathLike[str]],

@@ -21,7 +21,6 @@ GroupOption = Annotated[
         show_default=False,
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")]
 
 
 @app.command()
@@ -168,7 +167,7 @@ def mislabelled(
 def matrix(
     out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("matrix.png"),
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
@@ -196,7 +195,7 @@ def map_features(
     limit: Annotated[
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
     ] = 3000,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,

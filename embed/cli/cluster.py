@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embed.cli import common
-from embed.cli.analyse import SeedOption
 from embed.cli.app import app
 from embed.cli.progress import StageDisplay
 from embed.cli.search import publish
@@ -30,7 +29,7 @@ def cluster(
             show_default=False,
         ),
     ] = None,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="Page to write; by default clusters.html in the feature set.", show_default=False),

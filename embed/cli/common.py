@@ -57,6 +57,9 @@ StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a
 OpenOption = Annotated[bool, typer.Option("--open", help="Show the page in the browser.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Of everything that is drawn.", min=0, max=(1 << 32) - 1)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 DEFAULT_CACHE = Path("cache")

@@ -6,7 +6,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
-from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, SeedOption, parse_cv
+from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, parse_cv
 
 
 @app.command()
@@ -23,7 +23,7 @@ def compare(
     splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,

@@ -25,7 +25,6 @@ GROUP_HELP = (
 )
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,7 +80,7 @@ def fit(
     name: Annotated[
         str | None, typer.Option(help="Of the model; by default the classifier's.", show_default=False)
     ] = None,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     trust: TrustOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
