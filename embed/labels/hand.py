@@ -7,7 +7,7 @@ whole file in its place. Text in it is escaped as in every table of the cache.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -137,10 +137,10 @@ def set(
     if split is not None and split not in SPLITS:
         raise UsageError(f"{split!r} is not known; it is one of {', '.join(SPLITS)}", "split")
     wanted = {path: None if label is None else checked(label) for path, label in labels.items()}
-    contents = {} if photographs is None else _contents(photographs, wanted)
     with files.locked(file):
         given = read(file)
         rows = {row.path: row for row in given}
+        contents = {} if photographs is None else _contents(photographs, wanted.keys() | rows.keys())
         known = dict(rows)
         if photographs is not None:
             found = of_photographs(given, photographs)
@@ -155,7 +155,7 @@ def set(
         for path, label in wanted.items():
             before = known.get(path)
             after.pop(path, None)
-            if before is not None and before.content == contents.get(path, before.content):
+            if before is not None and contents.get(before.path) != before.content:
                 after.pop(before.path, None)  # it has another name now
             if label is not None:
                 kept = split or (before.split if before else None)
@@ -224,7 +224,7 @@ def _write(file: Path, rows: Iterable[Row]) -> None:
     files.replace(file.parent, file.name, table.getvalue().encode())
 
 
-def _contents(photographs: Photographs, wanted: Mapping[str, object]) -> dict[str, str]:
+def _contents(photographs: Photographs, wanted: Collection[str]) -> dict[str, str]:
     """Return the content of each photograph that is wanted, by its path."""
     places = [place for place, path in enumerate(photographs.paths.tolist()) if path in wanted]
     if not places:

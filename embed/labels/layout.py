@@ -317,15 +317,15 @@ class _Reader:
 
     def _read_parts(self, classes: list[Folder]) -> None:
         """Say what the folders in classes are taken for."""
-        inner = [one for kid in classes for one in self._roles.inner(kid)] if self._groups else []
+        held = [(kid, one) for kid in classes for one in self._roles.inner(kid)] if self._groups else []
+        inner = [one for _, one in held]
         inside = {one.name for one in inner}
         if len(inside) < 2:
             return
         group = groupings.of(inside) is not Grouping.NO and not groupings.are_letters(inside)
         if group:
-            for one in inner:
-                above = one.place or next(kid.place for kid in classes if one.path.startswith(f"{kid.path}/"))
-                one.place = replace(above or Place(), group=one.name)
+            for kid, one in held:
+                one.place = replace(one.place or kid.place or Place(), group=one.name)
         self._parts.add(classes, inner, alike=len(classes) > 1 and self._roles.alike(classes), group=group)
 
     def _place_below(self, folder: Folder, place: Place, role: names.Parsed | None) -> None:
