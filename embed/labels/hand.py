@@ -193,7 +193,8 @@ def undo(file: Path) -> Undone | None:
                 f"{file.with_name(UNDO_NAME)} is damaged: {error}; delete it, and the labels stay as they are"
             ) from error
         rows = {row.path: row for row in read(file)}
-        photographs = later = 0
+        photographs: dict[str, None] = {}  # by content: one that has another name now is in two rows
+        later = 0
         for before, after in changes:
             one = before or after
             if one is None:
@@ -204,11 +205,11 @@ def undo(file: Path) -> Undone | None:
             rows.pop(one.path, None)
             if before is not None:
                 rows[before.path] = before
-            photographs += 1
+            photographs[one.content or one.path] = None
         _write(file, rows.values())
         files.remove(file.parent, [UNDO_NAME])
     names = {after.label for _, after in changes if after is not None}
-    return Undone(names.pop() if len(names) == 1 else None, photographs, later)
+    return Undone(names.pop() if len(names) == 1 else None, len(photographs), later)
 
 
 def _remember(file: Path, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:

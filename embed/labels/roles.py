@@ -28,6 +28,7 @@ class Roles:
     def __init__(self, splits: Mapping[str, str] | None, version: int = NEWEST) -> None:
         self._splits = splits
         self._version = version
+        self._known_inner: dict[Folder, list[Folder]] = {}
         self._known_groups: dict[tuple[Folder, ...], bool] = {}
         self._known_holders: dict[tuple[Folder, frozenset[str]], bool] = {}
         self._known_classes: dict[tuple[Folder, ...], frozenset[str]] = {}
@@ -206,7 +207,9 @@ class Roles:
 
     def inner(self, folder: Folder) -> list[Folder]:
         """Return the folders in a folder, or those in the only one that it holds."""
-        return self.considered(self.unwrapped(folder, frozenset()))
+        if folder not in self._known_inner:
+            self._known_inner[folder] = self.considered(self.unwrapped(folder, frozenset()))
+        return self._known_inner[folder]
 
     def group(self, kids: list[Folder]) -> bool:
         """Return whether the folders of a folder group what is in them, and the classes lie below them."""
