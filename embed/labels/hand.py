@@ -183,9 +183,7 @@ def undo(file: Path) -> Undone | None:
     with files.locked(file):
         try:
             document = files.read_document(file.with_name(UNDO_NAME))
-            changes = [
-                tuple(None if cells is None else Row(*cells) for cells in pair) for pair in document["rows"]
-            ]
+            changes = [(_stored(before), _stored(after)) for before, after in document["rows"]]
         except FileNotFoundError:
             return None
         except (KeyError, TypeError, ValueError) as error:
@@ -208,8 +206,12 @@ def undo(file: Path) -> Undone | None:
             photographs[one.content or one.path] = None
         _write(file, rows.values())
         files.remove(file.parent, [UNDO_NAME])
-    names = {after.label for _, after in changes if after is not None}
+    names = {given.label for _, given in changes if given is not None}
     return Undone(names.pop() if len(names) == 1 else None, len(photographs), later)
+
+
+def _stored(cells: Sequence[Any] | None) -> Row | None:
+    return None if cells is None else Row(*cells)
 
 
 def _remember(file: Path, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:
