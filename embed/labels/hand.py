@@ -272,13 +272,14 @@ def of_photographs(rows: Sequence[Row], photographs: Photographs) -> list[Row | 
     here = frozenset(contents)
     found: list[Row | None] = []
     for path, content in zip(paths, contents, strict=True):
-        row = by_path.get(path)
-        if row is None or row.content not in ("", content):
-            moved = by_content.get(content, ())
-            agreed = len({(one.label, one.split) for one in moved}) == 1
-            gone = row is not None and row.content in here
-            row = moved[0] if agreed else None if gone else row
-        found.append(row)
+        given = by_path.get(path)
+        if given is None or given.content not in ("", content):
+            moved = by_content.get(content, [])
+            if len({(one.label, one.split) for one in moved}) == 1:
+                given = moved[0]
+            elif given is not None and given.content in here:
+                given = None
+        found.append(given)
     return found
 
 
