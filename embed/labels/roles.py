@@ -184,8 +184,14 @@ class Roles:
 
     def wraps_splits(self, kids: list[Folder], known: frozenset[str]) -> bool:
         """Return whether the folders of a folder are each a collection with splits of its own."""
-        holders = sum(self.holds_splits(kid, known) for kid in kids)
-        return bool(holders) and (2 * holders >= len(kids) or (len(kids) - holders == 1))
+        holders = [kid for kid in kids if self.holds_splits(kid, known)]
+        others = [kid for kid in kids if kid not in holders]
+        if not holders or 2 * len(holders) >= len(kids) or len(others) == 1:
+            return bool(holders)
+        if self._version < NEWEST:
+            return False
+        classes = known.union(*(self.classes([kid]) for kid in holders))
+        return all(self.is_split_of(kid, classes) for kid in others)
 
     def splits_below(self, kids: list[Folder]) -> dict[str, dict[str, names.Parsed | None]]:
         """Return the splits (or folds: None) that lie in the classes: class → folder → split."""

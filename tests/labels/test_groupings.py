@@ -96,6 +96,14 @@ LAYOUTS = {
         "public/train/a public/train/b private/test/a private/test/b",
         "test/a test/b train/a train/b",
     ),
+    "one collection to train on, two to test": (
+        "public/train/a public/train/b one/test/a two/test/b",
+        "test/a test/b train/a train/b",
+    ),
+    "patients in classes in sites": (
+        "site1/ill/p1 site1/ill/p2 site1/well/p3 site1/well/p4 site2/ill/p5 site2/ill/p6 site2/well/p7 site2/well/p8",
+        "-/ill<site1> -/ill<site2> -/well<site1> -/well<site2>",
+    ),
     "images between": (
         "office/amazon/images/mug office/amazon/images/bike office/dslr/images/mug office/dslr/images/bike",
         "-/bike<amazon> -/bike<dslr> -/mug<amazon> -/mug<dslr>",
