@@ -257,26 +257,27 @@ def checked(label: str) -> str:
 def of_photographs(rows: Sequence[Row], photographs: Photographs) -> list[Row | None]:
     """Return what each photograph was given: by its path and content, by its content, or by its path.
 
-    Where the content at a path is another one than was labelled, and what was labelled lies elsewhere now, the path says
-    nothing.
+    The content counts where what was labelled is no more where it was. Where another photograph has taken its name, and it
+    has another one now, the path says nothing.
     """
     by_path = {row.path: row for row in rows}
-    by_content: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.content:
-            by_content.setdefault(row.content, []).append(row)
     paths = photographs.paths.tolist()
-    if not by_content:
+    if not any(row.content for row in rows):
         return [by_path.get(path) for path in paths]
     contents = [row.tobytes().hex() for row in photographs.sha256]
     here = frozenset(contents)
+    at = {path: content for path, content in zip(paths, contents, strict=True) if path in by_path}
+    moved: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.content and at.get(row.path) != row.content:
+            moved.setdefault(row.content, []).append(row)
     found: list[Row | None] = []
     for path, content in zip(paths, contents, strict=True):
         given = by_path.get(path)
         if given is None or given.content not in ("", content):
-            moved = by_content.get(content, [])
-            if len({(one.label, one.split) for one in moved}) == 1:
-                given = moved[0]
+            candidates = moved.get(content, [])
+            if len({(one.label, one.split) for one in candidates}) == 1:
+                given = candidates[0]
             elif given is not None and given.content in here:
                 given = None
         found.append(given)

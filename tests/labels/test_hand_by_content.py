@@ -37,7 +37,7 @@ def file(tmp_path):
         ({"a": 1, "b": 2, "c": 3}, {"a": "sea", "b": "town"}),
         ({"x": 1, "y": 2, "c": 3}, {"x": "sea", "y": "town"}),
         ({"a": 2, "b": 1}, {"a": "town", "b": "sea"}),
-        ({"a": 1, "z": 1, "b": 2}, {"a": "sea", "z": "sea", "b": "town"}),
+        ({"a": 1, "z": 1, "b": 2}, {"a": "sea", "b": "town"}),
         ({"a": 9, "b": 2}, {"a": "sea", "b": "town"}),  # edited in its place
         ({"a": 9, "x": 1}, {"x": "sea"}),  # another one has taken its name
         ({"c": 3}, {}),
