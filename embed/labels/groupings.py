@@ -45,8 +45,10 @@ _TIMES = words(
     " octobre novembre decembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
     " spring summer autumn fall winter fruhling fruhjahr sommer herbst printemps ete automne hiver primavera verano otono"
     " invierno monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun montag dienstag mittwoch"
-    " donnerstag freitag samstag sonntag days? weeks? months? years? quarters? seasons? nights? dates? jahr tag woche annee"
-    " jour semana ano q h 年 月 日"
+    " donnerstag freitag samstag sonntag"
+)
+_NUMBERED_TIMES = words(
+    "days? weeks? months? years? quarters? seasons? nights? dates? jahr tag woche annee jour semana ano q h 年 月 日"
 )
 # How the same things were taken or worked on: likely, for a class may be called so.
 _VERSIONS = words(
@@ -64,10 +66,11 @@ _CLASSES = words(
 
 _TOKEN = re.compile(r"[A-Za-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _GROUPS = [*_PLACES_AND_PERSONS, *_PIECES, *_PLACES_OF_FILES]
-_KNOWN = re.compile(rf"(?:{any_of([*_GROUPS, *_TIMES])})+")
+_KNOWN = re.compile(rf"(?:{any_of(_GROUPS)})+")
 _GROUP = re.compile(rf"(?:{any_of(_GROUPS)})")
 _PIECE = re.compile(rf"(?:{any_of(_PIECES)})")
 _TIME = re.compile(rf"(?:{any_of(_TIMES)})+")
+_NUMBERED_TIME = re.compile(rf"(?:{any_of([*_TIMES, *_NUMBERED_TIMES])})+")
 _VERSION = re.compile(rf"(?:{any_of([*_VERSIONS, *FILLERS])})+")
 _CLASS = re.compile(rf"(?:{any_of(_CLASSES)})")
 _CAMERA_FOLDER = re.compile(r"[1-9][0-9]{2}[A-Z0-9_]{5}", re.IGNORECASE)  # as cameras name them: 100CANON
@@ -79,6 +82,8 @@ _DATE = re.compile(
     rf"|{_YEAR}[-_ ]{_YEAR}"
 )
 _MONTH = re.compile(r"(?:0[1-9]|1[0-2])(?:[-_ .][^\W\d_]+)?")
+
+_DAY = re.compile(r"(?:0[1-9]|[12][0-9]|3[01])")
 
 
 def of(folders: Collection[str], above: Collection[str] = ()) -> Grouping:
@@ -99,12 +104,12 @@ def of(folders: Collection[str], above: Collection[str] = ()) -> Grouping:
     stems = [[one for one in parts if not _is_counter(one)] for parts in tokens]
     if any(stem and all(map(_CLASS.fullmatch, stem)) for stem in stems):
         return Grouping.NO
-    if all(stem and all(map(_KNOWN.fullmatch, stem)) for stem in stems):
+    counted = [len(parts) > len(stem) for parts, stem in zip(tokens, stems, strict=True)]
+    if any(counted) and all(stem and all(map(_KNOWN.fullmatch, stem)) for stem in stems):
         return Grouping.CERTAIN
     if _share_a_word(stems):
         return Grouping.CERTAIN
-    numbered = all(len(parts) > len(stem) for parts, stem in zip(tokens, stems, strict=True))
-    if numbered and len({tuple(stem) for stem in stems}) == 1:
+    if all(counted) and len({tuple(stem) for stem in stems}) == 1:
         return Grouping.LIKELY  # fox1, fox2; 1, 2; A, B
     if all(stem and all(map(_VERSION.fullmatch, stem)) for stem in stems):
         return Grouping.LIKELY
@@ -117,9 +122,13 @@ def are_letters(folders: Collection[str]) -> bool:
 
 
 def are_dates(folders: Collection[str], above: Collection[str] = ()) -> bool:
-    """Return whether these are dates, or months in years: 2019, 2019-05-01, 05."""
-    in_years = bool(above) and all(map(_DATE.fullmatch, above))
-    return all(_DATE.fullmatch(name) or (in_years and _MONTH.fullmatch(name)) for name in folders)
+    """Return whether these are dates, or months in years, or days in months: 2019, 2019-05-01, 05."""
+    part = None
+    if above and all(map(_DATE.fullmatch, above)):
+        part = _MONTH
+    elif above and all(map(_MONTH.fullmatch, above)):
+        part = _DAY
+    return all(_DATE.fullmatch(name) or (part is not None and part.fullmatch(name)) for name in folders)
 
 
 def is_of_camera(name: str) -> bool:
@@ -148,8 +157,10 @@ def say_nothing(folders: Collection[str], above: Collection[str] = ()) -> bool:
 
 def _is_time(name: str) -> bool:
     """Return whether a name is made of words for times, with a number or without: summer 2020, week_3, January."""
-    said = [one for one in _tokens(name) if not one.isdecimal()]
-    return bool(said) and all(map(_TIME.fullmatch, said))
+    parts = _tokens(name)
+    said = [one for one in parts if not one.isdecimal()]
+    known = _TIME if len(said) == len(parts) else _NUMBERED_TIME
+    return bool(said) and all(map(known.fullmatch, said))
 
 
 def _share_a_word(stems: list[list[str]]) -> bool:

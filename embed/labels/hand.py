@@ -7,7 +7,7 @@ whole file in its place. Text in it is escaped as in every table of the cache.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -137,10 +137,10 @@ def set(
     if split is not None and split not in SPLITS:
         raise UsageError(f"{split!r} is not known; it is one of {', '.join(SPLITS)}", "split")
     wanted = {path: None if label is None else checked(label) for path, label in labels.items()}
-    contents = {} if photographs is None else _contents(photographs, wanted)
     with files.locked(file):
         given = read(file)
         rows = {row.path: row for row in given}
+        contents = {} if photographs is None else _contents(photographs, wanted.keys() | rows.keys())
         known = dict(rows)
         if photographs is not None:
             found = of_photographs(given, photographs)
@@ -155,7 +155,7 @@ def set(
         for path, label in wanted.items():
             before = known.get(path)
             after.pop(path, None)
-            if before is not None and before.content == contents.get(path, before.content):
+            if before is not None and contents.get(before.path) != before.content:
                 after.pop(before.path, None)  # it has another name now
             if label is not None:
                 kept = split or (before.split if before else None)
@@ -183,9 +183,7 @@ def undo(file: Path) -> Undone | None:
     with files.locked(file):
         try:
             document = files.read_document(file.with_name(UNDO_NAME))
-            changes = [
-                tuple(None if cells is None else Row(*cells) for cells in pair) for pair in document["rows"]
-            ]
+            changes = [(_stored(before), _stored(after)) for before, after in document["rows"]]
         except FileNotFoundError:
             return None
         except (KeyError, TypeError, ValueError) as error:
@@ -193,7 +191,8 @@ def undo(file: Path) -> Undone | None:
                 f"{file.with_name(UNDO_NAME)} is damaged: {error}; delete it, and the labels stay as they are"
             ) from error
         rows = {row.path: row for row in read(file)}
-        photographs = later = 0
+        photographs: dict[str, None] = {}  # by content: one that has another name now is in two rows
+        later = 0
         for before, after in changes:
             one = before or after
             if one is None:
@@ -204,11 +203,15 @@ def undo(file: Path) -> Undone | None:
             rows.pop(one.path, None)
             if before is not None:
                 rows[before.path] = before
-            photographs += 1
+            photographs[one.content or one.path] = None
         _write(file, rows.values())
         files.remove(file.parent, [UNDO_NAME])
-    names = {after.label for _, after in changes if after is not None}
-    return Undone(names.pop() if len(names) == 1 else None, photographs, later)
+    names = {given.label for _, given in changes if given is not None}
+    return Undone(names.pop() if len(names) == 1 else None, len(photographs), later)
+
+
+def _stored(cells: Sequence[Any] | None) -> Row | None:
+    return None if cells is None else Row(*cells)
 
 
 def _remember(file: Path, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:
@@ -224,7 +227,7 @@ def _write(file: Path, rows: Iterable[Row]) -> None:
     files.replace(file.parent, file.name, table.getvalue().encode())
 
 
-def _contents(photographs: Photographs, wanted: Mapping[str, object]) -> dict[str, str]:
+def _contents(photographs: Photographs, wanted: Collection[str]) -> dict[str, str]:
     """Return the content of each photograph that is wanted, by its path."""
     places = [place for place, path in enumerate(photographs.paths.tolist()) if path in wanted]
     if not places:
@@ -254,28 +257,30 @@ def checked(label: str) -> str:
 def of_photographs(rows: Sequence[Row], photographs: Photographs) -> list[Row | None]:
     """Return what each photograph was given: by its path and content, by its content, or by its path.
 
-    Where the content at a path is another one than was labelled, and what was labelled lies elsewhere now, the path says
-    nothing.
+    The content counts where what was labelled is no more where it was. Where another photograph has taken its name, and it
+    has another one now, the path says nothing.
     """
     by_path = {row.path: row for row in rows}
-    by_content: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.content:
-            by_content.setdefault(row.content, []).append(row)
     paths = photographs.paths.tolist()
-    if not by_content:
+    if not any(row.content for row in rows):
         return [by_path.get(path) for path in paths]
     contents = [row.tobytes().hex() for row in photographs.sha256]
     here = frozenset(contents)
+    at = {path: content for path, content in zip(paths, contents, strict=True) if path in by_path}
+    moved: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.content and at.get(row.path) != row.content:
+            moved.setdefault(row.content, []).append(row)
     found: list[Row | None] = []
     for path, content in zip(paths, contents, strict=True):
-        row = by_path.get(path)
-        if row is None or row.content not in ("", content):
-            moved = by_content.get(content, ())
-            agreed = len({(one.label, one.split) for one in moved}) == 1
-            gone = row is not None and row.content in here
-            row = moved[0] if agreed else None if gone else row
-        found.append(row)
+        given = by_path.get(path)
+        if given is None or given.content not in ("", content):
+            candidates = moved.get(content, [])
+            if len({(one.label, one.split) for one in candidates}) == 1:
+                given = candidates[0]
+            elif given is not None and given.content in here:
+                given = None
+        found.append(given)
     return found
 
 

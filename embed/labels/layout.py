@@ -146,6 +146,7 @@ class _Reader:
         self._groups = version >= NEWEST
         self._grouped: list[Folder] = []
         self._grouped_classes: set[str] = set()
+        self._nested = 0  # groups that are being read, one in the other
         self._parts = doubts.Parts()
         self._notes: list[str] = []
 
@@ -258,13 +259,14 @@ class _Reader:
 
     def _read_groups(self, kids: list[Folder], above: Place, known: frozenset[str], depth: int) -> None:
         classes = self._roles.classes(kids) | known
-        outermost = above.group is None
-        for kid in kids:
-            group = kid.name if outermost else f"{above.group}/{kid.name}"
-            self.read(kid, replace(above, group=group), classes, depth + 1)
-        if outermost:
+        if not self._nested:
             self._grouped += kids
             self._grouped_classes |= classes
+        self._nested += 1
+        for kid in kids:
+            group = kid.name if above.group is None else f"{above.group}/{kid.name}"
+            self.read(kid, replace(above, group=group), classes, depth + 1)
+        self._nested -= 1
 
     def _say_nothing(self, folder: Folder, kids: list[Folder], above: Place) -> bool:
         """Return whether nothing that is said by the names of folders, and of those in them, is on photographs."""
@@ -317,15 +319,16 @@ class _Reader:
 
     def _read_parts(self, classes: list[Folder]) -> None:
         """Say what the folders in classes are taken for."""
-        inner = [one for kid in classes for one in self._roles.inner(kid)] if self._groups else []
+        held = [(kid, one) for kid in classes for one in self._roles.inner(kid)] if self._groups else []
+        inner = [one for _, one in held]
         inside = {one.name for one in inner}
         if len(inside) < 2:
             return
         group = groupings.of(inside) is not Grouping.NO and not groupings.are_letters(inside)
         if group:
-            for one in inner:
-                above = one.place or next(kid.place for kid in classes if one.path.startswith(f"{kid.path}/"))
-                one.place = replace(above or Place(), group=one.name)
+            for kid, one in held:
+                place = one.place or kid.place or Place()
+                one.place = replace(place, group=place.group or one.name)
         self._parts.add(classes, inner, alike=len(classes) > 1 and self._roles.alike(classes), group=group)
 
     def _place_below(self, folder: Folder, place: Place, role: names.Parsed | None) -> None:

@@ -28,6 +28,7 @@ class Roles:
     def __init__(self, splits: Mapping[str, str] | None, version: int = NEWEST) -> None:
         self._splits = splits
         self._version = version
+        self._known_inner: dict[Folder, list[Folder]] = {}
         self._known_groups: dict[tuple[Folder, ...], bool] = {}
         self._known_holders: dict[tuple[Folder, frozenset[str]], bool] = {}
         self._known_classes: dict[tuple[Folder, ...], frozenset[str]] = {}
@@ -183,8 +184,14 @@ class Roles:
 
     def wraps_splits(self, kids: list[Folder], known: frozenset[str]) -> bool:
         """Return whether the folders of a folder are each a collection with splits of its own."""
-        holders = sum(self.holds_splits(kid, known) for kid in kids)
-        return bool(holders) and (2 * holders >= len(kids) or (len(kids) - holders == 1))
+        holders = [kid for kid in kids if self.holds_splits(kid, known)]
+        others = [kid for kid in kids if kid not in holders]
+        if not holders or 2 * len(holders) >= len(kids) or len(others) == 1:
+            return bool(holders)
+        if self._version < NEWEST:
+            return False
+        classes = known.union(*(self.classes([kid]) for kid in holders))
+        return all(self.is_split_of(kid, classes) for kid in others)
 
     def splits_below(self, kids: list[Folder]) -> dict[str, dict[str, names.Parsed | None]]:
         """Return the splits (or folds: None) that lie in the classes: class → folder → split."""
@@ -206,7 +213,9 @@ class Roles:
 
     def inner(self, folder: Folder) -> list[Folder]:
         """Return the folders in a folder, or those in the only one that it holds."""
-        return self.considered(self.unwrapped(folder, frozenset()))
+        if folder not in self._known_inner:
+            self._known_inner[folder] = self.considered(self.unwrapped(folder, frozenset()))
+        return self._known_inner[folder]
 
     def group(self, kids: list[Folder]) -> bool:
         """Return whether the folders of a folder group what is in them, and the classes lie below them."""

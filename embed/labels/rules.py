@@ -246,7 +246,7 @@ def assign(
     else:
         raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
-    classes = sorted(set(labels) - {None})
+    classes = sorted({label for label in labels if label is not None})
     notes = (*notes, *filter(None, [variants.note(classes)]))
     if plain == "folder" and len(classes) < 2:
         without = [path for path, split in zip(paths, splits, strict=True) if split != TEST]

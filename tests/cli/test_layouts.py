@@ -319,11 +319,11 @@ def test_sites_are_groups_of_the_classes_that_they_hold(embed, tmp_path):
     done = embed("extract", "data", "--backbone", "tiny")
     assert "understood as: 2 classes" in done.out and "site1/  group site1: 12" in done.out
     assert "are taken to group the photographs" in done.err
-    fitted = embed("fit", "--group", "folders", "--cv", "3", "--json")
+    fitted = embed("fit", "--clf", "knn", "--group", "folders", "--cv", "3", "--json")
     document = json.loads(fitted.out)
     assert document["classes"] == ["deer", "fox"] and document["n"] == 36
     assert document["groups"]["count"] == 3
-    outer = json.loads(embed("fit", "--labels", "regex:^([^/]+)/", "--json").out)
+    outer = json.loads(embed("fit", "--clf", "knn", "--labels", "regex:^([^/]+)/", "--json").out)
     assert outer["classes"] == ["site1", "site2", "site3"]
 
 
@@ -355,7 +355,7 @@ def test_a_sample_of_the_photographs_is_not_fitted_on_twice(embed, tmp_path):
     lay_out(tmp_path, "data/train/a:4 data/train/b:4 data/val/a:2 data/val/b:2")
     shutil.copytree(tmp_path / "data/train", tmp_path / "data/sample/train")
     assert "8 left out as copies" in embed("extract", "data", "--backbone", "tiny").out
-    fitted = json.loads(embed("fit", "--json").out)
+    fitted = json.loads(embed("fit", "--clf", "knn", "--json").out)
     assert (fitted["n_train"], fitted["n_validation"], fitted["classes"]) == (8, 4, ["a", "b"])
     embed("report", "--no-maps")
 
@@ -367,9 +367,12 @@ def test_a_model_keeps_what_folders_meant_when_it_was_fitted(embed, tmp_path):
     lay_out(tmp_path, SITES)
     embed("extract", "data", "--backbone", "tiny")
     features = open_features(tmp_path / "cache")
-    former = learn.fit(features, learn.FitOptions(labels_version=2, name="former"))
+    former = learn.fit(features, learn.FitOptions(classifier="knn", labels_version=2, name="former"))
     assert former.model.classes == ["site1", "site2", "site3"]
-    assert learn.fit(features, learn.FitOptions(name="today")).model.classes == ["deer", "fox"]
+    assert learn.fit(features, learn.FitOptions(classifier="knn", name="today")).model.classes == [
+        "deer",
+        "fox",
+    ]
     assert "former" in embed("report", "--model", "former", "--no-maps", "--out", "former.html").out
     assert "have changed since" not in (tmp_path / "former.html").read_text("utf-8")
 
@@ -424,10 +427,10 @@ def test_a_set_that_is_renamed_while_a_model_is_fitted_gets_the_model(embed, tmp
         return saved(*arguments, **options)
 
     monkeypatch.setattr(protocol.models, "save", save)
-    fitted = learn.fit(features)
+    fitted = learn.fit(features, learn.FitOptions(classifier="knn"))
     (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
     assert folder.name.startswith("other--") and fitted.model.folder.parent.parent == folder
-    assert "Model logistic" in embed("predict", "data/a/0.jpg").err
+    assert "Model knn" in embed("predict", "data/a/0.jpg").err
 
 
 def test_a_set_is_not_renamed_while_a_model_is_written(embed, tmp_path):

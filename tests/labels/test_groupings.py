@@ -96,6 +96,14 @@ LAYOUTS = {
         "public/train/a public/train/b private/test/a private/test/b",
         "test/a test/b train/a train/b",
     ),
+    "one collection to train on, two to test": (
+        "public/train/a public/train/b one/test/a two/test/b",
+        "test/a test/b train/a train/b",
+    ),
+    "patients in classes in sites": (
+        "site1/ill/p1 site1/ill/p2 site1/well/p3 site1/well/p4 site2/ill/p5 site2/ill/p6 site2/well/p7 site2/well/p8",
+        "-/ill<site1> -/ill<site2> -/well<site1> -/well<site2>",
+    ),
     "images between": (
         "office/amazon/images/mug office/amazon/images/bike office/dslr/images/mug office/dslr/images/bike",
         "-/bike<amazon> -/bike<dslr> -/mug<amazon> -/mug<dslr>",
@@ -112,6 +120,14 @@ LAYOUTS = {
         "cat/day cat/night dog/day dog/night",
         "-/cat<day> -/cat<night> -/dog<day> -/dog<night>",
     ),
+    "conditions in sites": (
+        "site1/day site1/night site2/day site2/night",
+        "-/day<site1> -/day<site2> -/night<site1> -/night<site2>",
+    ),
+    "classes that are words for groups": (
+        "site1/person site1/box site2/person site2/box",
+        "-/box<site1> -/box<site2> -/person<site1> -/person<site2>",
+    ),
     "names that may be either": ("alice/happy alice/sad bob/happy bob/sad", "-/alice -/bob"),
     "classes with numbers": ("class1/x class1/y class2/x class2/y", "-/class1 -/class2"),
     "letters in letters": ("a/x a/y b/x b/y", "-/a -/b"),
@@ -121,6 +137,11 @@ LAYOUTS = {
     "day and night": ("day night", "-/day -/night"),
     "years": ("2019 2020", "-/-"),
     "years and months of photographs": ("2019/01 2019/02 2020/01", "-/-"),
+    "years, months and days": ("2019/01/01 2019/01/31 2019/12/24 2020/05/01", "-/-"),
+    "classes in days": (
+        "2019/05/01/cat 2019/05/01/dog 2019/05/02/cat 2019/06/01/dog 2020/05/01/cat 2020/05/01/dog 2020/06/02/cat",
+        "-/cat<2019/05/01> -/cat<2019/05/02> -/cat<2020/05> -/cat<2020/06> -/dog<2019/05/01> -/dog<2019/06> -/dog<2020/05>",
+    ),
     "dates": ("2019-05-01 2019-06-02", "-/-"),
     "a camera's folders": ("DCIM/100CANON DCIM/101CANON", "-/-"),
     "parts of one folder": ("HAM10000_images_part_1 HAM10000_images_part_2", "-/-"),

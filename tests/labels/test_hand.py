@@ -101,7 +101,8 @@ def test_a_full_disk_leaves_the_former_labels(tmp_path, monkeypatch):
     with pytest.raises(CacheWriteError, match=r"labels"):
         hand.set(file, {"a.jpg": "town"})
     assert labels_in(file) == {"a.jpg": "sea"}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".labels.csv.lock", "labels.csv"]
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert there == [".labels.csv.lock", "labels-undo.json", "labels.csv"]
 
 
 WRITER = """
