@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 import common
 import numpy as np
+import pandas as pd
 
 from embed.backbones import Network
 from embed.cache import FeatureCache, list_features
@@ -168,11 +169,6 @@ def of_data(name: str, features: FeatureCache, seeds: range) -> tuple[list[Case]
     return cases, {"judged": int(as_it_is.judged.sum()), "wrong": as_it_is.wrong}
 
 
-def same(row: dict[str, Any], case: Case) -> bool:
-    """Return whether a case belongs to a row of the results."""
-    return (row["data"], row["changed"], row["share"]) == (case.data, case.changed, case.share)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -187,7 +183,6 @@ def main() -> None:
     os.environ.update(common.environment())
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     cases: list[Case] = []
-    rows: list[dict[str, Any]] = []
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder) / "cache"
@@ -206,17 +201,13 @@ def main() -> None:
                 [case.figures["seconds of one cross-validation"] for case in found],
             )
             cases += found
-    for case in cases:
-        group = next((row for row in rows if same(row, case)), None)
-        if group is None:
-            group = {"data": case.data, "changed": case.changed, "share": case.share}
-            rows.append(group)
-    for row in rows:
-        several = [case.figures for case in cases if same(row, case)]
-        row |= {key: float(np.mean([one[key] for one in several])) for key in several[0]}
-        print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+    table = pd.DataFrame(
+        [{"data": one.data, "changed": one.changed, "share": one.share, **one.figures} for one in cases]
+    )
+    means = table.groupby(["data", "changed", "share"], sort=False, as_index=False).mean()
+    print(means.round(3).to_string(index=False))
     print(results)
-    common.save("label_issues", {"seeds": list(seeds), "rows": rows, **results})
+    common.save("label_issues", {"seeds": list(seeds), "rows": means.to_dict("records"), **results})
 
 
 if __name__ == "__main__":
