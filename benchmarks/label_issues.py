@@ -22,11 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import common
 import numpy as np
+import pandas as pd
 
 from embed.backbones import Network
 from embed.cache import FeatureCache, list_features
@@ -41,14 +43,28 @@ CLEANLAB = """
 import sys, json, numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
-given = np.load(sys.argv[1])
-y, p = given["y"], given["p"]
-print(json.dumps({
-    "quality": get_label_quality_scores(y, p).tolist(),
-    "listed": find_label_issues(y, p, n_jobs=1).tolist(),
-    "margin": get_label_quality_scores(y, p, method="normalized_margin").tolist(),
-}))
+given, found = np.load(sys.argv[1]), []
+for y, p in zip(given["y"], given["p"]):
+    found.append({
+        "quality": get_label_quality_scores(y, p).tolist(),
+        "margin": get_label_quality_scores(y, p, method="normalized_margin").tolist(),
+        "listed": find_label_issues(y, p, n_jobs=1).tolist(),
+    })
+print(json.dumps(found))
 """  # run by the Python that has cleanlab
+
+
+@dataclass
+class Case:
+    """Labels of which some were changed, and what is found of them."""
+
+    data: str
+    changed: str
+    share: float
+    wrong: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray  # by one cross-validation
+    figures: dict[str, float]
 
 
 def material(features: FeatureCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +80,7 @@ def material(features: FeatureCache) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def once(X: np.ndarray, y: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Return the probabilities of one cross-validation."""
     fold = splits.inner_folds(y, keys, label_issues.FOLDS, label_issues.SEED)
-    return selection.out_of_fold("logistic", X, y, fold, options={"C": label_issues.STRENGTH})
+    return selection.OutOfFold("logistic", X, y, fold, {"C": label_issues.STRENGTH}).predict_proba()
 
 
 def changed(y: np.ndarray, share: float, seed: int, alike: np.ndarray | None) -> np.ndarray:
@@ -79,13 +95,20 @@ def changed(y: np.ndarray, share: float, seed: int, alike: np.ndarray | None) ->
     return labels
 
 
-def cleanlab(python: str, y: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """Return cleanlab's scores, and which labels are on its list."""
+def ask_cleanlab(python: str, cases: list[Case]) -> None:
+    """Add what cleanlab finds to the figures of cases of one data set."""
+    from sklearn.metrics import average_precision_score as area
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "given.npz"
-        np.savez(file, y=y, p=probabilities)
-        done = subprocess.run([python, "-c", CLEANLAB, str(file)], capture_output=True, text=True, check=True)
-    return {name: np.array(values) for name, values in json.loads(done.stdout).items()}
+        np.savez(file, y=[case.labels for case in cases], p=[case.probabilities for case in cases])
+        done = subprocess.run(
+            [python, "-c", CLEANLAB, str(file)], stdout=subprocess.PIPE, text=True, check=True
+        )
+    for case, found in zip(cases, json.loads(done.stdout), strict=True):
+        case.figures["cleanlab"] = area(case.wrong, -np.array(found["quality"]))
+        case.figures["cleanlab margin"] = area(case.wrong, -np.array(found["margin"]))
+        case.figures |= of_list("cleanlab ", np.array(found["listed"]), case.wrong)
 
 
 def of_list(prefix: str, listed: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
@@ -98,8 +121,10 @@ def of_list(prefix: str, listed: np.ndarray, wrong: np.ndarray) -> dict[str, flo
     }
 
 
-def judge(X: np.ndarray, y: np.ndarray, keys: np.ndarray, wrong: np.ndarray, python: str) -> dict[str, float]:
-    """Return what each method finds of the wrong labels among those given."""
+def judge(
+    X: np.ndarray, keys: np.ndarray, wrong: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Return the probabilities of one cross-validation, and what each method finds of the wrong labels."""
     from sklearn.metrics import average_precision_score as area
 
     each = np.arange(len(y))
@@ -107,25 +132,41 @@ def judge(X: np.ndarray, y: np.ndarray, keys: np.ndarray, wrong: np.ndarray, pyt
     probabilities, theirs = timed(once, X, y, keys)
     marked = np.zeros(len(y), bool)
     marked[np.argsort(-found.doubt, kind="stable")[: found.wrong]] = True
-    row = {"wrong": int(wrong.sum()), "embed": area(wrong, found.doubt), **of_list("", marked, wrong)}
-    row |= {"seconds": ours, "seconds of one cross-validation": theirs}
     given = probabilities[each, y]
     others = probabilities.copy()
     others[each, y] = -1
-    row["margin"] = area(wrong, others.max(axis=1) - given)
-    row["probability"] = area(wrong, -given)
-    if python:
-        scored = cleanlab(python, y, probabilities)
-        row["cleanlab"] = area(wrong, -scored["quality"])
-        row["cleanlab margin"] = area(wrong, -scored["margin"])
-        row |= of_list("cleanlab ", scored["listed"], wrong)
-    return row
+    return probabilities, {
+        "wrong": int(wrong.sum()),
+        "embed": area(wrong, found.doubt),
+        "margin": area(wrong, others.max(axis=1) - given),
+        "probability": area(wrong, -given),
+        **of_list("", marked, wrong),
+        "seconds": ours,
+        "seconds of one cross-validation": theirs,
+    }
 
 
 def timed(judging: Callable[..., T], *given: np.ndarray) -> tuple[T, float]:
     """Return what judging gives, and its processor seconds."""
     start = time.process_time()
     return judging(*given), time.process_time() - start
+
+
+def of_data(name: str, features: FeatureCache, seeds: range) -> tuple[list[Case], dict[str, int]]:
+    """Return the cases of a data set, and how many labels are judged and wrong as it is."""
+    X, y, keys = material(features)
+    right = once(X, y, keys)
+    mean = np.array([right[y == k].mean(axis=0) for k in range(right.shape[1])])
+    np.fill_diagonal(mean, -1)
+    cases = []
+    for kind, share in NOISES:
+        for seed in seeds:
+            labels = changed(y, share, seed, mean.argmax(axis=1) if kind == "looks alike" else None)
+            case = Case(name, kind, share, labels != y, labels, *judge(X, keys, labels != y, labels))
+            cases.append(case)
+            print(name, kind, share, seed, case.figures, file=sys.stderr, flush=True)
+    as_it_is = label_issues.doubts(X, y, keys)
+    return cases, {"judged": int(as_it_is.judged.sum()), "wrong": as_it_is.wrong}
 
 
 def main() -> None:
@@ -140,7 +181,9 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=100)
     options = parser.parse_args()
     os.environ.update(common.environment())
-    rows, results = [], {}
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    cases: list[Case] = []
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder) / "cache"
         if options.cache is None:
@@ -149,30 +192,22 @@ def main() -> None:
                     common.photographs(name), cache, FeatureOptions(network=Network("mobilenetv2"))
                 )
         sets = {one.name.split("--")[0]: FeatureCache.open(one) for one in list_features(cache)}
-        for name in ("ants_bees", "clothing"):
-            X, y, keys = material(sets[name])
-            right = once(X, y, keys)
-            mean = np.array([right[y == k].mean(axis=0) for k in range(right.shape[1])])
-            np.fill_diagonal(mean, -1)
-            seconds: list[list[float]] = [[], []]
-            for kind, share in NOISES:
-                found = []
-                for seed in range(options.first_seed, options.first_seed + options.seeds):
-                    alike = mean.argmax(axis=1) if kind == "looks alike" else None
-                    labels = changed(y, share, seed, alike)
-                    found.append(judge(X, labels, keys, labels != y, options.cleanlab))
-                    print(name, kind, share, seed, found[-1], file=sys.stderr, flush=True)
-                seconds[0] += [one["seconds"] for one in found]
-                seconds[1] += [one["seconds of one cross-validation"] for one in found]
-                means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
-                rows.append({"data": name, "changed": kind, "share": share, **means})
-            as_it_is = label_issues.doubts(X, y, keys)
-            results[f"{name}, as it is"] = {"judged": int(as_it_is.judged.sum()), "wrong": as_it_is.wrong}
-            results[f"{name}, processor seconds, times one cross-validation"] = common.ratio(*seconds)
-    for row in rows:
-        print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+        for name in ("clothing", "ants_bees"):
+            found, results[f"{name}, as it is"] = of_data(name, sets[name], seeds)
+            if options.cleanlab:
+                ask_cleanlab(options.cleanlab, found)
+            results[f"{name}, times one cross-validation"] = common.ratio(
+                [case.figures["seconds"] for case in found],
+                [case.figures["seconds of one cross-validation"] for case in found],
+            )
+            cases += found
+    table = pd.DataFrame(
+        [{"data": one.data, "changed": one.changed, "share": one.share, **one.figures} for one in cases]
+    )
+    means = table.groupby(["data", "changed", "share"], sort=False, as_index=False).mean()
+    print(means.round(3).to_string(index=False))
     print(results)
-    common.save("label_issues", {"rows": rows, **results})
+    common.save("label_issues", {"seeds": list(seeds), "rows": means.to_dict("records"), **results})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from embed.learn.trainer import Progress
 
 FOLDS = 5
 STRENGTH = 3.0  # C of the logistic regression: weak enough not to learn wrong labels by heart
+PASSES = 3  # fits; every later one makes use of what the former one made of the labels
 SEED = 0
 JUDGING = "judging the labels"
 
@@ -173,7 +174,7 @@ class Doubts:
 def doubts(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = silent) -> Doubts:
     """Judge every label by a logistic regression on the other rows, in five folds.
 
-    A second one then counts each row by how probably its label is right. A label is doubtful in so far as its class is
+    It is then fitted again, with each row counted by how probably its label is right. A label is doubtful in so far as its class is
     improbable, and in so far as it is probably wrong in view of how labels get mixed up (`embed.learn.noise`): the one
     finds labels that are wrong at random, the other those given for what looks alike.
 
@@ -200,7 +201,7 @@ def doubts(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = 
             "no label can be judged: photographs of one content or one group stay together, and some label has no"
             " others; label more photographs, or leave the group out"
         )
-    done, steps = 0, 2 * (int(fold.max()) + 1)
+    done, steps = 0, PASSES * (int(fold.max()) + 1)
 
     def tell(_: str) -> None:
         nonlocal done
@@ -208,11 +209,10 @@ def doubts(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = 
         progress(JUDGING, done, steps)
 
     progress(JUDGING, 0, steps)
+    heads = selection.OutOfFold("logistic", X, y, fold, {"C": STRENGTH})
     weight = None
-    for _ in range(2):
-        probabilities = selection.out_of_fold(
-            "logistic", X, y, fold, sample_weight=weight, options={"C": STRENGTH}, tell=tell
-        )
+    for _ in range(PASSES):
+        probabilities = heads.predict_proba(weight, tell)
         seen, given = probabilities[judged], y[judged]
         sharpness = noise.sharpness(seen, given)
         # Sums are best estimated with the likeliest sharpness, which pushes too many probabilities to the ends to rank by.

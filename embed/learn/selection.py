@@ -194,56 +194,64 @@ def _finished(plan: heads.Plan, X: np.ndarray, y: np.ndarray, folds: Folds, bala
     return Pipeline([*plan.before, *plan.steps, ("classifier", classifier)])
 
 
-def out_of_fold(
-    name: str,
-    X: np.ndarray,
-    y: np.ndarray,
-    fold: np.ndarray,
-    *,
-    sample_weight: np.ndarray | None = None,
-    options: dict[str, Any] | None = None,
-    tell: Tell = silent,
-) -> np.ndarray:
-    """Return the probability of every class for every row, by a head that did not see it: float64 (n, K).
+class OutOfFold:
+    """Heads that each judge the rows of a fold, fitted on all others; a second fit begins where the first one ended.
 
     Nothing is chosen and nothing calibrated: the first value of what is not given is taken.
 
     Parameters
     ----------
     name : str
-        One of `heads.HEADS` that takes weights.
+        One of `heads.HEADS` that takes weights and can go on from where it was.
     X : float32 ndarray of shape (n, d)
     y : int ndarray of shape (n,)
         Classes from 0 to K - 1, every one of which is among the rows outside of each fold.
     fold : int ndarray of shape (n,)
-        From 0; rows of fold -1 are always fitted on, and their own class has the probability 1.
-    sample_weight : float ndarray of shape (n,), optional
-        What each row counts.
+        From 0; rows of fold -1 are always fitted on.
     options : dict, optional
         Parameters that are given.
-    tell : callable
-        Takes a word whenever a fold is done.
     """
-    from joblib import Parallel, delayed
-    from sklearn.base import clone
 
-    def judge(held_out: np.ndarray) -> np.ndarray:
-        fitted = clone(plan.classifier)
-        weight = None if sample_weight is None else sample_weight[~held_out]
-        fitted.fit(X[~held_out], y[~held_out], sample_weight=weight)
-        return np.asarray(fitted.predict_proba(X[held_out]), dtype=np.float64)
+    def __init__(
+        self, name: str, X: np.ndarray, y: np.ndarray, fold: np.ndarray, options: dict[str, Any] | None = None
+    ) -> None:
+        from sklearn.base import clone
 
-    probabilities = np.zeros((len(y), int(y.max()) + 1))
-    probabilities[np.arange(len(y)), y] = 1.0
-    with _calm():
-        plan, X = _planned(name, X, Folds([], whole=True, honest=False), 0, options or {})
-        X = prepared(plan, X)
-        parts = [fold == k for k in range(int(fold.max()) + 1)]
-        judged = Parallel(return_as="generator")(delayed(judge)(held_out) for held_out in parts)
-        for held_out, found in zip(parts, judged, strict=True):
-            probabilities[held_out] = found
-            tell("fold done")
-    return probabilities
+        nothing = Folds([], whole=True, honest=False)
+        plan, X = _planned(name, X, nothing, 0, options or {})
+        self._X, self._y = prepared(plan, X), y
+        self._parts = [fold == k for k in range(int(fold.max()) + 1)]
+        self._heads = [clone(plan.classifier).set_params(warm_start=True) for _ in self._parts]
+
+    def predict_proba(self, sample_weight: np.ndarray | None = None, tell: Tell = silent) -> np.ndarray:
+        """Fit, and return the probability of every class for every row, float64 (n, K).
+
+        The own class of a row that is in no fold has the probability 1.
+
+        Parameters
+        ----------
+        sample_weight : float ndarray of shape (n,), optional
+            What each row counts.
+        tell : callable
+            Takes a word whenever a fold is done.
+        """
+        from joblib import Parallel, delayed
+
+        X, y = self._X, self._y
+
+        def judge(head: Any, held_out: np.ndarray) -> np.ndarray:
+            weight = None if sample_weight is None else sample_weight[~held_out]
+            head.fit(X[~held_out], y[~held_out], sample_weight=weight)
+            return np.asarray(head.predict_proba(X[held_out]), dtype=np.float64)
+
+        probabilities = np.zeros((len(y), int(y.max()) + 1))
+        probabilities[np.arange(len(y)), y] = 1.0
+        with _calm():
+            found = Parallel(return_as="generator")(map(delayed(judge), self._heads, self._parts))
+            for held_out, judged in zip(self._parts, found, strict=True):
+                probabilities[held_out] = judged
+                tell("a fold is judged")
+        return probabilities
 
 
 def fit_own(

@@ -62,7 +62,8 @@ def test_the_label_that_is_given_for_another_class_is_recognised():
     probabilities = np.full((600, 3), 0.05)
     probabilities[np.arange(600), true] = 0.9
     found = noise.mixed(probabilities, given, 1.0)
-    assert found.noise[1] == pytest.approx([0.3, 0.7, 0], abs=0.06)
+    assert found.noise[1] == pytest.approx([0.3, 0.7, 0], abs=0.1)
+    assert found.noise.sum(axis=1) == pytest.approx(1)
     assert np.diag(found.noise)[[0, 2]].min() > 0.95
     assert found.right[given != true].max() < 0.5 < found.right[given == true].min()
 
@@ -77,18 +78,18 @@ def test_probabilities_that_are_less_sure_than_they_might_be_are_sharpened():
     assert noise.sharpness(shy, given) == pytest.approx(2, abs=0.4)
 
 
-def noisy_pairs(folder):
-    """Return features of pairs that look the same and have the same label, where looks say nothing of the label."""
+def bursts(folder):
+    """Return features of eight bursts of five photographs: those of one look the same, and looks say nothing of the label."""
     generator = np.random.default_rng(0)
-    paths = [f"{('ants', 'bees')[i % 2]}/{i:02d}-{side}.jpg" for i in range(20) for side in "lr"]
-    X = np.repeat(generator.random((20, 24)), 2, axis=0) + 0.01 * generator.random((40, 24))
+    paths = [f"{('ants', 'bees')[i % 2]}/{i}-{shot}.jpg" for i in range(8) for shot in range(5)]
+    X = np.repeat(generator.standard_normal((8, 24)), 5, axis=0) + 0.01 * generator.standard_normal((40, 24))
     order = np.argsort(paths)
     return make_features(folder, [paths[i] for i in order], X[order].astype(np.float32))
 
 
 def test_photographs_of_one_group_do_not_vouch_for_one_another(tmp_path):
-    features = noisy_pairs(tmp_path)
-    assert len(mislabelled(features)) <= 4
+    features = bursts(tmp_path)
+    assert len(mislabelled(features)) == 0
     assert len(mislabelled(features, group=r"regex:/(\d+)-")) >= 10
     with pytest.raises(UsageError, match="group"):
         mislabelled(features, group="site")
