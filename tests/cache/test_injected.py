@@ -29,15 +29,14 @@ FAULTS = [
 ]
 # What a broken step is found by, and the invariant that it breaks.
 FOUND = {
-    "publish": ("extract:write:ENOSPC:cache:4:0", "3"),
+    "publish": ("extract:write:ENOSPC:/part-:2:0", "3"),
     "sweep": ("extract:unlink:EIO:cache:1:0", "3"),
     "replay": ("extract:stat:EIO:cache:2:1", "4"),
     "failures": ("extract:stat:EIO:cache:2:1", "7"),
-    "order": ("extract:stat:EIO:cache:2:1", "4"),
-    "listing": ("extract:readdir:EIO:data:3:0", "1"),
-    "reach": ("extract:stat:ESTALE:data:5:0", "1"),
-    "reading": ("extract:read:EIO:cache:3:1", "9"),
-    "index": ("index:write:ENOSPC:cache:2:0", "the index was not kept, and nothing says so"),
+    "listing": ("extract:readdir:EIO:photographs/train:1:0", "1"),
+    "reach": ("extract:stat:ESTALE:.jpg:1:0", "1"),
+    "reading": ("extract:read:EIO:/part-:1:1", "9"),
+    "index": ("index:rename:ENOSPC:manifest.json:1:0", "the index was not kept, and nothing says so"),
 }
 
 

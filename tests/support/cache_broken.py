@@ -50,7 +50,12 @@ def list_what_answers(folder, original=folder._entries):
 
 def settle_as_gone(self, told, original=plan.Plan._settle_place):
     """Take a place that could not be looked at for one that was looked at to its end."""
-    original(self, sources.Listed(told.place) if isinstance(told, sources.Failed) else told)
+    if isinstance(told, sources.Failed):
+        row = self.row(told.place)
+        if row is not None:
+            self._state[row] = plan._GONE
+        told = sources.Listed(told.place)
+    original(self, told)
 
 
 def read_once(self, buffer, start):

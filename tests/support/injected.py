@@ -123,6 +123,13 @@ class Scene:
         status = wait(fork(work))
         return status, *(name.read_text(errors="replace").replace(str(cache), "CACHE") for name in names)
 
+    def begin(self, command, cache):
+        """Make the cache in which a command has something to do."""
+        shutil.copytree(self.base if command == "extract" else self.current, cache)
+        if command == "index":
+            for index in cache.glob("*/index"):
+                shutil.rmtree(index)
+
     def rows(self, cache):
         """Return what a reader sees: by path, the content and the features of each row."""
         known = open_features(cache)
@@ -133,7 +140,7 @@ class Scene:
         """Return what a command prints where nothing fails."""
         if command not in self.said:
             place = self.folder / "clean"
-            shutil.copytree(self.base if command == "extract" else self.current, place)
+            self.begin(command, place)
             self.said[command] = self.do(command, place)
             shutil.rmtree(place)
         return self.said[command]
@@ -225,7 +232,7 @@ def chosen(scene, shim, chance, commands, every):
         for place in ("cache", "data"):
             for call in READING + WRITING:
                 cache = scene.folder / "counted"
-                shutil.copytree(scene.base if command == "extract" else scene.current, cache)
+                scene.begin(command, cache)
                 part = str(cache if place == "cache" else scene.data)
                 count = counted(scene, shim, command, cache, rule(call, "count", part))
                 shutil.rmtree(cache)
@@ -267,7 +274,7 @@ def counted(scene, shim, command, cache, counting):
 def named(text):
     """Return the fault that ``COMMAND:CALL:ACTION:PLACE:FIRST:TIMES`` names; the action is an errno or "short".
 
-    ``@STEP`` at its end leaves out a step that keeps rows.
+    The place is "cache", "data", or what a path contains. ``@STEP`` at its end leaves out a step that keeps rows.
     """
     fault, _, step = text.partition("@")
     command, call, action, place, first, times = fault.split(":")
@@ -279,8 +286,8 @@ def run(scene, shim, faults):
     result = {"faults": 0, "struck": {}, "violations": []}
     for command, call, action, place, first, times, step in faults:
         cache = scene.folder / "cache"
-        shutil.copytree(scene.base if command == "extract" else scene.current, cache)
-        part = str(cache if place == "cache" else scene.data)
+        scene.begin(command, cache)
+        part = {"cache": str(cache), "data": str(scene.data)}.get(place, place)
         struck = rule(call, action, part, first, times)
         with without(step) if step else contextlib.nullcontext():
             status, out, told = scene.do(command, cache, partial(shim.arm, struck))
