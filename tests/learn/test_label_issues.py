@@ -90,7 +90,7 @@ def bursts(folder):
 def test_photographs_of_one_group_do_not_vouch_for_one_another(tmp_path):
     features = bursts(tmp_path)
     assert len(mislabelled(features)) == 0
-    assert len(mislabelled(features, group=r"regex:/(\d+)-")) >= 10
+    assert len(mislabelled(features, group=r"regex:/(\d+)-")) >= 5  # a whole burst
     with pytest.raises(UsageError, match="group"):
         mislabelled(features, group="site")
 
