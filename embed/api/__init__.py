@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
-    from embed.api.labelling import Given, Labelled, given, group, label
+    from embed.api.labelling import Given, Labelled, given, group, label, undo_label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
@@ -51,6 +51,7 @@ _HOMES = {
         "given",
         "group",
         "label",
+        "undo_label",
     ),
     "embed.api.overview": (
         "describe",
@@ -147,6 +148,7 @@ __all__ = [
     "review",
     "sick_features",
     "understood",
+    "undo_label",
     "verify",
     "with_splits",
     "with_where",

@@ -27,8 +27,7 @@ class Labelled:
     photographs : int
         How many were asked about.
     former : dict
-        Path → former label or None, of those whose label is another one now; `embed.labels.hand.set` takes it to undo the
-        change.
+        Path → former label or None, of those whose label is another one now.
     groups : Groups or None
         That were asked about.
     """
@@ -79,6 +78,19 @@ def given(features: FeatureCache) -> Given:
 
     by_default = labels.of(features).by_hand
     return Given(labels.of(features, hand.RULE), by_default, search.read_groups(features))
+
+
+def undo_label(features: FeatureCache) -> hand.Undone | None:
+    """Take the last change of labels back that `label` made, and return what it was; None where there is none.
+
+    A photograph that was given another label since keeps it.
+
+    Raises
+    ------
+    CacheError, LabelError
+        A file cannot be read or written; the labels stay as they were.
+    """
+    return hand.undo(features.labels_file)
 
 
 @checked

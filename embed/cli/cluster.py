@@ -171,9 +171,9 @@ def _rows(known: "FeatureCache", found: "Clusters", given: "Labels") -> list[tup
 
 def _undo(known: "FeatureCache", *, as_json: bool) -> None:
     """Take the last naming back, and say what it was."""
-    from embed.labels import hand
+    from embed import api
 
-    done = hand.undo(known.labels_file)
+    done = api.undo_label(known)
     if as_json:
         common.print_json(
             {
@@ -196,7 +196,7 @@ def _undo(known: "FeatureCache", *, as_json: bool) -> None:
             else "1 photograph had another label given since, and keeps it."
         )
     if done is not None:
-        common.say(_next_step(known, known.labels_file))
+        common.say(_next_step(api.given(known), known.labels_file))
 
 
 def _asked(targets: list[str], *, remove: bool, alone: str) -> tuple[list[str], str | None]:

@@ -41,7 +41,7 @@ class Run:
 Block = list[Run | Listed | Failed | LeftOut]
 _KINDS = (Run, Listed, Failed, LeftOut)
 _RUN = 0
-_FIELDS = {kind: tuple(kind.__dataclass_fields__) for kind in _KINDS}
+_FIELDS = tuple(tuple(kind.__dataclass_fields__) for kind in _KINDS)
 
 
 class Scan:
@@ -142,7 +142,7 @@ class Scan:
         try:
             for told in self.source.find():
                 with lock:
-                    if type(told) is Item:
+                    if isinstance(told, Item):
                         items += 1
                         if not told_so_far or told_so_far[-1][0] != _RUN:
                             told_so_far.append([_RUN, [], [], []])
@@ -151,10 +151,8 @@ class Scan:
                         sizes.append(told.size)
                         stamps.append(told.stamp)
                     else:
-                        kind = type(told)
-                        told_so_far.append(
-                            [_KINDS.index(kind), *(getattr(told, name) for name in _FIELDS[kind])]
-                        )
+                        kind = _KINDS.index(type(told))
+                        told_so_far.append([kind, *(getattr(told, name) for name in _FIELDS[kind])])
                     self._told += 1
                     if self._told == BLOCK:
                         self._packed.append(self._pack())
