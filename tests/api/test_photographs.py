@@ -81,7 +81,6 @@ def test_a_table_holds_names_of_any_bytes(tmp_path):
     table = photographs.to_dataframe(features=True)
     assert table["path"].tolist() == sorted(odd, key=os.fsencode)
     assert set(table["label"]) == {os.fsdecode(b"b\xe9e"), "é"}
-    assert table.groupby("label").size()[os.fsdecode(b"b\xe9e")] == 2
     for path, x in zip(table["path"], table[[f"f{i}" for i in range(DIMENSION)]].to_numpy(), strict=True):
         np.testing.assert_array_equal(x, row_of(path).features)
 

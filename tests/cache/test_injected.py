@@ -34,7 +34,7 @@ FOUND = {
     "replay": ("extract:stat:EIO:cache:2:1", "4"),
     "failures": ("extract:stat:EIO:cache:2:1", "7"),
     "listing": ("extract:readdir:EIO:photographs/train:1:0", "1"),
-    "reach": ("extract:stat:ESTALE:.jpg:1:0", "1"),
+    "reach": ("extract:stat:ESTALE:-000.jpg:1:0", "1"),
     "reading": ("extract:read:EIO:/part-:1:1", "9"),
     "index": ("index:rename:ENOSPC:manifest.json:1:0", "the index was not kept, and nothing says so"),
 }

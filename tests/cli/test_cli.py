@@ -169,7 +169,7 @@ def test_where_there_is_no_terminal_nobody_is_asked_and_nothing_waits(tmp_path):
     """A folder whose set cannot be told for certain: in a terminal, the user would be asked."""
     first, second, cache = tmp_path / "pictures", tmp_path / "others", tmp_path / "cache"
     demo.draw(first, train=2, test=0)
-    command = f'"{sys.executable}" -m embed.cli extract "{{}}" --backbone tiny --cache "{cache}" --quiet <&-'
+    command = f'"{sys.executable}" -m embed.cli extract "{{}}" --backbone tiny --cache "{cache}" <&-'
 
     def extract(folder):
         done = subprocess.run(

@@ -70,6 +70,7 @@ def read_once(self, buffer, start):
 
 def keep_no_index(self, fingerprint, notes, original=faiss_store.FaissStore.commit):
     """Say nothing of an index that could not be kept."""
+    self.fingerprint, self.notes = fingerprint, notes
     with contextlib.suppress(CacheWriteError):
         original(self, fingerprint, notes)
 

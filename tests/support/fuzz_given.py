@@ -140,7 +140,8 @@ class Home:
     def __init__(self, folder):
         self.home = folder / "home"
         os.environ["EMBED_HOME"] = str(self.home)
-        self.pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+        size = Network("tiny").resolve().size
+        self.pixels = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
         self.right = self.use()
         self.pristine = folder / "pristine"
         shutil.copytree(self.home, self.pristine)
