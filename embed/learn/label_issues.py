@@ -175,8 +175,9 @@ def doubts(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = 
     """Judge every label by a logistic regression on the other rows, in five folds.
 
     It is then fitted again, with each row counted by how probably its label is right. A label is doubtful in so far as its class is
-    improbable, and in so far as it is probably wrong in view of how labels get mixed up (`embed.learn.noise`): the one
-    finds labels that are wrong at random, the other those given for what looks alike.
+    improbable, and in so far as it is probably wrong in view of how labels get mixed up (`embed.learn.noise`). The one
+    finds labels that are wrong at random, the other those given for what looks alike, and counts the more, the less evenly
+    the wrong labels are spread over the classes.
 
     Parameters
     ----------
@@ -219,7 +220,9 @@ def doubts(X: np.ndarray, y: np.ndarray, keys: np.ndarray, progress: Progress = 
         right = noise.mixed(seen, given, np.sqrt(sharpness)).right
         weight = np.ones(len(y))
         weight[judged] = right
+    likeliest = noise.mixed(seen, given, sharpness)
+    share = likeliest.evenness
     doubt = np.zeros(len(y))
-    doubt[judged] = 1 - (seen[np.arange(len(given)), given] + right) / 2
-    wrong = round(float(np.sum(1 - noise.mixed(seen, given, sharpness).right)))
+    doubt[judged] = 1 - share * seen[np.arange(len(given)), given] - (1 - share) * right
+    wrong = round(float(np.sum(1 - likeliest.right)))
     return Doubts(probabilities, doubt, judged, wrong)

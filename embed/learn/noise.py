@@ -21,12 +21,15 @@ class Mixed:
         The probability that the label of each photograph is right.
     noise : float64 ndarray of shape (K, K)
         The probability that a photograph of class k has the label j; rows sum to 1.
+    evenness : float
+        From 0, every class is mistaken for one other, to 1, for all others alike; 0.5 where there is only one other.
     fit : float
         The mean logarithm of the probability of a given label.
     """
 
     right: np.ndarray
     noise: np.ndarray
+    evenness: float
     fit: float
 
 
@@ -60,7 +63,25 @@ def mixed(probabilities: np.ndarray, given: np.ndarray, sharpness: float) -> Mix
         joint /= total[:, np.newaxis]
         noise = (of_label @ joint).T + PSEUDO_COUNT * np.eye(count)
         noise /= noise.sum(axis=1, keepdims=True)
-    return Mixed(joint[each, given], noise, float(np.log(total).mean()))
+    return Mixed(joint[each, given], noise, _evenness(of_label @ joint), float(np.log(total).mean()))
+
+
+def _evenness(counts: np.ndarray) -> float:
+    """Return the entropy of the wrong labels of a class, 1 at most, as a mean over the wrong labels.
+
+    Parameters
+    ----------
+    counts : float64 ndarray of shape (K, K)
+        Photographs with a label (rows) that are of a class (columns).
+    """
+    from scipy.stats import entropy
+
+    others = len(counts) - 1
+    if others < 2:
+        return 0.5
+    wrong = counts * (1 - np.eye(len(counts))) + SMALLEST_PROBABILITY
+    of_class = wrong.sum(axis=0)
+    return float(np.average(entropy(wrong, axis=0) / np.log(others), weights=of_class))
 
 
 def sharpness(probabilities: np.ndarray, given: np.ndarray) -> float:

@@ -68,6 +68,17 @@ def test_the_label_that_is_given_for_another_class_is_recognised():
     assert found.right[given != true].max() < 0.5 < found.right[given == true].min()
 
 
+@pytest.mark.parametrize(("others", "least", "most"), [([1], 0, 0.1), ([1, 2, 3, 4], 0.9, 1)])
+def test_it_is_known_whether_labels_are_wrong_at_random_or_all_in_one_way(others, least, most):
+    generator = np.random.default_rng(0)
+    true = np.repeat(np.arange(5), 100)
+    wrong = generator.random(500) < 0.2
+    given = np.where(wrong, (true + generator.choice(others, 500)) % 5, true)
+    probabilities = np.full((500, 5), 1e-4)
+    probabilities[np.arange(500), true] = 1 - 4e-4
+    assert least <= noise.mixed(probabilities, given, 1.0).evenness <= most
+
+
 def test_probabilities_that_are_less_sure_than_they_might_be_are_sharpened():
     generator = np.random.default_rng(0)
     honest = generator.dirichlet(np.full(4, 0.2), 3000)
