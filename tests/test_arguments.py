@@ -49,7 +49,7 @@ def take(
         {"other": 3},
         {"more": object()},
     ],
-    ids=str,
+    ids=lambda given: next(iter(given)),
 )
 def test_what_fits_its_annotation_is_taken(given):
     take(**given)
