@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embed import cache as caches
 from embed import extract, sources
 from embed.api.features import Features
+from embed.arguments import checked
 from embed.backbones import Network
 from embed.labels import with_splits
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_CACHE = "cache"
 
 
+@checked
 def extract_features(
     data: str | Path | Sequence[str | Path],
     cache: str | Path = DEFAULT_CACHE,
@@ -175,6 +177,7 @@ def extract_features(
     return summary
 
 
+@checked
 def import_features(
     vectors: "str | Path | NDArray[Any]",
     data: str | Path,
@@ -252,6 +255,7 @@ def import_features(
     )
 
 
+@checked
 def open(
     cache: str | Path = DEFAULT_CACHE,
     name: str | Sequence[str] | None = None,

@@ -9,7 +9,6 @@ from embed.backbones import gpu, onnx_gpu
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.cpu import OpenVINORuntime
 from embed.backbones.export import export, with_weights
-from embed.backbones.machine import PRECISIONS
 from embed.backbones.network import Network
 from embed.errors import UsageError
 
@@ -19,6 +18,13 @@ GPUS: dict[str, tuple[Any, Callable[..., "Runtime"]]] = {
     "keras": (gpu, gpu.KerasRuntime),
     "onnx": (onnx_gpu, onnx_gpu.OnnxRuntime),
 }
+PRECISIONS = {
+    "float32": "float32",
+    "bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "fp16": "float16",
+    "float16": "float16",
+}  # as users write them, and as they are called everywhere else
 
 
 class Runtime(Protocol):
