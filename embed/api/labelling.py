@@ -130,7 +130,7 @@ def group(
 @checked
 def label(
     features: FeatureCache,
-    targets: Sequence[str | os.PathLike[str]],
+    targets: Sequence[int | str | os.PathLike[str]],
     name: str | None,
     *,
     split: str | None = None,
@@ -142,7 +142,7 @@ def label(
     Parameters
     ----------
     features : FeatureCache
-    targets : sequence of str or path
+    targets : sequence of int, str or path
         Numbers of groups, and photographs: their files, or their paths in the data folder.
     name : str or None
         The label; None takes it away.
@@ -175,7 +175,7 @@ def label(
             of_group = zip(features.paths[rows], (given[row] for row in rows), strict=True)
             paths |= {path: name for path, row in of_group if row is None or not row.split}
         else:
-            paths[_path_of(features, target)] = name
+            paths[_path_of(features, str(target) if isinstance(target, int) else target)] = name
     return Labelled(file, len(paths), hand.set(file, paths, split, features), groups)
 
 

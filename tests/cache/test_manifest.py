@@ -100,7 +100,7 @@ def test_a_damaged_line_is_ignored_named_and_mended(tmp_path):
     path = writer.folder / manifest.MANIFEST_NAME
     data, entries = path.read_bytes(), manifest.read(writer.folder)
     (found,) = list_features(tmp_path / "cache")
-    for position in range(1, len(data) - 1, 3):
+    for position in range(1, len(data) - 1, 29):
         damaged = bytearray(data)
         damaged[position] ^= 1
         path.write_bytes(damaged)
