@@ -128,7 +128,7 @@ class OnnxFile:
         steps.input().model().set_layout(openvino.Layout(layout))
         steps.output().tensor().set_element_type(openvino.Type.f32)
         shape = graph.output(0).get_partial_shape()
-        if shape.rank.get_length() == 4 and _channels_reason(shape, layout):
+        if shape.rank.get_length() == 4 and channels_first(shape, layout):
             steps.output().model().set_layout(openvino.Layout("NCHW"))
             steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         return steps.build()
@@ -281,7 +281,7 @@ def _layout(shape: "openvino.PartialShape") -> str:
     return "NHWC" if last.is_static and last.get_length() == CHANNELS and shape[1] != CHANNELS else "NCHW"
 
 
-def _channels_reason(shape: "openvino.PartialShape", layout: str) -> bool:
+def channels_first(shape: "openvino.PartialShape", layout: str) -> bool:
     """Return whether the channels of a map come first: the two sides of a map are alike."""
     if shape[1] == shape[2] and shape[2] != shape[3]:
         return False

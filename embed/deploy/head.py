@@ -33,9 +33,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Head:
-    """The steps from features to probabilities."""
+    """The steps from features to probabilities.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+    classes : int
+        Probabilities that come out.
+    """
 
     steps: tuple[Step, ...]
+    classes: int
 
     def write(self, x: Any, arithmetic: Arithmetic) -> Any:
         """Return the probabilities, (n, K), of features, (n, d), in the arithmetic of a format."""
@@ -45,7 +53,7 @@ class Head:
 
     def to_bytes(self) -> bytes:
         """Return it as `from_bytes` reads it."""
-        names = np.array(json.dumps([(step.name, len(step.arrays)) for step in self.steps]))
+        names = np.array(json.dumps([self.classes, [(step.name, len(step.arrays)) for step in self.steps]]))
         stream = io.BytesIO()
         np.savez(stream, names, *(array for step in self.steps for array in step.arrays))
         return stream.getvalue()
@@ -56,12 +64,9 @@ class Head:
         with np.load(io.BytesIO(data)) as file:
             names, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
         waiting = iter(arrays)
-        return cls(
-            tuple(
-                Step(name, tuple(next(waiting) for _ in range(count)))
-                for name, count in json.loads(str(names))
-            )
-        )
+        classes, steps = json.loads(str(names))
+        made = (Step(name, tuple(next(waiting) for _ in range(count))) for name, count in steps)
+        return cls(tuple(made), classes)
 
 
 class _ForeignError(Exception):
@@ -89,7 +94,8 @@ def read(estimator: Any, name: str) -> Head:
         if not isinstance(estimator, Pipeline):
             raise _ForeignError
         *before, classifier = (step for _, step in estimator.steps)
-        return Head((*(made for step in before for made in _prepared(step)), *_classified(classifier)))
+        prepared = [made for step in before for made in _prepared(step)]
+        return Head((*prepared, *_classified(classifier)), len(estimator.classes_))
     except _ForeignError:
         raise UsageError(
             f"{name!r} cannot be written into a file for elsewhere: that has logistic, linear-svm, svm and dense. Fit one "

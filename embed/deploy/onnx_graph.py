@@ -1,36 +1,53 @@
 """Writing a graph of ONNX, node by node; and the arithmetic of a head in it."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embed.deploy.arithmetic import Arithmetic
+from embed.deploy.plan import PIXELS
 
 if TYPE_CHECKING:
     import onnx
 
 OURS = "embed/"  # begins the names of all that is added to a network
+FLOAT, UINT8 = 1, 2  # in onnx.proto
 
 
 class Graph:
-    """Adds nodes to the graph of a model. A tensor is the name of a value.
+    """Adds nodes to the graph of a model that takes `PIXELS`. A tensor is the name of a value.
 
     Parameters
     ----------
     model : onnx.ModelProto
+    pictures : str or int
+        What it takes at a time: the name of a free length, or 1.
     """
 
-    def __init__(self, model: "onnx.ModelProto") -> None:
+    def __init__(self, model: "onnx.ModelProto", pictures: str | int) -> None:
         self.model = model
+        self.pictures = pictures
         self._number = 0
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node and return what it gives."""
+    def node(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        """Add a node and return what it gives, under a name of its own or the one that is asked for."""
         from onnx import helper
 
         name = self._name(kind)
-        self.model.graph.node.append(helper.make_node(kind, inputs, [name], name, **attributes))
-        return name
+        made = helper.make_node(kind, inputs, [out or name], name, **attributes)
+        self.model.graph.node.append(made)
+        return out or name
+
+    def halves(self, x: str) -> tuple[str, str]:
+        """Return the first and the second half of rows."""
+        from onnx import helper
+
+        first, second = self._name("half"), self._name("half")
+        made = helper.make_node("Split", [x], [first, second], first, axis=0, num_outputs=2)
+        self.model.graph.node.append(made)
+        return first, second
 
     def constant(self, values: Any) -> str:
         """Add an array and return its name."""
@@ -40,11 +57,14 @@ class Graph:
         self.model.graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def put_first(self, count: int) -> None:
-        """Move the nodes added last before all others, whose input they make."""
-        nodes = list(self.model.graph.node)
-        del self.model.graph.node[:]
-        self.model.graph.node.extend([*nodes[len(nodes) - count :], *nodes[: len(nodes) - count]])
+    @contextmanager
+    def before_all(self) -> Iterator[None]:
+        """Put the nodes that are added in the block before all others, which read what they give."""
+        nodes = self.model.graph.node
+        others = [*nodes]
+        del nodes[:]
+        yield
+        nodes.extend(others)
 
     def read_instead(self, value: str, other: str) -> None:
         """Let all nodes that read a value read another."""
@@ -52,6 +72,30 @@ class Graph:
             for place, name in enumerate(node.input):
                 if name == value:
                     node.input[place] = other
+
+    def close(self, output: str, sides: Sequence[str | int], columns: int | None = None) -> None:
+        """Say what the graph takes and gives.
+
+        Parameters
+        ----------
+        output : str
+            The value that it gives.
+        sides : sequence of str or int
+            Height and width of the pictures.
+        columns : int, optional
+            Of what it gives, where that is known to be (n, columns) of float32.
+        """
+        from onnx import helper
+
+        graph = self.model.graph
+        for field in (graph.input, graph.output):
+            del field[:]
+        shape = [self.pictures, *sides, 3]
+        graph.input.append(helper.make_tensor_value_info(PIXELS, UINT8, shape))
+        if columns is None:
+            graph.output.append(helper.make_empty_tensor_value_info(output))
+        else:
+            graph.output.append(helper.make_tensor_value_info(output, FLOAT, [self.pictures, columns]))
 
     def _name(self, kind: str) -> str:
         self._number += 1

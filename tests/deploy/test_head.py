@@ -57,8 +57,10 @@ def test_a_dense_head_is_what_scikit_learn_computes(classes, hidden):
 @pytest.mark.parametrize("name", ["knn", "dummy"])
 def test_what_no_format_has_is_refused_in_a_sentence(name):
     X, y = blobs()
-    with pytest.raises(UsageError, match=f"model '{name}' cannot be written .* logistic, linear-svm, svm and dense"):
+    with pytest.raises(
+        UsageError, match=f"model '{name}' cannot be written .* logistic, linear-svm, svm and dense"
+    ):
         steps.read(fitted(name, X, y).estimator, name)
     forest = RandomForestClassifier(3).fit(X, y)
-    with pytest.raises(UsageError, match="'sklearn.ensemble.RandomForestClassifier' cannot be written"):
+    with pytest.raises(UsageError, match=r"'sklearn\.ensemble\.RandomForestClassifier' cannot be written"):
         steps.read(forest, "sklearn.ensemble.RandomForestClassifier")
