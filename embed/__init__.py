@@ -14,12 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.api import extract_features, open
+    from embed.api import export_model, extract_features, open
     from embed.api.features import Features
     from embed.api.photographs import Photographs
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import Recipe
+    from embed.deploy import Deployed, Parity
     from embed.errors import EmbedError
     from embed.explain import ClassMap, Explained
     from embed.extract import Progress, Summary
@@ -34,6 +35,7 @@ NOT_ON_WINDOWS = "embed runs on Linux and macOS; on Windows use WSL: https://lea
 __all__ = [
     "BACKBONES",
     "ClassMap",
+    "Deployed",
     "EmbedError",
     "Evaluation",
     "Explained",
@@ -41,10 +43,12 @@ __all__ = [
     "Fitted",
     "ImageFeatures",
     "Model",
+    "Parity",
     "Photographs",
     "Progress",
     "Recipe",
     "Summary",
+    "export_model",
     "extract_features",
     "open",
 ]
@@ -52,6 +56,7 @@ __all__ = [
 _HOMES = {
     "BACKBONES": "embed.backbones",
     "ClassMap": "embed.explain",
+    "Deployed": "embed.deploy",
     "EmbedError": "embed.errors",
     "Evaluation": "embed.learn.evaluation",
     "Explained": "embed.explain",
@@ -59,10 +64,12 @@ _HOMES = {
     "Fitted": "embed.learn",
     "ImageFeatures": "embed.api.transformer",
     "Model": "embed.learn",
+    "Parity": "embed.deploy",
     "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
     "Summary": "embed.extract",
+    "export_model": "embed.api",
     "extract_features": "embed.api",
     "open": "embed.api",
 }  # name → the module that it is imported from when it is first used (PEP 562)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, open
     from embed.api.labelling import Labelled, label
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from embed.extract import Progress, Summary
 
 _HOMES = {
+    "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "open"),
     "embed.api.labelling": ("Labelled", "label"),
@@ -56,6 +58,7 @@ __all__ = [
     "Scores",
     "Summary",
     "describe",
+    "export_model",
     "extract_features",
     "find_features",
     "label",

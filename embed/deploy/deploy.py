@@ -98,7 +98,7 @@ def deploy(
             found = held_out.compare(model, work.run(suffix, draft, held_out.pixels, folder))
             parity.check(found, features, int8=int8, format=format.name)
             document = _document(features, model, plan, format, found)
-            work.describe(suffix, draft, json.dumps(document, sort_keys=True), model.classes)
+            format.describe(draft, json.dumps(document, sort_keys=True), model.classes)
             written = _publish(draft, to)
     except OSError as error:
         raise InputError(f"cannot write {error.filename or to}: {error.strerror or error}") from error

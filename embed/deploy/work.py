@@ -57,21 +57,13 @@ def run(suffix: str, file: Path, pixels: np.ndarray, folder: Path) -> np.ndarray
     return np.load(result)
 
 
-def describe(suffix: str, file: Path, document: str, classes: list[str]) -> None:
-    """Put what is known about a classifier into its file; errors as of `write`."""
-    job = {"do": "describe", "suffix": suffix, "file": str(file), "document": document, "classes": classes}
-    child.call("embed.deploy.work", job)
-
-
 def _work(job: dict[str, Any]) -> dict[str, Any]:
     format, file = FORMATS[job["suffix"]], Path(job["file"])
     try:
         if job["do"] == "write":
             format.write(Plan.from_job(job["plan"]), file)
-        elif job["do"] == "run":
-            np.save(job["result"], format.run(file, np.load(job["pixels"], mmap_mode="r")))
         else:
-            format.describe(file, job["document"], job["classes"])
+            np.save(job["result"], format.run(file, np.load(job["pixels"], mmap_mode="r")))
     except WRONG as error:
         raise UsageError(_reason(error, format, job["do"]), "to") from error
     return {}
