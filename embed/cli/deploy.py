@@ -33,8 +33,8 @@ def export_model(
 ) -> None:
     """Write a classifier into one file for elsewhere.
 
-    For an app, a phone or a service: pixels in, probabilities out, with the network, what it does to pixels, the head and its calibration; classes, threshold and recipe stand in the file.
-    Its own runtime runs it over photographs that the model was judged on, and a file that answers otherwise than embed is not
+    For an app, a phone or a service: pixels in, probabilities out, by the network, the head and its calibration; classes,
+    threshold and recipe stand in the file. Its own runtime runs it over photographs that the model was judged on, and a file that answers otherwise than embed is not
     kept. Needs `pip install 'embed-images[deploy]'`, but for .xml, .keras and a folder.
 
     \b

@@ -127,6 +127,8 @@ def _keep(model: "onnx.ModelProto", value: str) -> "onnx.ValueInfoProto":
     weights = {tensor.name for tensor in graph.initializer}
     (given,) = (_copy(one) for one in graph.input if one.name in used - weights)
     kept_nodes = [_copy(graph.node[place]) for place in sorted(places)]
+    for place, node in enumerate(kept_nodes):
+        node.name = f"{THEIRS}{node.op_type}_{place}"  # two may have one name, which ONNX Runtime does not take
     kept_weights = [_copy(tensor) for tensor in graph.initializer if tensor.name in used]
     for field, kept in ((graph.node, kept_nodes), (graph.initializer, kept_weights), (graph.input, [])):
         del field[:]
