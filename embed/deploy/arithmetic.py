@@ -88,7 +88,8 @@ class Arithmetic(ABC):
         points = points.astype(np.float64)
         matrix = (2 * gamma * points.T).astype(np.float32)
         offset = (-gamma * (points**2).sum(axis=1)).astype(np.float32)
-        own = self.affine(self.total(self.multiply(x, x)), np.float32([[-float(gamma)]]), np.float32([0]))
+        scale, nothing = np.full((1, 1), -gamma, np.float32), np.zeros(1, np.float32)
+        own = self.affine(self.total(self.multiply(x, x)), scale, nothing)
         return self.exponential(self.add(self.affine(x, matrix, offset), own))
 
     def votes(self, x: Any, first: np.ndarray, second: np.ndarray) -> Any:

@@ -110,6 +110,10 @@ def _affine(matrix: Any, offset: Any) -> Step:
     return Step("affine", (np.asarray(matrix, np.float32), np.asarray(offset, np.float32)))
 
 
+def _kernel(points: Any, gamma: float) -> Step:
+    return Step("kernel", (np.asarray(points, np.float32), np.asarray(gamma, np.float64)))
+
+
 def _prepared(step: Any) -> Iterator[Step]:
     """Yield what a step before the classifier does."""
     from sklearn.kernel_approximation import Nystroem
@@ -124,7 +128,7 @@ def _prepared(step: Any) -> Iterator[Step]:
     elif isinstance(step, SparseRandomProjection) and np.prod(step.components_.shape) <= MOST_VALUES:
         yield _affine(step.components_.T.toarray(), np.zeros(step.components_.shape[0]))
     elif isinstance(step, Nystroem) and step.kernel == "rbf":
-        yield Step("kernel", (np.float32(step.components_), np.float32(step.gamma)))
+        yield _kernel(step.components_, step.gamma)
         yield _affine(step.normalization_.T, np.zeros(len(step.normalization_)))
     else:
         raise _ForeignError
@@ -161,7 +165,7 @@ def _from_logits(classifier: Any) -> Iterator[Step]:
 
 
 # Of the probability of the second of two classes, those of both.
-BOTH = Step("affine", (np.float32([[-1, 1]]), np.float32([1, 0])))
+BOTH = Step("affine", (np.array([[-1, 1]], np.float32), np.array([1, 0], np.float32)))
 
 
 def _calibrated(calibrated: Any, classes: int) -> Iterator[Step]:
@@ -185,7 +189,7 @@ def _calibrated(calibrated: Any, classes: int) -> Iterator[Step]:
 
 def _duels(machine: Any) -> Iterator[Step]:
     """Yield a support-vector machine of classes one against another: `sklearn.svm.SVC.decision_function`."""
-    yield Step("kernel", (np.float32(machine.support_vectors_), np.float32(machine._gamma)))
+    yield _kernel(machine.support_vectors_, machine._gamma)
     classes = len(machine.classes_)
     if classes == 2:
         yield _affine(machine.dual_coef_.T, machine.intercept_)

@@ -77,7 +77,7 @@ def _resize(graph: Graph, side: int) -> None:
         x,
         "",
         "",
-        graph.constant(np.int64([side, side])),
+        graph.integers(side, side),
         axes=[2, 3],
         mode="linear",
         antialias=1,

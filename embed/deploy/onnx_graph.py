@@ -57,6 +57,10 @@ class Graph:
         self.model.graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
+    def integers(self, *values: int) -> str:
+        """Add a vector of whole numbers and return its name."""
+        return self.constant(np.array(values, np.int64))
+
     @contextmanager
     def before_all(self) -> Iterator[None]:
         """Put the nodes that are added in the block before all others, which read what they give."""
@@ -121,7 +125,7 @@ class OnnxArithmetic(Arithmetic):
         return self._graph.node("Div", x, y)
 
     def total(self, x: Any) -> Any:
-        return self._graph.node("ReduceSum", x, self._graph.constant(np.int64([1])), keepdims=1)
+        return self._graph.node("ReduceSum", x, self._graph.integers(1), keepdims=1)
 
     def at_least(self, x: Any, least: np.float32) -> Any:
         return self._graph.node("Max", x, self._graph.constant(least))

@@ -128,7 +128,9 @@ def _keep(model: "onnx.ModelProto", value: str) -> "onnx.ValueInfoProto":
     (given,) = (_copy(one) for one in graph.input if one.name in used - weights)
     kept_nodes = [_copy(graph.node[place]) for place in sorted(places)]
     for place, node in enumerate(kept_nodes):
-        node.name = f"{THEIRS}{node.op_type}_{place}"  # two may have one name, which ONNX Runtime does not take
+        node.name = (
+            f"{THEIRS}{node.op_type}_{place}"  # two may have one name, which ONNX Runtime does not take
+        )
     kept_weights = [_copy(tensor) for tensor in graph.initializer if tensor.name in used]
     for field, kept in ((graph.node, kept_nodes), (graph.initializer, kept_weights), (graph.input, [])):
         del field[:]
@@ -185,10 +187,10 @@ def _prepare(
         if element != UINT8 or taken != Preprocess():
             x = graph.node("Cast", x, to=FLOAT)
         if taken.bgr:
-            x = graph.node("Gather", x, graph.constant(np.int64([2, 1, 0])), axis=3)
+            x = graph.node("Gather", x, graph.integers(2, 1, 0), axis=3)
         if taken != Preprocess(bgr=taken.bgr):
-            x = graph.node("Sub", x, graph.constant(np.float32(taken.mean)))
-            x = graph.node("Div", x, graph.constant(np.float32(taken.std)))
+            x = graph.node("Sub", x, graph.constant(np.array(taken.mean, np.float32)))
+            x = graph.node("Div", x, graph.constant(np.array(taken.std, np.float32)))
         x = graph.node("Cast", x, to=element)
         if layout == "NCHW":
             x = graph.node("Transpose", x, perm=[0, 3, 1, 2])
@@ -197,8 +199,8 @@ def _prepare(
 
 def _turned(graph: Graph, x: str) -> str:
     """Return the mirror image of pictures or maps (n, h, w, c)."""
-    ends = ([-1], [np.iinfo(np.int64).min], [2], [-1])
-    return graph.node("Slice", x, *(graph.constant(np.int64(end)) for end in ends))
+    ends = (-1, np.iinfo(np.int64).min, 2, -1)  # from the last column to beyond the first, backwards
+    return graph.node("Slice", x, *map(graph.integers, ends))
 
 
 def _of_both(graph: Graph, features: str, rank: int) -> str:
@@ -212,15 +214,15 @@ def _of_both(graph: Graph, features: str, rank: int) -> str:
 def _pool(graph: Graph, maps: str, shape: tuple[int, ...], pooling: str) -> str:
     """Return maps (n, h, w, c) or tokens (n, t, c) as rows."""
     if pooling in ("avg", "max"):
-        inner = graph.constant(np.arange(1, len(shape) - 1))
+        inner = graph.integers(*range(1, len(shape) - 1))
         return graph.node("ReduceMean" if pooling == "avg" else "ReduceMax", maps, inner, keepdims=0)
     if pooling == "cls":
-        return graph.node("Gather", maps, graph.constant(np.int64(0)), axis=1)
+        return graph.node("Gather", maps, graph.constant(np.array(0)), axis=1)
     if pooling == "flatten":
         return graph.node("Flatten", maps, axis=1)
     regions = []
     for rows, columns in product(grid_spans(shape[1]), grid_spans(shape[2])):
-        ends = ([rows[0], columns[0]], [rows[1], columns[1]], [1, 2])
-        region = graph.node("Slice", maps, *(graph.constant(np.int64(end)) for end in ends))
-        regions.append(graph.node("ReduceMean", region, graph.constant(np.int64([1, 2])), keepdims=0))
+        ends = ((rows[0], columns[0]), (rows[1], columns[1]), (1, 2))
+        region = graph.node("Slice", maps, *(graph.integers(*end) for end in ends))
+        regions.append(graph.node("ReduceMean", region, graph.integers(1, 2), keepdims=0))
     return graph.node("Concat", *regions, axis=1)
