@@ -62,4 +62,5 @@ class LiteRT:
         # https://ai.google.dev/edge/litert/conversion/tensorflow/metadata: files that go with a model are packed so.
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(DOCUMENT, document)
-            archive.writestr(LABELS, "".join(f"{label}\n" for label in classes))
+            lines = (label.encode("utf-8", "backslashreplace").replace(b"\n", b"\\n") for label in classes)
+            archive.writestr(LABELS, b"".join(line + b"\n" for line in lines))

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import openvino
 import pytest
@@ -44,6 +43,8 @@ def of_onnx(place):
 @pytest.fixture(scope="module")
 def of_keras(place):
     """Features by a small network of Keras."""
+    import keras  # takes seconds, and not every test needs it
+
     keras.utils.set_random_seed(0)
     pixels = keras.Input((SIZE, SIZE, 3))
     x = keras.layers.Conv2D(24, 8, strides=4, activation="relu", name="map")(pixels)
