@@ -77,10 +77,11 @@ def _resize(graph: Graph, side: int) -> None:
         x,
         "",
         "",
-        graph.integers(side, side),
-        axes=[2, 3],
+        # Of all four axes: with sizes of two, ONNX Runtime loses them where it moves transpositions about.
+        graph.node("Concat", graph.node("Shape", x, end=2), graph.integers(side, side), axis=0),
         mode="linear",
         antialias=1,
+        exclude_outside=1,  # as Pillow does at the edges
         coordinate_transformation_mode="half_pixel",
     )
     x = graph.node("Cast", graph.node("Round", x), to=UINT8)
