@@ -51,7 +51,7 @@ class SavedModel:
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""
-        classifier(plan).export(file, format="tf_saved_model", verbose=False)
+        classifier(plan).export(str(file), format="tf_saved_model", verbose=False)
 
     def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:
         """Return the probabilities. See `Format.run`."""
