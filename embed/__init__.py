@@ -14,12 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.api import extract_features, import_features, open
+    from embed.api import export_model, extract_features, import_features, open
     from embed.api.features import Features
     from embed.api.photographs import Photographs
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import Recipe
+    from embed.deploy import Deployed, Parity
     from embed.errors import EmbedError
     from embed.explain import ClassMap, Explained
     from embed.extract import Progress, Summary
@@ -35,6 +36,7 @@ NOT_ON_WINDOWS = "embed runs on Linux and macOS; on Windows use WSL: https://lea
 __all__ = [
     "BACKBONES",
     "ClassMap",
+    "Deployed",
     "EmbedError",
     "Evaluation",
     "Explained",
@@ -43,10 +45,12 @@ __all__ = [
     "ImageFeatures",
     "Imported",
     "Model",
+    "Parity",
     "Photographs",
     "Progress",
     "Recipe",
     "Summary",
+    "export_model",
     "extract_features",
     "import_features",
     "open",
@@ -55,6 +59,7 @@ __all__ = [
 _HOMES = {
     "BACKBONES": "embed.backbones",
     "ClassMap": "embed.explain",
+    "Deployed": "embed.deploy",
     "EmbedError": "embed.errors",
     "Evaluation": "embed.learn.evaluation",
     "Explained": "embed.explain",
@@ -63,10 +68,12 @@ _HOMES = {
     "ImageFeatures": "embed.api.transformer",
     "Imported": "embed.vectors",
     "Model": "embed.learn",
+    "Parity": "embed.deploy",
     "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
     "Summary": "embed.extract",
+    "export_model": "embed.api",
     "extract_features": "embed.api",
     "import_features": "embed.api",
     "open": "embed.api",

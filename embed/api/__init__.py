@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
     from embed.api.labelling import Given, Labelled, given, group, label, undo_label
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from embed.vectors import Imported
 
 _HOMES = {
+    "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": (
         "DEFAULT_CACHE",
@@ -137,6 +139,7 @@ __all__ = [
     "check_classifier",
     "describe",
     "expand",
+    "export_model",
     "extract_features",
     "find_features",
     "fit",

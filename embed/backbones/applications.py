@@ -20,7 +20,7 @@ class KerasApplication(Application):
     preprocess = ""
     notes = ()
     apart = True
-    on_gpu = "keras"
+    framework = "keras"
 
     def weights(self, request: Request, own_file: Path | None) -> Weights:
         """Find the weights; Keras is not imported unless they have to be downloaded. See `Backbone.weights`."""

@@ -62,8 +62,8 @@ class Backbone(Protocol):
         What was read off it and is worth knowing, for people.
     apart : bool
         Whether `graph` is called in a process of its own: it imports Keras, or reads a stranger's file.
-    on_gpu : {"keras", "onnx"}
-        What runs it on a GPU: Keras by its `keras_model`, or ONNX Runtime by its file.
+    framework : {"keras", "onnx"}
+        What it is: a model of Keras, by `keras_model`, or a file of ONNX. On a GPU, Keras or ONNX Runtime runs it.
     """
 
     @property
@@ -83,7 +83,7 @@ class Backbone(Protocol):
     @property
     def apart(self) -> bool: ...
     @property
-    def on_gpu(self) -> str: ...
+    def framework(self) -> str: ...
 
     def weights(self, request: "Request", own_file: Path | None) -> Weights:
         """Find the weights.

@@ -81,7 +81,7 @@ class KerasFile:
     notes: tuple[str, ...] = ()
     published: str = ""
     apart: bool = True
-    on_gpu: str = "keras"
+    framework: str = "keras"
 
     def weights(self, request: Request, own_file: Path | None) -> Weights:
         """Return the weights, which the file holds. See `Backbone.weights`."""

@@ -84,7 +84,7 @@ class OnnxFile:
     notes: tuple[str, ...] = ()
     beside: tuple[Path, ...] = ()
     own: bool = True
-    on_gpu: str = "onnx"
+    framework: str = "onnx"
     dimension: int | None = None
     parameters: int | None = None
     weights_mb: float | None = None

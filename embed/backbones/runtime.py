@@ -96,7 +96,7 @@ def open_runtime(
     precision = PRECISIONS[precision]
     resolved = network.resolve() if isinstance(network, Network) else network
     if device != "cpu":
-        module, runtime = GPUS[resolved.backbone.on_gpu]
+        module, runtime = GPUS[resolved.backbone.framework]
         problem = module.problem()
         if problem is None:
             return runtime(with_weights(resolved), precision)

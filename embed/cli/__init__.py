@@ -47,21 +47,22 @@ def run(arguments: list[str]) -> int:
     import typer
 
     from embed.cli import common
-    from embed.cli.app import app
+    from embed.cli.app import app, begun
     from embed.errors import MISSING, EmbedError, UsageError
 
     # Typer may carry a click of its own or use the public one; an exported subclass leads to whichever it is.
     click_exception: type[Exception] = typer.BadParameter.__mro__[2]
-    register(arguments[0] if arguments else None)
+    command = begun(arguments)
+    register(command)
     commands: Any = typer.main.get_command(app)
     try:
         code = commands.main(args=arguments, prog_name="embed", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
-        common.say(f"embed: {_told(error, commands.commands.get(arguments[0]))}")
+        common.say(f"embed: {_told(error, commands.commands.get(command))}")
         return exits.USAGE
     except EmbedError as error:
-        common.say(f"embed: {_told(error, commands.commands.get(arguments[0]))}")
+        common.say(f"embed: {_told(error, commands.commands.get(command))}")
         return exits.ERROR
     except click_exception as error:
         error.show()  # type: ignore[attr-defined]

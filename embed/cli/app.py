@@ -1,5 +1,6 @@
 """The application that every command registers itself on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -30,13 +31,27 @@ GROUPS = {
         "map": "analyse",
         "matrix": "analyse",
         "export": "export",
+        "export model": "deploy",
     },
 }
 COMMANDS = {name: module for group in GROUPS.values() for name, module in group.items()}
 
 
+def begun(arguments: Sequence[str]) -> str | None:
+    """Return the command that arguments begin with; its name may have two words."""
+    names = (" ".join(arguments[:words]) for words in (2, 1))
+    return next((name for name in names if name in COMMANDS), None)
+
+
 class Grouped(TyperGroup):
     """Lists its commands under the names of their groups. Typer's own panels need rich, which takes longer to import."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name of a command, the command and its arguments."""
+        name = begun(args)
+        if name is not None and name in self.commands:
+            return name, self.commands[name], args[len(name.split()) :]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the groups into the help."""

@@ -1,0 +1,71 @@
+"""``embed export model``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embed.cli import common
+from embed.cli.app import app
+
+if TYPE_CHECKING:
+    from embed.deploy import Deployed
+
+
+@app.command("export model")
+def export_model(
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to",
+            help="File (.onnx, .tflite, .xml, .keras), or a new folder for TensorFlow's SavedModel.",
+            show_default=False,
+        ),
+    ],
+    model: common.ModelOption = None,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Compute with whole numbers of 8 bits: smaller, faster, less exact."),
+    ] = False,
+    features: common.FeaturesOption = None,
+    cache: common.CacheOption = common.DEFAULT_CACHE,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Write a classifier into one file for elsewhere.
+
+    For an app, a phone or a service: pixels in, probabilities out, by the network, the head and its calibration; classes,
+    threshold and recipe stand in the file. Its own runtime runs it over photographs that the model was judged on, and a file that answers otherwise than embed is not
+    kept. Needs `pip install 'embed-images[deploy]'`, but for .xml, .keras and a folder.
+
+    \b
+    embed export model --to classifier.onnx
+    embed export model --model dense --to classifier.tflite
+    embed export model --to small.onnx --int8
+    """
+    from embed import api
+
+    known = common.open_features(cache, features)
+    done = api.export_model(
+        known, to, model, int8=int8, notify=lambda what: common.say(f"{common.printable(what)} …")
+    )
+    common.say(_told(done, int8))
+    if as_json:
+        common.print_json({"files": [str(file) for file in done.files], **done.document})
+    else:
+        for file in done.files:
+            print(file)
+
+
+def _told(done: "Deployed", int8: bool) -> str:
+    """Return how a file answered beside embed."""
+    parity = done.parity
+    told = (
+        f"By {done.runtime} the same class as by embed for {parity.same_class} of"
+        f" {common.counted(parity.photographs, 'photograph')} held out; probabilities differ by"
+        f" {parity.largest_difference:.2g} at most."
+    )
+    if int8:
+        told += (
+            f" Accuracy on them: {parity.accuracy_of_embed:.3f} before, {parity.accuracy:.3f} with 8 bits."
+        )
+    return told

@@ -1,0 +1,157 @@
+"""Whether a file gives what `embed` gives: photographs that the model has not seen, and what is said of them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embed import images, sources
+from embed.cache import FeatureCache
+from embed.errors import InputError, ModelError
+from embed.learn import Model
+from embed.learn.evaluation import decide
+
+MOST_PHOTOGRAPHS = 512
+MOST_BYTES = 256 << 20  # of pixels
+MOST_CALIBRATION = 128  # photographs
+# Of a probability. Sums are taken in another order elsewhere; where the features were computed or kept in halves, they are
+# only near to what float32 gives.
+BOUND, BOUND_OF_HALVES = 0.01, 0.1
+LEAST_AGREEMENT = 0.9  # of whole numbers of 8 bits with float32
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How a file answered, beside `embed`.
+
+    Parameters
+    ----------
+    photographs : int
+        How many were compared, none of which the model was fitted on.
+    same_class : int
+        For how many of them both decide alike.
+    largest_difference : float
+        Of a probability.
+    accuracy, accuracy_of_embed : float
+        On them, of the file and of `embed`.
+    """
+
+    photographs: int
+    same_class: int
+    largest_difference: float
+    accuracy: float
+    accuracy_of_embed: float
+
+    @property
+    def agreement(self) -> float:
+        """Share of the photographs for which both decide alike."""
+        return self.same_class / self.photographs
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON knows it."""
+        return {**asdict(self), "agreement": self.agreement}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Photographs that a model was judged on, as `embed` decoded them.
+
+    Parameters
+    ----------
+    pixels : uint8 ndarray of shape (n, size, size, 3)
+    expected : float64 ndarray of shape (n, K)
+        The probabilities by `embed`.
+    y : object ndarray of shape (n,)
+        The true labels.
+    """
+
+    pixels: np.ndarray
+    expected: np.ndarray
+    y: np.ndarray
+
+    def compare(self, model: Model, found: np.ndarray) -> Parity:
+        """Return how the probabilities of a file, (n, K), compare."""
+        ours, theirs = (decide(rows, model.threshold) for rows in (self.expected, found))
+        classes = np.asarray(model.classes, object)
+        return Parity(
+            len(found),
+            int((ours == theirs).sum()),
+            float(np.abs(self.expected - found).max()),
+            float((classes[theirs] == self.y).mean()),
+            float((classes[ours] == self.y).mean()),
+        )
+
+
+def check(parity: Parity, features: FeatureCache, *, int8: bool, format: str) -> None:
+    """Raise ModelError where a file gives something else than `embed`."""
+    halves = (features.recipe.precision, features.recipe.dtype) != ("float32", "float32")
+    bound = BOUND_OF_HALVES if halves else BOUND
+    if int8:
+        if parity.agreement < LEAST_AGREEMENT:
+            raise ModelError(
+                f"with whole numbers of 8 bits the file decides like embed for {parity.same_class} of "
+                f"{parity.photographs} photographs only, and is not kept; write it without them"
+            )
+    elif not parity.largest_difference <= bound:  # NaN is not
+        raise ModelError(
+            f"the file of {format} gives probabilities that differ by up to {parity.largest_difference:.2g} from those of "
+            f"embed on {parity.photographs} photographs, more than {bound:g}, and is not kept; take another format"
+        )
+
+
+def held_out(features: FeatureCache, model: Model) -> HeldOut:
+    """Return photographs that a model was judged on.
+
+    Raises
+    ------
+    InputError
+        None of them can be read as it was.
+    ModelError
+        It is not known which they are.
+    """
+    evaluation = model.evaluation()
+    label_of = dict(zip(evaluation.paths.tolist(), evaluation.y.tolist(), strict=True))
+    rows = [row for path in label_of if (row := features.index_of(path)) is not None]
+    kept, pixels = _read(features, _spread(rows, MOST_PHOTOGRAPHS, features.recipe.size))
+    if not kept:
+        raise InputError(
+            f"none of the photographs that {model.name} was judged on is as it was below {features.root}, so that no file "
+            f"can be checked; put them back, or run {features.again} and `embed fit`"
+        )
+    y = np.array([label_of[features.path(row)] for row in kept], object)
+    return HeldOut(pixels, model.predict_proba(features.rows(kept)), y)
+
+
+def calibration(features: FeatureCache, model: Model) -> np.ndarray:
+    """Return pixels of photographs that a model was not judged on, uint8 (n, size, size, 3); errors as of `held_out`."""
+    judged = set(model.evaluation().paths.tolist())
+    others = [row for row, path in enumerate(features.paths) if path not in judged]
+    # Where a model was cross-validated, all were judged; ranges of values are no answers.
+    kept, pixels = _read(
+        features, _spread(others or [*range(len(features))], MOST_CALIBRATION, features.recipe.size)
+    )
+    if not kept:
+        raise InputError(f"no photograph to find ranges by is as it was below {features.root}; put them back")
+    return pixels
+
+
+def _spread(rows: list[int], most: int, side: int) -> list[int]:
+    """Return at most so many rows, over all of them."""
+    most = max(1, min(most, len(rows), MOST_BYTES // (side * side * 3)))
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, most).astype(int)] if rows else []
+
+
+def _read(features: FeatureCache, rows: list[int]) -> tuple[list[int], np.ndarray]:
+    """Return the rows whose photographs are as they were, with the pixels of each."""
+    recipe, source = (
+        features.recipe,
+        sources.Files([features.root / Path(features.path(row)) for row in rows]),
+    )
+    kept, pixels = [], []
+    with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:
+        for row, one in zip(rows, decoder.map(source.read([*source.items()])), strict=True):
+            if one.pixels is not None and one.sha256 == features.sha256[row].tobytes():
+                kept.append(row)
+                pixels.append(one.pixels[0])
+    return kept, np.stack(pixels) if pixels else np.empty((0, recipe.size, recipe.size, 3), np.uint8)
