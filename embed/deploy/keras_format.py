@@ -57,9 +57,9 @@ class SavedModel:
         """Return the probabilities. See `Format.run`."""
         import tensorflow
 
-        serve = tensorflow.saved_model.load(str(file)).serve
+        model = tensorflow.saved_model.load(str(file))  # its variables live as long as it does
         starts = range(0, len(pixels), AT_ONCE)
-        return np.concatenate([serve(pixels[start : start + AT_ONCE]).numpy() for start in starts])
+        return np.concatenate([model.serve(pixels[start : start + AT_ONCE]).numpy() for start in starts])
 
     def describe(self, file: Path, document: str, classes: Sequence[str]) -> None:
         """Put a document into the folder. See `Format.describe`."""

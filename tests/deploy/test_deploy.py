@@ -112,7 +112,7 @@ def test_the_lines_for_litert_name_what_embed_names(of_keras, tmp_path):
 RUNS = {
     "c.onnx": "import onnxruntime as o; y = o.InferenceSession('c.onnx').run(None, {'pixels': x})[0]",
     "c.keras": "import keras; y = keras.saving.load_model('c.keras', compile=False).predict(x, verbose=0)",
-    "c": "import tensorflow as t; y = t.saved_model.load('c').serve(x).numpy()",
+    "c": "import tensorflow as t; m = t.saved_model.load('c'); y = m.serve(x).numpy()",
 }
 
 
