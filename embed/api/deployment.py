@@ -29,12 +29,11 @@ def export_model(
     features : Features
         The feature set that it was fitted on.
     to : path
-        ``.onnx``, ``.tflite`` (LiteRT), ``.xml`` (OpenVINO, with a ``.bin``) or ``.keras``; a new folder, for a SavedModel, where
-        there is no suffix. A file of that name is replaced.
+        ``.onnx``, ``.tflite`` (LiteRT), ``.xml`` (OpenVINO, with a ``.bin``) or ``.keras``. A file of that name is replaced.
     model : str, optional
         Its name; by default the one fitted last.
     int8 : bool
-        Compute with whole numbers of 8 bits; for ``.onnx`` and ``.tflite``.
+        Compute with whole numbers of 8 bits; for ``.onnx``.
     notify : callable
         Told what is under way.
 

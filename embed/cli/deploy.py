@@ -18,7 +18,7 @@ def export_model(
         Path,
         typer.Option(
             "--to",
-            help="File (.onnx, .tflite, .xml, .keras), or a new folder for TensorFlow's SavedModel.",
+            help="File: .onnx, .tflite (LiteRT), .xml (OpenVINO) or .keras.",
             show_default=False,
         ),
     ],
@@ -35,7 +35,7 @@ def export_model(
 
     For an app, a phone or a service: pixels in, probabilities out, by the network, the head and its calibration; classes,
     threshold and recipe stand in the file. Its own runtime runs it over photographs that the model was judged on, and a file that answers otherwise than embed is not
-    kept. Needs `pip install 'embed-images[deploy]'`, but for .xml, .keras and a folder.
+    kept. Needs `pip install 'embed-images[deploy]'`, but for .xml and .keras.
 
     \b
     embed export model --to classifier.onnx

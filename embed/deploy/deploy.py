@@ -58,7 +58,7 @@ def deploy(
         What it was fitted on.
     model : Model
     to : Path
-        The file, whose suffix says the format; without one, a folder. A file of that name is replaced.
+        The file, whose suffix says the format. A file of that name is replaced.
     int8 : bool
         Whether the network computes with whole numbers of 8 bits.
     notify : callable
@@ -107,9 +107,7 @@ def deploy(
 
 def _check_place(to: Path, suffix: str) -> None:
     """Refuse to replace what was not named."""
-    if not suffix and to.exists():
-        raise UsageError(f"{str(to)!r} is there already; name a folder that is not", "to")
-    if suffix and to.is_dir():
+    if to.is_dir():
         raise UsageError(f"{str(to)!r} is a folder; name a file", "to")
     weights = to.with_suffix(".bin")
     if suffix == ".xml" and weights.exists() and not to.exists():
@@ -120,10 +118,6 @@ def _check_place(to: Path, suffix: str) -> None:
 
 def _publish(draft: Path, to: Path) -> list[Path]:
     """Put what was written in its place, the file that was named last."""
-    if draft.is_dir():
-        if not files.publish_folder(draft, to):
-            raise UsageError(f"{str(to)!r} is there already; name a folder that is not", "to")
-        return [to]
     parts = sorted(draft.parent.iterdir(), key=lambda part: part == draft)
     placed = [to if part == draft else to.with_suffix(part.suffix) for part in parts]
     for part, place in zip(parts, placed, strict=True):

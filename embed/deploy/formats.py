@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from embed.deploy.keras_format import Keras, SavedModel
+from embed.deploy.keras_format import Keras
 from embed.deploy.litert_format import LiteRT
 from embed.deploy.onnx_format import ONNX
 from embed.deploy.openvino_format import OpenVINO
@@ -15,9 +15,8 @@ FORMATS: dict[str, Format] = {
     ".tflite": LiteRT(),
     ".xml": OpenVINO(),
     ".keras": Keras(),
-    "": SavedModel(),
 }
-KNOWN = ".onnx, .tflite (LiteRT), .xml (OpenVINO), .keras, or no suffix for the folder of a SavedModel"
+KNOWN = ".onnx, .tflite (LiteRT), .xml (OpenVINO) or .keras"
 
 
 def of(to: Path) -> tuple[str, Format]:
@@ -43,9 +42,7 @@ def check(format: Format, backbone: str, *, of_keras: bool, int8: bool) -> None:
             "to",
         )
     if int8 and not format.int8:
-        raise UsageError(
-            f"True cannot be used: whole numbers are for .onnx and .tflite, not for {format.name}", "int8"
-        )
+        raise UsageError(f"True cannot be used: whole numbers are for .onnx, not for {format.name}", "int8")
     missing = [module for module in format.packages if find_spec(module) is None]
     if missing:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Keras's own ``.keras``, and the SavedModel of TensorFlow, a folder."""
+"""Keras's own ``.keras``."""
 
 import zipfile
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from embed.deploy.keras_model import classifier
 from embed.deploy.plan import AT_ONCE, Plan
 
-DOCUMENT = "embed.json"  # in the archive, and in the folder
+DOCUMENT = "embed.json"  # in the archive
 
 
 class Keras:
@@ -37,30 +37,3 @@ class Keras:
         """Put a document into the archive. See `Format.describe`."""
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(DOCUMENT, document)
-
-
-class SavedModel:
-    """A folder that TensorFlow serves. See `Format`."""
-
-    name = "SavedModel"
-    runtime = "TensorFlow"
-    packages: Sequence[str] = ()
-    any_size = True
-    any_network = False
-    int8 = False
-
-    def write(self, plan: Plan, file: Path) -> None:
-        """Write a classifier. See `Format.write`."""
-        classifier(plan).export(str(file), format="tf_saved_model", verbose=False)
-
-    def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:
-        """Return the probabilities. See `Format.run`."""
-        import tensorflow
-
-        serve = tensorflow.saved_model.load(str(file)).serve
-        starts = range(0, len(pixels), AT_ONCE)
-        return np.concatenate([serve(pixels[start : start + AT_ONCE]).numpy() for start in starts])
-
-    def describe(self, file: Path, document: str, classes: Sequence[str]) -> None:
-        """Put a document into the folder. See `Format.describe`."""
-        (file / DOCUMENT).write_text(document, "utf-8")

@@ -2,7 +2,7 @@
 
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ class LiteRT:
     packages: Sequence[str] = ("ai_edge_litert",)
     any_size = False
     any_network = False
-    int8 = True
+    int8 = False
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""
@@ -32,15 +32,6 @@ class LiteRT:
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             classifier(plan, batch=1).export(folder, format="tf_saved_model", verbose=False)
             converter = tensorflow.lite.TFLiteConverter.from_saved_model(folder)
-            if plan.calibration is not None:
-                pictures = plan.calibration
-
-                def samples() -> Iterator[list[np.ndarray]]:
-                    for picture in pictures:
-                        yield [picture[None]]
-
-                converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-                converter.representative_dataset = samples
             file.write_bytes(converter.convert())
 
     def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:

@@ -112,7 +112,6 @@ def test_the_lines_for_litert_name_what_embed_names(of_keras, tmp_path):
 RUNS = {
     "c.onnx": "import onnxruntime as o; y = o.InferenceSession('c.onnx').run(None, {'pixels': x})[0]",
     "c.keras": "import keras; y = keras.saving.load_model('c.keras', compile=False).predict(x, verbose=0)",
-    "c": "import tensorflow as t; y = t.saved_model.load('c').serve(x).numpy()",
 }
 
 
@@ -152,7 +151,7 @@ def test_what_there_is_not_is_told_before_anything_is_done(of_onnx, tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whole_numbers_are_for_two_formats(of_onnx, tmp_path):
+def test_whole_numbers_are_for_one_format(of_onnx, tmp_path):
     with pytest.raises(UsageError, match=r"int8 True cannot be used: .* not for OpenVINO"):
         embed.export_model(of_onnx, tmp_path / "c.xml", int8=True)
 
@@ -179,12 +178,10 @@ def test_a_file_that_answers_otherwise_is_not_kept(of_onnx, tmp_path, monkeypatc
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"the former one"]
 
 
-def test_nothing_that_was_not_named_is_replaced(of_onnx, of_keras, tmp_path):
+def test_nothing_that_was_not_named_is_replaced(of_onnx, tmp_path):
     (tmp_path / "c.bin").write_bytes(b"mine")
     with pytest.raises(UsageError, match=r"would have its weights in .*c\.bin"):
         embed.export_model(of_onnx, tmp_path / "c.xml")
-    with pytest.raises(UsageError, match="is there already"):
-        embed.export_model(of_keras, tmp_path)
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         embed.export_model(of_onnx, tmp_path / "folder.onnx")
