@@ -6,7 +6,6 @@ Both train on the same photographs (clothing, MobileNetV2 at 224 pixels) and are
 of whole processes. The classic head: global average pooling → Dense(1024, relu) → batch normalisation → softmax.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -63,7 +62,7 @@ def timed_embed(data: Path, head: str) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--clf", default="dense")

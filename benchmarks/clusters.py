@@ -7,7 +7,6 @@ seeds each; HDBSCAN has none, and what it leaves over counts as a group of its o
 on a set of many rows, made of means of two photographs.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -22,9 +21,7 @@ from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_mutual_info_score
 
-from embed.backbones import Network
 from embed.cache import FeatureCache, list_features
-from embed.extract import FeatureOptions, extract_features
 from embed.labels import of
 from embed.search.clusters import AXES, STARTS, clusters
 from embed.search.vectors import normalised
@@ -81,35 +78,27 @@ def agreement(features: FeatureCache) -> list[dict[str, object]]:
                 "seconds": seconds,
             }
         )
-        print(rows[-1], flush=True)
+        print(rows[-1], file=sys.stderr)
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--many", type=int, default=100_000)
-    parser.add_argument(
-        "--cache", type=Path, help="features of both sets by MobileNetV2, where they are there"
-    )
+    common.takes_cache(parser)
     options = parser.parse_args()
     os.environ.update(common.environment())
     with tempfile.TemporaryDirectory() as folder:
-        cache = options.cache or Path(folder) / "cache"
-        if options.cache is None:
-            for name in ("ants_bees", "clothing"):
-                extract_features(
-                    common.photographs(name), cache, FeatureOptions(network=Network("mobilenetv2"))
-                )
+        cache = common.cached(options.cache, folder, "ants_bees", "clothing")
         sets = {one.name.split("--")[0]: FeatureCache.open(one) for one in list_features(cache)}
         rows = [row for name in ("ants_bees", "clothing") for row in agreement(sets[name])]
         many = Path(folder) / "many"
         coldstart.enlarged(sets["clothing"], options.many, many)
         command = [sys.executable, "-m", "embed.cli", "cluster", "--cache", str(many)]
         large = {"photographs": options.many, **common.whole_process(command, stderr=-3)}
-    print(large)
     common.save("clusters", {"agreement": rows, "large": large})
+    common.print_table(rows)
+    common.print_table([large])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Asked for is a photograph that is in the cache, and one that is not: another pho
 clothing photographs and, beyond those, rows that are each the mean of two of them, under names and contents of their own.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -17,9 +16,7 @@ import common
 import numpy as np
 from PIL import Image
 
-from embed.backbones import Network
 from embed.cache import FeatureCache, FeatureWriter, open_features
-from embed.extract import FeatureOptions, extract_features
 
 TARGETS = {"cached": 0.6, "not cached": 1.0}  # seconds
 TARGET_RATIO = 0.2  # of importing TensorFlow
@@ -84,26 +81,19 @@ def measured(features: FeatureCache, cache: Path, count: int, pairs: int) -> lis
                 "reached": median <= target and ratio["median"] <= TARGET_RATIO,
             }
         )
-        print(rows[-1], flush=True)
+        print(rows[-1], file=sys.stderr)
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--cached", type=int, nargs="*", default=[3781, 50_000])
-    parser.add_argument(
-        "--cache", type=Path, help="features of the clothing photographs, where they are there"
-    )
+    common.takes_cache(parser)
     options = parser.parse_args()
     os.environ.update(common.environment())
-    photographs = common.clothing()
     with tempfile.TemporaryDirectory() as folder:
-        cache = options.cache or Path(folder) / "cache"
-        if options.cache is None:
-            extract_features(photographs, cache, FeatureOptions(network=Network("mobilenetv2")))
+        cache = common.cached(options.cache, folder, "clothing")
         features = open_features(cache)
         rows = []
         for count in options.cached:
@@ -113,6 +103,7 @@ def main() -> None:
                 enlarged(features, count, at)
             rows += measured(features, at, count, options.pairs)
     common.save("coldstart", {"cold start": rows})
+    common.print_table(rows)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ The three write the same rows to the same disk, in turn:
 ``h5py+sync``   the same with flush and fsync after each batch, which is still no protection against a kill.
 """
 
-import argparse
 import os
 import tempfile
 import time
 from pathlib import Path
 
+import common
 import h5py
 import numpy as np
 
@@ -55,9 +55,7 @@ def append(folder, X, paths, sync):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--rows", type=int, default=32_768)
     parser.add_argument("--dimension", type=int, default=1280)
     parser.add_argument("--repeat", type=int, default=3)
@@ -77,12 +75,17 @@ def main():
                 write(Path(folder))
                 seconds[name] = min(seconds[name], time.perf_counter() - start)
                 processor[name] = min(processor[name], time.process_time() - start_processor)
-    for name in writers:
-        ratio = seconds["h5py"] / seconds[name]
-        print(
-            f"{name:12}{len(X) / seconds[name]:10.0f} rows/s   {ratio:5.2f} x h5py without safety   "
-            f"{1e6 * processor[name] / len(X):6.1f} microseconds of processor time per row"
-        )
+    rows = [
+        {
+            "writer": name,
+            "rows a second": len(X) / seconds[name],
+            "times h5py without safety": seconds["h5py"] / seconds[name],
+            "processor microseconds a row": 1e6 * processor[name] / len(X),
+        }
+        for name in writers
+    ]
+    common.save("commit", {"rows": len(X), "dimension": arguments.dimension, "writing": rows})
+    common.print_table(rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the benchmarks share: the data, fresh processes, ratios of alternating pairs, tables."""
 
+import argparse
 import json
 import os
 import platform
@@ -7,9 +8,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from embed.machine import processors
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / ".." / "shared"
@@ -28,6 +33,34 @@ def photographs(name: str) -> Path:
 def clothing() -> Path:
     """Return the folder of 3,781 photographs of clothing."""
     return photographs("clothing")
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help begins with the docstring of the script."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def takes_cache(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names features which are there already."""
+    parser.add_argument(
+        "--cache", type=Path, help="features of the photographs by MobileNetV2, where they are there"
+    )
+
+
+def cached(cache: Path | None, folder: str | Path, *names: str) -> Path:
+    """Return the cache that is given, or a new one in a folder, with MobileNetV2's features of some photographs."""
+    from embed.backbones import Network
+    from embed.extract import FeatureOptions, extract_features
+
+    if cache is not None:
+        return cache
+    for name in names:
+        extract_features(
+            photographs(name), Path(folder) / "cache", FeatureOptions(network=Network("mobilenetv2"))
+        )
+    return Path(folder) / "cache"
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -69,9 +102,9 @@ def whole_process(command: Sequence[str], **options: Any) -> dict[str, float]:
     return {"seconds": seconds, "peak_mb": usage.ru_maxrss / 1024}
 
 
-def alternating(pairs: int, *runs: Callable[[], float]) -> list[list[float]]:
+def alternating(pairs: int, *runs: Callable[[], T]) -> list[list[T]]:
     """Call the runs in turn, ``pairs`` times, and return the values of each: drift of the machine hits all alike."""
-    values: list[list[float]] = [[] for _ in runs]
+    values: list[list[T]] = [[] for _ in runs]
     for _ in range(pairs):
         for run, into in zip(runs, values, strict=True):
             into.append(run())
@@ -84,6 +117,24 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
+def print_table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows under the names of their columns, aligned; a ratio with its lowest and highest pair."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([_cell(row.get(name, "")) for name in names] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict) and "median" in value:
+        return f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def machine() -> dict[str, Any]:
     """Describe the machine that the figures were taken on."""
     model = platform.processor()
@@ -91,7 +142,7 @@ def machine() -> dict[str, Any]:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    return {"processor": model, "cores": processors(), "python": platform.python_version()}
 
 
 def save(name: str, results: dict[str, Any]) -> None:

@@ -96,8 +96,8 @@ def draft(count: int = 6) -> None:
                 "cosine": lowest,
                 "time": seconds / full_seconds,
             }
-    print(results)
     common.save("decoding-draft", results)
+    common.print_table({"photographs": name, **row} for name, row in results.items())
 
 
 def pixels_of(data: bytes, resize: Resize) -> np.ndarray:
@@ -140,9 +140,16 @@ def resize() -> None:
                 "accuracy": accuracy,
                 "photographs": len(y),
             }
-            print(f"{name}: {fit}, {filter_name}: {accuracy:.4f}", flush=True)
+            print(f"{name}: {fit}, {filter_name}: {accuracy:.4f}", file=sys.stderr)
     common.save("decoding-resize", results)
+    common.print_table({"way": name, **row} for name, row in results.items())
+
+
+def main() -> None:
+    parser = common.arguments(__doc__)
+    parser.add_argument("what", nargs="?", choices=("draft", "resize"), default="draft")
+    {"draft": draft, "resize": resize}[parser.parse_args().what]()
 
 
 if __name__ == "__main__":
-    {"draft": draft, "resize": resize}[sys.argv[1] if len(sys.argv) > 1 else "draft"]()
+    main()

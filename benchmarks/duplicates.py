@@ -7,7 +7,6 @@ the share of pairs found that are a copy and its original. Then so many vectors 
 with one another, and labels are flipped at random.
 """
 
-import argparse
 import csv
 import io
 import os
@@ -20,9 +19,8 @@ import common
 import numpy as np
 from PIL import Image, ImageOps
 
-from embed.backbones import Network
 from embed.cache import open_features
-from embed.extract import FeatureOptions, embed_files, extract_features
+from embed.extract import embed_files
 from embed.labels import assign
 from embed.learn import mislabelled
 from embed.search.duplicates import THRESHOLD, near_pairs
@@ -69,7 +67,7 @@ def edited_copies(features, photographs: int) -> list[dict[str, object]]:
         found = similarity >= THRESHOLD
         right = found[np.arange(len(chosen)), chosen].sum()
         rows.append({"edit": name, "recall": right / len(chosen), "precision": right / max(1, found.sum())})
-        print(rows[-1], flush=True)
+        print(rows[-1], file=sys.stderr)
     return rows
 
 
@@ -105,26 +103,20 @@ def wrong_labels(features) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--photographs", type=int, default=500)
     parser.add_argument("--vectors", type=int, default=50_000)
-    parser.add_argument(
-        "--cache", type=Path, help="features of the clothing photographs, where they are there"
-    )
+    common.takes_cache(parser)
     options = parser.parse_args()
     os.environ.update(common.environment())
     with tempfile.TemporaryDirectory() as folder:
-        cache = options.cache or Path(folder)
-        if options.cache is None:
-            extract_features(common.clothing(), cache, FeatureOptions(network=Network("mobilenetv2")))
-        features = open_features(cache)
+        features = open_features(common.cached(options.cache, folder, "clothing"))
         results = {"threshold": THRESHOLD, "edits": edited_copies(features, options.photographs)}
         results["comparing"] = comparing(features, options.vectors)
         results["wrong labels"] = wrong_labels(features)
-    print(results["comparing"], results["wrong labels"], file=sys.stdout)
     common.save("duplicates", results)
+    for part in (results["edits"], [results["comparing"]], [results["wrong labels"]]):
+        common.print_table(part)
 
 
 if __name__ == "__main__":

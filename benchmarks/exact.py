@@ -1,14 +1,15 @@
 """Comparing everything, beside FAISS: `IndexFlatIP` for questions, its `range_search` for duplicates, in pairs of whole processes.
 
-    python benchmarks/exact.py [--pairs 5] [--cached 3781 50000] [--cache FOLDER]
+    python benchmarks/exact.py [--pairs 5] [--cached 3781 50000] [--what duplicates] [--cache FOLDER]
 
 Both read the same features from the same cache. Of a process that stays, single questions are timed one by one; of the others the
-whole process is. The cache holds the clothing photographs and, beyond those, means of two of them.
+whole process is, and its processors' seconds beside it, which other work on the machine does not lengthen. The cache holds the
+clothing photographs and, beyond those, means of two of them.
 """
 
-import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -21,9 +22,7 @@ import common
 import numpy as np
 from coldstart import enlarged
 
-from embed.backbones import Network
 from embed.cache import FeatureCache, open_features
-from embed.extract import FeatureOptions, extract_features
 from embed.search import Index
 from embed.search.duplicates import THRESHOLD, near_pairs
 from embed.search.vectors import normalise
@@ -77,55 +76,62 @@ def work(what: str, engine: str, cache: str) -> dict[str, float]:
     return {"seconds": statistics.median(times)} if what == WHAT[0] else {}
 
 
-def seconds(what: str, engine: str, cache: Path) -> float:
-    """Run a process, and return what it took or what it measured."""
-    start = time.perf_counter()
+def run(what: str, engine: str, cache: Path) -> dict[str, float]:
+    """Run a process; return the seconds that it took, or measured, and those of its processors."""
+    start, used = time.perf_counter(), processor_seconds()
     found = common.measure(__file__, what, engine, cache)
-    return found.get("seconds", time.perf_counter() - start)
+    return {"seconds": time.perf_counter() - start, "processor seconds": processor_seconds() - used, **found}
+
+
+def processor_seconds() -> float:
+    """Return the seconds of the processors that the processes which have ended used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def compared(pairs: int, *runs: Callable[[], dict[str, float]]) -> dict[str, Any]:
+    """Let both run in turn; return their seconds, how many times as fast ours is, and the pairs that each found."""
+    ours, theirs = common.alternating(pairs, *runs)
+    row: dict[str, Any] = {}
+    for name in ("seconds", "processor seconds"):
+        mine, other = ([one[name] for one in some] for some in (ours, theirs))
+        row[name] = statistics.median(mine)
+        row[f"{name}, FAISS"] = statistics.median(other)
+        row[f"{name}, times as fast"] = common.ratio(other, mine)
+    if "pairs" in ours[0]:
+        row["pairs found"] = [ours[0]["pairs"], theirs[0]["pairs"]]
+    return row
 
 
 def main() -> None:
     if sys.argv[1:2] == ["worker"]:
         print(json.dumps(work(*sys.argv[2:])))
         return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--cached", type=int, nargs="*", default=[3781, 50_000])
-    parser.add_argument(
-        "--cache", type=Path, help="features of the clothing photographs, where they are there"
-    )
+    parser.add_argument("--what", nargs="*", choices=WHAT, default=WHAT)
+    common.takes_cache(parser)
     options = parser.parse_args()
     os.environ.update(common.environment())
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        cache = options.cache or Path(folder) / "cache"
-        if options.cache is None:
-            extract_features(common.clothing(), cache, FeatureOptions(network=Network("mobilenetv2")))
+        cache = common.cached(options.cache, folder, "clothing")
         features = open_features(cache)
         for count in options.cached:
             at = cache
             if count != len(features):
                 at = Path(folder) / str(count)
                 enlarged(features, count, at)
-            for what in WHAT:
+            for what in options.what:
                 runs = [
-                    lambda engine=engine, what=what, at=at: seconds(what, engine, at)
+                    lambda engine=engine, what=what, at=at: run(what, engine, at)
                     for engine in ("ours", "faiss")
                 ]
-                ours, theirs = common.alternating(options.pairs, *runs)
-                rows.append(
-                    {
-                        "cached photographs": count,
-                        "what": what,
-                        "seconds": statistics.median(ours),
-                        "faiss": statistics.median(theirs),
-                        "times as fast": common.ratio(theirs, ours),
-                    }
-                )
-                print(rows[-1], flush=True)
-    common.save("exact", {"comparing everything": rows})
+                rows.append({"cached photographs": count, "what": what, **compared(options.pairs, *runs)})
+                print(rows[-1], file=sys.stderr)
+                common.save("exact", {"comparing everything": rows})
+    common.print_table(rows)
 
 
 if __name__ == "__main__":

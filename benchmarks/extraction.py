@@ -6,7 +6,6 @@ Each measurement is a process of its own; the systems take turns, and what is pr
 Weights other than MobileNetV2's are random where ImageNet's are not at hand: the arithmetic is the same.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -152,7 +151,7 @@ def worker_prepare(folder: str, backbone: str, onnx: str) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--backbones", nargs="+", default=["mobilenetv2", "resnet50", "efficientnetb0"])
     parser.add_argument("--precision", default="float32")

@@ -7,7 +7,6 @@ that of cross-validation without the test folder. On 25,000 × 1,280 synthetic v
 as a whole process as well. `predict` is timed from a cold start with every head, on a photograph of the cache.
 """
 
-import argparse
 import hashlib
 import statistics
 import sys
@@ -101,7 +100,7 @@ def large(folder: str, runs: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ FITS, SIZES, MIRRORS = ("stretch", "crop", "pad"), (224, 256, 288), ((), ("--mir
 
 
 def main() -> None:
+    common.arguments(__doc__).parse_args()
     data = str(common.photographs("ants_bees"))
     with tempfile.TemporaryDirectory() as cache:
         named = {}

@@ -39,6 +39,7 @@ def rows() -> list[tuple[str, dict[str, float]]]:
 
 
 def main() -> None:
+    common.arguments(__doc__).parse_args()
     compared = rows()
     figure, axes = plt.subplots(figsize=(8, 0.62 * len(compared) + 0.9), layout="constrained")
     for place, (_, ratio) in enumerate(compared):

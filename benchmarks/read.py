@@ -2,14 +2,14 @@
 
     python benchmarks/read.py [--rows 100000] [--dimension 1280]
 
-Prints seconds and ratios: all features, a few rows, and opening the set alone or for its paths.
+Seconds and ratios: all features, a few rows, and opening the set alone or for its paths.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
+import common
 import numpy as np
 
 import embed
@@ -27,9 +27,7 @@ def best(work, repeat=3):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=1280)
     arguments = parser.parse_args()
@@ -43,7 +41,8 @@ def main():
         np.save(Path(folder) / "X.npy", X)
         some = np.random.default_rng(1).integers(0, len(X), 20)
         load = best(lambda: np.load(Path(folder) / "X.npy"))
-        print(f"{arguments.rows} x {arguments.dimension} float32, {len(open_features(cache).parts)} parts")
+        parts = len(open_features(cache).parts)
+        rows = []
         for name, work in {
             "numpy.load": lambda: np.load(Path(folder) / "X.npy"),
             "open and all features": lambda: open_features(cache).X,
@@ -54,7 +53,11 @@ def main():
             "open and blocks": lambda: [block.sum() for _, block in open_features(cache).blocks()],
         }.items():
             seconds = best(work)
-            print(f"{name:28}{seconds:8.3f} s   {seconds / load:6.2f} x numpy.load")
+            rows.append({"work": name, "seconds": seconds, "times numpy.load": seconds / load})
+    size = {"rows": arguments.rows, "dimension": arguments.dimension, "parts": parts}
+    common.save("read", {**size, "reading": rows})
+    common.print_table([size])
+    common.print_table(rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Times a second ``embed extract`` over 3,781 photographs and over many known file
 and takes the peak memory of a first extraction of few and of many files.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -50,7 +49,7 @@ def extract(data: Path, cache: Path, backbone: str) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--known", type=int, default=100_000)
     parser.add_argument("--memory", type=int, nargs=2, default=(3_000, 60_000))
     parser.add_argument("--backbone", default="tiny", help="of the many files; the 3,781 use mobilenetv2")

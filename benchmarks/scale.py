@@ -7,7 +7,6 @@ the second set (`bursts`) are near copies, twelve of each. Every file is a hard 
 extraction finds what it knows. What is made is kept in FOLDER, and a row can be measured alone; their names are printed by `--help`.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -27,9 +26,7 @@ import numpy as np
 from PIL import Image
 
 from embed import search
-from embed.backbones import Network
 from embed.cache import FeatureCache, FeatureWriter, open_features
-from embed.extract import FeatureOptions, extract_features
 from embed.search.vectors import normalise, normalised
 
 ORIGINALS = 40  # photographs that the files are links to
@@ -137,7 +134,7 @@ def process(*arguments: str, repeat: int = 1) -> dict[str, float]:
     return {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
 
 
-class Bench:
+class Table:
     """The rows of the table; the methods are named as they are on the command line."""
 
     def __init__(self, folder: Path, clothing: FeatureCache, count: int) -> None:
@@ -405,28 +402,22 @@ def main() -> None:
     if sys.argv[1:2] == ["worker"]:
         print(json.dumps(WORKERS[sys.argv[2]](*sys.argv[3:])))
         return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("rows", nargs="*", help=f"of {', '.join((*ROWS, *LONG))}; all but the last two")
     parser.add_argument("--photographs", type=int, default=300_000)
     parser.add_argument("--folder", type=Path, help="keep what is made there")
-    parser.add_argument(
-        "--cache", type=Path, help="features of the clothing photographs, where they are there"
-    )
+    common.takes_cache(parser)
     options = parser.parse_args()
     os.environ.update(common.environment())
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        cache = options.cache or folder / "clothing"
-        if not cache.is_dir():
-            extract_features(common.clothing(), cache, FeatureOptions(network=Network("mobilenetv2")))
-        bench = Bench(folder.resolve(), open_features(cache), options.photographs)
+        cache = common.cached(options.cache, folder / "clothing", "clothing")
+        table = Table(folder.resolve(), open_features(cache), options.photographs)
         kept = common.RESULTS / "scale.json"
         results = json.loads(kept.read_text())["sizes"] if kept.is_file() else {}
-        of_size = results.setdefault(f"{options.photographs}x{bench.clothing.dimension}", {})
+        of_size = results.setdefault(f"{options.photographs}x{table.clothing.dimension}", {})
         for row in options.rows or ROWS:
-            of_size[row] = getattr(bench, row)()
+            of_size[row] = getattr(table, row)()
             print(row, json.dumps(of_size[row]), flush=True)
             common.save("scale", {"sizes": results})
 

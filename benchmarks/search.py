@@ -6,10 +6,10 @@ The vectors are synthetic and clustered, kept as a feature set. Each kind is bui
 query at a time, as is `IndexFlatIP`. Then one photograph is added, and one removed. (`benchmarks/coldstart.py` has the times of the command.)
 """
 
-import argparse
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -103,9 +103,9 @@ def kinds(cache: Path, count: int, dimension: int, names: list[str]) -> list[dic
             }
         )
         rows[-1]["times as fast as IndexFlatIP"] = rows[0]["milliseconds"] / rows[-1]["milliseconds"]
-        print(rows[-1], flush=True)
+        print(rows[-1], file=sys.stderr)
     rows.append(changing(cache, count, dimension))
-    print(rows[-1], flush=True)
+    print(rows[-1], file=sys.stderr)
     return rows
 
 
@@ -121,22 +121,23 @@ def changing(cache: Path, count: int, dimension: int) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.arguments(__doc__)
     parser.add_argument("--sizes", nargs="*", default=["1000000x128", "200000x1280"])
     parser.add_argument("--kinds", nargs="*", default=KINDS)
     options = parser.parse_args()
     os.environ.update(common.environment())
-    results: dict[str, object] = {}
+    results: dict[str, list[dict[str, object]]] = {}
     for size in options.sizes:
-        print(size, flush=True)
+        print(size, file=sys.stderr)
         folder = Path(tempfile.mkdtemp())
         try:
             results[size] = kinds(folder, *map(int, size.split("x")), options.kinds)
         finally:
             shutil.rmtree(folder)
         common.save("-".join(["search", *sorted(set(options.kinds) - set(KINDS))]), {"sizes": results})
+    for size, rows in results.items():
+        print(size)
+        common.print_table(rows)
 
 
 if __name__ == "__main__":

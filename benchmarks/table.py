@@ -117,6 +117,7 @@ def chosen(results: Results) -> Results:
 
 
 def main() -> None:
+    common.arguments(__doc__).parse_args()
     results = {path.stem: json.loads(path.read_text()) for path in common.RESULTS.glob("*.json")}
     print(f"{'':{WIDTH}} {'measured':>9} {'to reach':>10}")
     for what, comparison, bound, figure in targets():

@@ -8,7 +8,6 @@ the share of the strange photographs that is told to be unlike, and that of the 
 comparison, the area that the probability of the predicted class reaches.
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -49,7 +48,7 @@ def judge(own: str, strange: str, cache: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--cache", type=Path, help="where the features are, or are to be")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

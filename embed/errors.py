@@ -11,6 +11,7 @@ EmbedError
 │   ├── CacheFormatError   a file in the cache is foreign or of a newer format
 │   ├── CacheDamagedError  a part of the cache is not what was written
 │   ├── CacheWriteError    the disk refused a write
+│   ├── UntrustedError     a derived file may be somebody else's, and is not believed
 │   └── FeatureError       the features of one photograph cannot be stored
 ├── LabelError             the photographs have no labels, or too few, for what was asked
 └── ModelError             a fitted model is missing, damaged or was fitted on other features
@@ -80,6 +81,10 @@ class CacheDamagedError(CacheError):
 
 class CacheWriteError(CacheError):
     "The disk refused a write."
+
+
+class UntrustedError(CacheError):
+    "A derived file may be somebody else's, and is not believed."
 
 
 class FeatureError(CacheError):

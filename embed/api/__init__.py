@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
-    from embed.api.labelling import Labelled, label
+    from embed.api.labelling import Given, Labelled, given, group, label, undo_label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
@@ -17,16 +17,54 @@ if TYPE_CHECKING:
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
-    from embed.extract import Progress, Summary
+    from embed.explain import Explainer
+    from embed.extract import Progress, RunOptions, Summary
+    from embed.files import write_rows
+    from embed.labels import Labels, with_splits, with_where
+    from embed.learn import (
+        FitOptions,
+        Fitted,
+        Model,
+        Placed,
+        Prediction,
+        carry_out,
+        check_classifier,
+        fit,
+        load,
+        parse_settings,
+        place,
+        predict_files,
+    )
+    from embed.search import Clusters
+    from embed.sources import expand
     from embed.vectors import Imported
 
 _HOMES = {
     "embed.api.features": ("Features",),
-    "embed.api.functions": ("DEFAULT_CACHE", "extract_features", "import_features", "open"),
-    "embed.api.labelling": ("Labelled", "label"),
-    "embed.api.overview": ("describe", "understood"),
+    "embed.api.functions": (
+        "DEFAULT_CACHE",
+        "extract_features",
+        "import_features",
+        "open",
+    ),
+    "embed.api.labelling": (
+        "Given",
+        "Labelled",
+        "given",
+        "group",
+        "label",
+        "undo_label",
+    ),
+    "embed.api.overview": (
+        "describe",
+        "understood",
+    ),
     "embed.api.photographs": ("Photographs",),
-    "embed.api.scores": ("Review", "Scores", "review"),
+    "embed.api.scores": (
+        "Review",
+        "Scores",
+        "review",
+    ),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
@@ -38,7 +76,34 @@ _HOMES = {
         "sick_features",
         "verify",
     ),
-    "embed.extract": ("Progress", "Summary"),
+    "embed.explain": ("Explainer",),
+    "embed.extract": (
+        "Progress",
+        "RunOptions",
+        "Summary",
+    ),
+    "embed.files": ("write_rows",),
+    "embed.labels": (
+        "Labels",
+        "with_splits",
+        "with_where",
+    ),
+    "embed.learn": (
+        "Fitted",
+        "FitOptions",
+        "Model",
+        "Placed",
+        "Prediction",
+        "carry_out",
+        "check_classifier",
+        "fit",
+        "load",
+        "parse_settings",
+        "place",
+        "predict_files",
+    ),
+    "embed.search": ("Clusters",),
+    "embed.sources": ("expand",),
     "embed.vectors": ("Imported",),
 }  # the module → what is imported from it (PEP 562)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -46,29 +111,53 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
+    "Clusters",
+    "Explainer",
     "FeatureCache",
     "FeatureSet",
     "Features",
+    "FitOptions",
+    "Fitted",
+    "Given",
     "ImageFeatures",
     "Imported",
     "Labelled",
+    "Labels",
+    "Model",
     "Photographs",
+    "Placed",
+    "Prediction",
     "Progress",
     "Recipe",
     "Review",
+    "RunOptions",
     "Scores",
     "Summary",
+    "carry_out",
+    "check_classifier",
     "describe",
+    "expand",
     "extract_features",
     "find_features",
+    "fit",
+    "given",
+    "group",
     "import_features",
     "label",
     "list_features",
+    "load",
     "open",
+    "parse_settings",
+    "place",
+    "predict_files",
     "review",
     "sick_features",
     "understood",
+    "undo_label",
     "verify",
+    "with_splits",
+    "with_where",
+    "write_rows",
 ]
 
 

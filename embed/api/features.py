@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from embed.api.photographs import Photographs
+from embed.api.analysis import Analysed
+from embed.arguments import Seed, checked
 from embed.cache import Failure, FeatureCache
 from embed.errors import ImageError, UsageError
 from embed.labels import with_where
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 File = str | os.PathLike[str]
 
 
-class Features(Photographs):
+class Features(Analysed):
     """A whole feature set: its photographs, and what can be done with them.
 
     `embed.open` makes one. It is a snapshot: an extraction that goes on meanwhile changes nothing in it.
@@ -49,6 +50,7 @@ class Features(Photographs):
         """
         return self._cache.failures()
 
+    @checked
     def fit(
         self,
         classifier: "str | Any" = "logistic",
@@ -58,7 +60,7 @@ class Features(Photographs):
         where: str | None = None,
         balanced: bool = False,
         threshold: float | Literal["auto"] | None = None,
-        random_state: int = 0,
+        random_state: Seed = 0,
         name: str | None = None,
         trust: Sequence[str] = (),
         **head: Any,
@@ -123,6 +125,7 @@ class Features(Photographs):
         )
         return fit(self._cache, options)
 
+    @checked
     def model(self, name: str | None = None, *, trust: Sequence[str] = ()) -> "Model":
         """Return the model of that name, or the one fitted last.
 
@@ -149,6 +152,7 @@ class Features(Photographs):
 
         return load(self._cache, name, trust=trust)
 
+    @checked
     def evaluate(self, model: str | None = None) -> "Evaluation":
         """Return how a fitted model did on the photographs that it had not seen.
 
@@ -170,6 +174,7 @@ class Features(Photographs):
         """
         return self.model(model).evaluation()
 
+    @checked
     def predict(
         self,
         files: Any,
@@ -248,6 +253,7 @@ class Features(Photographs):
         table.attrs["model"] = fitted.name
         return table
 
+    @checked
     def similar(
         self,
         files: Any,

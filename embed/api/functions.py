@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from embed import cache as caches
 from embed import extract, sources
 from embed.api.features import Features
+from embed.arguments import checked
 from embed.backbones import Network
 from embed.labels import with_splits
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from embed.extract import Progress, Summary
     from embed.vectors import Imported
 
 DEFAULT_CACHE = "cache"
 
 
+@checked
 def extract_features(
     data: str | Path | Sequence[str | Path],
     cache: str | Path = DEFAULT_CACHE,
@@ -175,12 +175,13 @@ def extract_features(
     return summary
 
 
+@checked
 def import_features(
-    vectors: "str | Path | NDArray[Any]",
+    vectors: Any,
     data: str | Path,
     cache: str | Path = DEFAULT_CACHE,
     *,
-    paths: "str | Path | Sequence[str] | None" = None,
+    paths: Any = None,
     missing: str = "refuse",
     path_column: str | None = None,
     vector_column: str | None = None,
@@ -252,6 +253,7 @@ def import_features(
     )
 
 
+@checked
 def open(
     cache: str | Path = DEFAULT_CACHE,
     name: str | Sequence[str] | None = None,

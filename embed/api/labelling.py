@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embed import labels
+from embed.arguments import Seed, checked
 from embed.cache import FeatureCache
 from embed.errors import InputError
-from embed.labels import hand
+from embed.labels import Labels, hand
 
 if TYPE_CHECKING:
-    from embed.search import Groups
+    from embed.search import Clusters, Groups, Progress
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,7 @@ class Labelled:
     photographs : int
         How many were asked about.
     former : dict
-        Path → former label or None, of those whose label is another one now; `embed.labels.hand.set` takes it to undo the
-        change.
+        Path → former label or None, of those whose label is another one now.
     groups : Groups or None
         That were asked about.
     """
@@ -37,6 +38,96 @@ class Labelled:
     groups: "Groups | None" = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Given:
+    """The labels that were given by hand.
+
+    Attributes
+    ----------
+    labels : Labels
+        Of all photographs.
+    by_default : bool
+        Whether they are what a fit uses where it is told nothing else.
+    groups : Groups or None
+        As they were kept last.
+    """
+
+    labels: Labels = field(repr=False)
+    by_default: bool
+    groups: "Groups | None" = field(default=None, repr=False)
+
+    @property
+    def groups_of(self) -> dict[str, list[int]]:
+        """Label → numbers of the groups in which a photograph has it."""
+        found: dict[str, list[int]] = {name: [] for name in self.labels.classes}
+        for number, members in self.groups.rows.items() if self.groups is not None else ():
+            for name in {self.labels.labels[row] for row in members} - {None}:
+                found[name].append(number)
+        return found
+
+
+def given(features: FeatureCache) -> Given:
+    """Return the labels that were given by hand, and the groups that have them.
+
+    Raises
+    ------
+    CacheError, LabelError
+        The file of the labels, or that of the groups, cannot be read.
+    """
+    from embed import search
+
+    by_default = labels.of(features).by_hand
+    return Given(labels.of(features, hand.RULE), by_default, search.read_groups(features))
+
+
+def undo_label(features: FeatureCache) -> hand.Undone | None:
+    """Take the last change of labels back that `label` made, and return what it was; None where there is none.
+
+    A photograph that was given another label since keeps it.
+
+    Raises
+    ------
+    CacheError, LabelError
+        A file cannot be read or written; the labels stay as they were.
+    """
+    return hand.undo(features.labels_file)
+
+
+@checked
+def group(
+    features: FeatureCache,
+    groups: int | None = None,
+    *,
+    random_state: Seed = 0,
+    progress: "Progress | None" = None,
+) -> "Clusters":
+    """Group photographs that have no labels, and keep the groups: `label` takes their numbers.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    groups : int, optional
+        How many; by default as many as tell the photographs apart best.
+    random_state : int
+    progress : callable, optional
+
+    Raises
+    ------
+    NoFeaturesError
+        There is no photograph.
+    UsageError
+        So many groups cannot be.
+    CacheWriteError
+        The groups cannot be kept.
+    """
+    from embed import search
+
+    found = search.clusters(features, groups, seed=random_state, progress=progress or search.silent)
+    search.keep_groups(features, found)
+    return found
+
+
+@checked
 def label(
     features: FeatureCache,
     targets: Sequence[str | os.PathLike[str]],
@@ -76,15 +167,16 @@ def label(
     numbers = [str(target).isdecimal() and features.index_of(str(target)) is None for target in targets]
     groups = search.read_groups(features) if any(numbers) else None
     file = features.labels_file
-    kept = {row.path for row in hand.read(file) if row.split} if groups is not None else frozenset()
+    given = hand.of_photographs(hand.read(file), features) if groups is not None else []
     paths: dict[str, str | None] = {}
     for target, is_group in zip(targets, numbers, strict=True):
         if is_group:
             rows = search.group_rows(groups, int(str(target)))
-            paths |= {path: name for path in features.paths[rows] if path not in kept}
+            of_group = zip(features.paths[rows], (given[row] for row in rows), strict=True)
+            paths |= {path: name for path, row in of_group if row is None or not row.split}
         else:
             paths[_path_of(features, target)] = name
-    return Labelled(file, len(paths), hand.set(file, paths, split), groups)
+    return Labelled(file, len(paths), hand.set(file, paths, split, features), groups)
 
 
 def _path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:

@@ -19,8 +19,8 @@ def describe(features: FeatureCache, rule: str = "folder") -> dict[str, Any]:
     Returns
     -------
     dict
-        features, folder, data, recipe, dimension, images, complete; labels (the rule), classes, splits, folds and failure_reasons with their
-        counts; unlabelled, what is to be noted of the folders and of photographs that are there more than once (notes);
+        features, folder, data, recipe, dimension, images, complete; labels (the rule), classes, splits, folds, groups and failure_reasons
+        with their counts; unlabelled, what is to be noted of the folders and of photographs that are there more than once (notes);
         failures, bytes, parts, and the names of the models.
 
     Raises
@@ -65,7 +65,7 @@ def understood(features: FeatureCache, rule: str = "folder") -> tuple[dict[str, 
     Returns
     -------
     document : dict
-        classes, splits and folds with their counts; unlabelled and copies, as numbers; notes.
+        classes, splits, folds and groups with their counts; unlabelled and copies, as numbers; notes.
     labelled : Labels
     """
     assigned = labels.of(features, rule)
@@ -73,6 +73,7 @@ def understood(features: FeatureCache, rule: str = "folder") -> tuple[dict[str, 
         "classes": _counts(assigned.labels),
         "splits": _counts(assigned.splits),
         "folds": _counts(assigned.folds if assigned.folds is not None else ()),
+        "groups": _counts(assigned.grouping if assigned.grouping is not None else ()),
         "unlabelled": len(assigned.unlabelled),
         "copies": 0 if assigned.copies is None else int(assigned.copies.sum()),
         "notes": list(assigned.notes),

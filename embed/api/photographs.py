@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embed import sources
+from embed.arguments import Positive, Seed, checked
 from embed.cache import FeatureCache, Recipe
 from embed.errors import UsageError
 from embed.labels import Labels, chosen, with_where
@@ -120,6 +121,22 @@ class Photographs:
         """The labels that occur, sorted."""
         return sorted({label for label in self.y if label is not None})
 
+    @property
+    def rule(self) -> str:
+        """Where labels and splits come from, as it can be stored."""
+        return self._rule
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be noted of how the photographs got their labels and splits; sentences without a full stop."""
+        return list(self._labels.notes)
+
+    @property
+    def labels_by_hand(self) -> bool:
+        """Whether the labels are those given by hand."""
+        return self._labels.by_hand
+
+    @checked
     def select(
         self,
         *,
@@ -183,7 +200,10 @@ class Photographs:
         >>> len(features.take(features.y == "fish"))
         4
         """
-        wanted = np.asarray(rows)
+        try:
+            wanted = np.asarray(rows)
+        except ValueError:  # lists of several lengths
+            wanted = np.empty((1, 1))
         n = len(self)
         if wanted.dtype == bool and wanted.shape == (n,):
             wanted = np.flatnonzero(wanted)
@@ -196,7 +216,8 @@ class Photographs:
         everything = np.arange(len(self._cache)) if self._rows is None else self._rows
         return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
 
-    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    @checked
+    def blocks(self, rows: Positive = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield ``(first, X)`` for up to `rows` photographs at a time, in order.
 
         `first` is the position of the first one, `X` float32 of shape (≤ rows, d). No more than one block is in
@@ -214,6 +235,7 @@ class Photographs:
             wanted = np.arange(start, stop) if self._rows is None else self._rows[start:stop]
             yield start, self._cache.rows(wanted)
 
+    @checked
     def to_dataframe(self, *, features: bool = False) -> "pd.DataFrame":
         """Return a pandas DataFrame with one row per photograph.
 
@@ -248,6 +270,7 @@ class Photographs:
         columns = [f"f{i}" for i in range(self.dimension)]
         return pd.concat([table, pd.DataFrame(self.X, columns=columns, copy=False)], axis=1)
 
+    @checked
     def export(
         self, to: str | os.PathLike[str], format: str | None = None, *, overwrite: bool = False
     ) -> list[Path]:
@@ -283,7 +306,8 @@ class Photographs:
 
         return export(self, Path(to), format, overwrite=overwrite)
 
-    def clusters(self, groups: int | None = None, *, random_state: int = 0) -> "pd.DataFrame":
+    @checked
+    def clusters(self, groups: int | None = None, *, random_state: Seed = 0) -> "pd.DataFrame":
         """Group the photographs: what is alike is together. No label is needed.
 
         Parameters

@@ -100,6 +100,8 @@ class Review:
         Groups of photographs that are alike, where there is no model.
     duplicates : list of DuplicateGroup
         Photographs that are there more than once, where there is no model.
+    notes : tuple of str
+        What could be read otherwise, and photographs in several classes or splits, where there is no model.
     """
 
     features: "FeatureCache"
@@ -107,6 +109,7 @@ class Review:
     scores: Scores | None = None
     clusters: "Clusters | None" = field(default=None, repr=False)
     duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
+    notes: tuple[str, ...] = ()
 
 
 def review(
@@ -158,13 +161,15 @@ def review(
 def _unfitted(features: "FeatureCache", labels: str) -> Review:
     from embed import search
 
+    labelled = label_rules.of(features, labels)
     if not len(features):
-        return Review(features, label_rules.of(features, labels))
+        return Review(features, labelled)
     return Review(
         features,
-        label_rules.of(features, labels),
+        labelled,
         clusters=search.clusters(features),
         duplicates=search.duplicates(features, label_rule=labels),
+        notes=(*labelled.notes, *label_rules.conflicts(labelled, features)),
     )
 
 

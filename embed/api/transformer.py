@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from embed import images
+from embed.arguments import check
 from embed.backbones import Network, ResolvedNetwork, Runtime, home, open_runtime
 from embed.cache import FeatureCache, FeatureWriter, Recipe, list_features
 from embed.errors import CacheLockedError, ImageError
@@ -166,6 +167,7 @@ class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return home() / "features" if self.cache is None else Path(self.cache)
 
     def _resolve(self) -> tuple[ResolvedNetwork, Recipe]:
+        check(ImageFeatures, self.get_params())
         weights = None if self.weights is None else Path(self.weights)
         network = Network(
             self.backbone,

@@ -13,9 +13,8 @@ from embed.backbones.backbone import (
 )
 from embed.backbones.export import export
 from embed.backbones.home import home
-from embed.backbones.machine import PRECISIONS, processors
 from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
-from embed.backbones.runtime import Runtime, open_runtime
+from embed.backbones.runtime import PRECISIONS, Runtime, open_runtime
 from embed.backbones.weights import own as check_weights
 
 __all__ = [
@@ -37,5 +36,4 @@ __all__ = [
     "known",
     "network_name",
     "open_runtime",
-    "processors",
 ]

@@ -2,11 +2,13 @@
 
 OpenVINO's own cache does not look at what it reads: one flipped bit in it gives wrong features. ``<openvino>-<key>.blob``
 therefore starts with 16 bytes, the xxh3-128 of the rest; then 32 bytes, the sha256 of all that the result of compiling
-depends on; then what OpenVINO writes. A damaged or foreign one is compiled anew.
+depends on; then what OpenVINO writes. A damaged or foreign one, and one that somebody else may have written, is compiled
+anew.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,8 @@ from embed import files
 from embed.backbones import store
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.graph import import_openvino
-from embed.errors import CacheWriteError
+from embed.backbones.home import boundary
+from embed.errors import CacheWriteError, UntrustedError
 
 if TYPE_CHECKING:
     import openvino
@@ -69,7 +72,11 @@ def compiled_model(
 def _read(file: Path, key: bytes) -> np.ndarray | None:
     """Return what OpenVINO wrote, uint8 (bytes,), where it lies on disk."""
     try:
-        data = np.memmap(file, np.uint8, "r")
+        with os.fdopen(boundary().open(file), "rb") as stream:
+            data = np.memmap(stream, np.uint8, "r")
+    except UntrustedError as error:
+        files.tell(f"The compiled backbone is compiled again: {error}")
+        return None
     except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
         return None
     checksum, rest = data[:CHECKSUM_BYTES], data[CHECKSUM_BYTES:]
@@ -83,7 +90,7 @@ def _keep(file: Path, key: bytes, blob: memoryview) -> None:
     checksum = xxhash.xxh3_128(key)
     checksum.update(blob)
     try:
-        with files.Draft(file.parent, durable=False) as draft:
+        with files.Draft(file.parent, durable=False, closed=True) as draft:
             for piece in (checksum.digest(), key, blob):
                 draft.write(piece)
             draft.replace(file.name)

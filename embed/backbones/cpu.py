@@ -14,8 +14,8 @@ import numpy as np
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.compiled import DEVICE, compiled_model
 from embed.backbones.graph import import_openvino
-from embed.backbones.machine import processors
 from embed.errors import UsageError
+from embed.machine import processors
 
 OPENVINO_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 OPENVINO_CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16"}

@@ -9,11 +9,17 @@ from embed.backbones import gpu, onnx_gpu
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.cpu import OpenVINORuntime
 from embed.backbones.export import export, with_weights
-from embed.backbones.machine import PRECISIONS
 from embed.backbones.network import Network
 from embed.errors import UsageError
 
 DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = {
+    "float32": "float32",
+    "bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "fp16": "float16",
+    "float16": "float16",
+}  # as users write them, and as they are called everywhere else
 # What runs a backbone on a GPU: the module that says whether it can, and the runtime.
 GPUS: dict[str, tuple[Any, Callable[..., "Runtime"]]] = {
     "keras": (gpu, gpu.KerasRuntime),

@@ -1,5 +1,6 @@
 """Exported backbones in the user's cache folder: found by fingerprint, verified, published whole or not at all."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -9,33 +10,41 @@ from typing import Any
 
 from embed import files
 from embed.backbones.backbone import ResolvedNetwork
-from embed.backbones.home import home
+from embed.backbones.home import boundary, kept
 from embed.backbones.weights import file_sha256
-from embed.errors import CacheWriteError
+from embed.errors import CacheError, CacheWriteError, UntrustedError
 
 MODEL, WEIGHTS, META = "model.xml", "model.bin", "export.json"
 
 
 def folder(network: ResolvedNetwork) -> Path:
     """Return where the export of a network is kept, whether it is there or not."""
-    return home() / "exports" / f"{network.backbone.name}-{network.size}-{network.fingerprint[:16]}"
+    return kept("exports", f"{network.backbone.name}-{network.size}-{network.fingerprint[:16]}")
 
 
 def intact(network: ResolvedNetwork) -> bool:
-    """Return whether the export of a network is there, and whole."""
+    """Return whether the export of a network is there, whole, and to be believed: OpenVINO trusts what it reads."""
     export = folder(network)
     try:
-        meta = json.loads((export / META).read_text())
+        meta = files.from_json(files.read_bytes(export / META, boundary=boundary()))
         return bool(meta["fingerprint"] == network.fingerprint) and all(
-            file_sha256(export / file) == meta["sha256"][file] for file in (MODEL, WEIGHTS)
+            _sha256(export / file) == meta["sha256"][file] for file in (MODEL, WEIGHTS)
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except UntrustedError as error:
+        files.tell(f"The exported backbone is made again: {error}")
         return False
+    except (OSError, CacheError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sha256(file: Path) -> str:
+    with os.fdopen(boundary().open(file), "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def writable() -> bool:
     """Return whether the user's cache folder takes exports."""
-    place = home() / "exports"
+    place = kept("exports")
     existing = next(path for path in (place, *place.parents) if path.exists())
     return os.access(existing, os.W_OK)
 
@@ -58,6 +67,7 @@ def publish(network: ResolvedNetwork, make: Callable[[ResolvedNetwork, Path], di
     export = folder(network)
     try:
         export.parent.mkdir(parents=True, exist_ok=True)
+        files.close_to_others(export.parent)
         with suppress(CacheWriteError):  # what another user left
             files.sweep(export.parent)
         with files.temporary_folder(export.parent) as temporary:
@@ -67,6 +77,8 @@ def publish(network: ResolvedNetwork, make: Callable[[ResolvedNetwork, Path], di
                 "sha256": {file: file_sha256(temporary / file) for file in (MODEL, WEIGHTS)},
             }
             (temporary / META).write_text(json.dumps(meta, indent=2, sort_keys=True))
+            for file in temporary.iterdir():
+                files.close_to_others(file)
             while not files.publish_folder(temporary, export) and not intact(network):
                 with files.temporary_folder(export.parent) as aside:
                     (aside / "damaged").mkdir()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from embed import files
 from embed.backbones import child
-from embed.backbones.home import home
+from embed.backbones.home import boundary, home, kept
 from embed.backbones.table import Application
-from embed.errors import CacheWriteError, WeightsError
+from embed.errors import CacheError, CacheWriteError, WeightsError
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
@@ -65,7 +65,7 @@ def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = Fals
     """
     record = _record(file)
     state = [number for part in (file, *beside) for number in _state(part)]
-    known = _read_record(record)
+    known = _read_record(record, boundary())
     if known is not None and known.get("state") == state:
         return str(known["sha256"])
     digest = file_sha256(file)
@@ -80,13 +80,14 @@ def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = Fals
         )
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
+        files.close_to_others(record.parent)
         content = {
             "path": os.fsdecode(file.absolute()),
             "beside": [os.fsdecode(part.absolute()) for part in beside],
             "state": state,
             "sha256": digest,
         }
-        files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False)
+        files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False, closed=True)
     except (OSError, CacheWriteError):
         return digest  # a folder that cannot be written costs the next run a second, no more
     return digest
@@ -94,16 +95,17 @@ def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = Fals
 
 def remembered(file: Path) -> str | None:
     """Return the sha256 that a weights file had when it was last seen, or None."""
-    known = _read_record(_record(file))
+    known = _read_record(_record(file), boundary())
     return None if known is None else str(known["sha256"])
 
 
 def locate(digest: str) -> Path | None:
     """Return a weights file seen before that still has this sha256, wherever it lies, or None."""
-    for record in sorted((home() / "weights").glob("*.json")):
+    # Whoever wrote them: they only say where to look.
+    for record in sorted(home().glob("weights*/*.json")):
         known = _read_record(record)
         if known is not None and known["sha256"] == digest:
-            file, beside = Path(str(known.get("path"))), [*map(Path, known.get("beside", []))]
+            file, beside = Path(known["path"]), [*map(Path, known.get("beside", []))]
             if all(part.is_file() for part in (file, *beside)) and hash_file(file, beside) == digest:
                 return file
     return None
@@ -115,15 +117,18 @@ def _state(file: Path) -> tuple[int, int, int, int]:
 
 
 def _record(file: Path) -> Path:
-    return home() / "weights" / f"{hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:32]}.json"
+    return kept("weights", f"{hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:32]}.json")
 
 
-def _read_record(record: Path) -> dict | None:
+def _read_record(record: Path, within: files.Boundary | None = None) -> dict | None:
     try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError):
+        known = files.from_json(files.read_bytes(record, boundary=within))
+    except (OSError, CacheError, ValueError):
         return None
-    return known if isinstance(known, dict) and "sha256" in known else None
+    if not isinstance(known, dict) or not isinstance(known.get("beside", []), list):
+        return None
+    texts = [known.get("sha256"), known.get("path"), *known.get("beside", [])]
+    return known if all(isinstance(text, str) and "\0" not in text for text in texts) else None
 
 
 def own(file: Path) -> tuple[Path, str]:

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import struct
 import threading
 import time
@@ -21,12 +22,15 @@ from typing import Any, BinaryIO
 import xxhash
 
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
+from embed.files import from_json
 
 FORMAT_VERSION = 2  # of what is written
 FORMAT_VERSIONS = (1, 2)  # of what is read
 BLOCK_BYTES = 1 << 16
 MAGIC = b"embed-ix"
 FOOTER = struct.Struct("<Q8s")  # bytes of the index, magic
+MOST_INDEX_BYTES = 16 << 20  # of a part of 50 GB
+MOST_BYTES = 4 << 30  # that are read to tell a damaged part from one of another format
 READ_BYTES = 16 * BLOCK_BYTES  # read and checked at a time where a whole file passes by
 DIGEST_CHARACTERS = 16  # hexadecimal digits of a sha256 that a name carries
 READ_ATTEMPTS = 3  # a disk that is asked again may answer
@@ -90,13 +94,16 @@ class CheckedFile:
         self._index_digest = index_digest
         self._file_digest = file_digest
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO must not be waited for
         except FileNotFoundError:
             raise
         except OSError as error:
             raise self._unreadable(error) from error
         self.close = weakref.finalize(self, os.close, self._descriptor)
-        self.bytes_on_disk = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise self.damaged("it is no ordinary file")
+        self.bytes_on_disk = status.st_size
 
     @cached_property
     def index(self) -> dict[str, Any]:
@@ -113,23 +120,34 @@ class CheckedFile:
         footer = self._read(max(0, size - FOOTER.size), min(size, FOOTER.size))
         length, magic = FOOTER.unpack(footer) if len(footer) == FOOTER.size else (0, b"")
         start = size - FOOTER.size - length
-        if magic != MAGIC or start < 0:
+        if magic != MAGIC or start < 0 or length > MOST_INDEX_BYTES:
             raise self._strange("its end is missing")
         document = self._read(start, length)
         if digest(document) != self._index_digest:
             raise self._strange("its index is not the one that was written")
-        index: dict[str, Any] = json.loads(document)
+        try:
+            index = from_json(document)
+        except ValueError as error:
+            raise self.damaged(f"its index is no JSON ({error})") from error
         version = index.get("format_version") if isinstance(index, dict) else None
-        if version not in FORMAT_VERSIONS:
+        if type(version) is not int or version not in FORMAT_VERSIONS:
             raise CacheFormatError(
-                f"{self.path} is of format version {version}; this embed understands {FORMAT_VERSION}: "
+                f"{self.path} is of format version {version!r:.60}; this embed understands {FORMAT_VERSION}: "
                 "use the version of embed that wrote it"
             )
-        if index["length"] != start:
-            raise self.damaged(f"it holds {start} bytes before its index instead of {index['length']}")
-        # Eight bytes for each block: a large set has a million of them.
-        self._sums = array("Q", (int(text, 16) for text in index.pop("blocks")))
-        return index
+        if index.get("length") != start:
+            raise self.damaged(f"its index is not that of the {start} bytes before it")
+        try:
+            # Eight bytes for each block: a large set has a million of them.
+            self._sums = array("Q", (int(text, 16) for text in index.pop("blocks")))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise self.damaged("its index has no checksums of blocks") from error
+        if len(self._sums) != -(-start // BLOCK_BYTES):
+            raise self.damaged(f"its index has checksums of {len(self._sums)} blocks")
+        if not isinstance(index.get("recipe_hash"), str) or not isinstance(index.get("datasets"), dict):
+            raise self.damaged("its index names no recipe or no datasets")
+        checked: dict[str, Any] = index
+        return checked
 
     @property
     def length(self) -> int:
@@ -139,7 +157,7 @@ class CheckedFile:
 
     def _strange(self, what: str) -> CacheError:
         """Tell a damaged part from a file that is whole but of another format."""
-        if self.sha256()[:DIGEST_CHARACTERS] == self._file_digest:
+        if self.bytes_on_disk <= MOST_BYTES and self.sha256()[:DIGEST_CHARACTERS] == self._file_digest:
             return CacheFormatError(
                 f"{self.path} is of a format that this embed (format version {FORMAT_VERSION}) does not understand"
             )

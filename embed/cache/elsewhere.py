@@ -1,5 +1,6 @@
 """Parts that other processes write, and that the writer who holds the lock adopts."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 from embed import files
 from embed.cache.batch import part_name, write
 from embed.cache.checked import CheckedFile
+from embed.cache.manifest import NAME
 from embed.cache.meta import Meta
 from embed.cache.parts import Part
 from embed.cache.pending import Pending, Row
 from embed.errors import CacheDamagedError, CacheError
+
+TEMPORARY = re.compile(re.escape(files.TEMPORARY_PREFIX) + r"[^/\0]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,20 @@ class Receipt:
         Temporary name in the folder of the set.
     digests : str
         Of its index and of its bytes, as the name of a part has them.
+
+    Raises
+    ------
+    CacheError
+        It names no such file.
     """
 
     file: str
     digests: str
+
+    def __post_init__(self) -> None:
+        # Whatever is published or removed has this name.
+        if not TEMPORARY.fullmatch(self.file) or not NAME.fullmatch(part_name(0, self.digests)):
+            raise CacheError(f"{self.file!r:.200} is no part that was written elsewhere")
 
 
 def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
@@ -67,8 +81,6 @@ def check_part(folder: Path, meta: Meta, receipt: Receipt) -> Part:
         It is of another recipe.
     """
     path = folder / receipt.file
-    if path.name != receipt.file or not receipt.file.startswith(files.TEMPORARY_PREFIX):
-        raise CacheError(f"{receipt.file!r} is no part that was written elsewhere")
     index_digest, _, file_digest = receipt.digests.partition("-")
     try:
         file = CheckedFile(path, index_digest, file_digest)
@@ -78,5 +90,5 @@ def check_part(folder: Path, meta: Meta, receipt: Receipt) -> Part:
         ) from None
     part = Part(folder / part_name(0, receipt.digests), meta, file=file)
     file.check_sha256()
-    _ = part.columns
+    _ = part.columns, part.entry
     return part

@@ -74,7 +74,7 @@ def read(folder: Path) -> list[Failure]:
         raise _damaged(path, "its checksum does not hold")
     try:
         return [
-            Failure(files.unescape(name), files.unescape(reason), _number(size), _number(mtime_ns))
+            Failure(_path(files.unescape(name)), files.unescape(reason), _number(size), _number(mtime_ns))
             for name, reason, size, mtime_ns in csv.reader(io.StringIO(body.decode(), newline=""))
         ]
     except (ValueError, csv.Error) as error:
@@ -83,6 +83,12 @@ def read(folder: Path) -> list[Failure]:
 
 def _damaged(path: Path, what: str) -> CacheDamagedError:
     return CacheDamagedError(f"{path} is damaged: {what}; run embed extract, which writes it anew")
+
+
+def _path(text: str) -> str:
+    if not text or b"\0" in os.fsencode(text):  # UnicodeEncodeError is a ValueError
+        raise ValueError(f"{text!r:.60} is no path")
+    return text
 
 
 def _number(text: str) -> int | None:

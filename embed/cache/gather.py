@@ -1,6 +1,5 @@
 """Rows of one column, collected from the chunks of many parts."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from embed.cache.checked import BLOCK_BYTES
 from embed.cache.columns import Column
+from embed.machine import processors
 
-THREADS = min(8, os.cpu_count() or 1)
+MOST_THREADS = 8
 FEW_ROWS = 128
 
 
@@ -27,7 +27,7 @@ def gather(
     Raises
     ------
     CacheDamagedError
-        A part is damaged.
+        A part is damaged, or holds values that are not finite.
     """
     if not len(rows):
         return
@@ -41,19 +41,19 @@ def gather(
         column = columns[int(part_of[wanted[0]])]
         if len(wanted) * BLOCK_BYTES < column.chunk_bytes:
             for i in wanted:
-                result[i] = column.read_row(int(rows[i]))[0]
+                result[i] = column.finite(column.read_row(int(rows[i])))[0]
             return
         chunk = int(chunks[wanted[0]])
         inside = rows[wanted] - chunk * column.chunk_rows
         # Slices where they will do: they are copied several times faster than lists of indices.
-        result[_as_slice(wanted)] = column.read_chunk(chunk)[_as_slice(inside)]
+        result[_as_slice(wanted)] = column.finite(column.read_chunk(chunk))[_as_slice(inside)]
 
     groups = np.split(order, changes)
     if len(rows) <= FEW_ROWS:  # threads would cost more than they bring
         for group in groups:
             fill(group)
         return
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(min(MOST_THREADS, processors())) as pool:
         for _ in pool.map(fill, groups):
             pass
 

@@ -195,11 +195,7 @@ class _Search:
         if self._wish.name is not None:
             dataset = self._dataset
             if comparable(folder.name) != comparable(target.name):
-                try:
-                    os.rename(folder, target)
-                    files.sync_folder(self._cache)
-                except OSError as error:
-                    raise files.write_error(target, error) from error
+                _rename(folder, target)
                 folder = target
         return Claim(folder, lock, dataset, self._place, choice.meta, choice.moved_from, choice.likely)
 
@@ -371,6 +367,20 @@ class _Search:
             if taken is None or (taken == name and _is_vacant(self._cache / name)):
                 return self._cache / name
         raise AssertionError("unreachable")
+
+
+def _rename(folder: Path, target: Path) -> None:
+    """Give a set another name, while nobody writes a model into it."""
+    models = folder / "models"
+    lock = Lock(models) if models.is_dir() else None
+    try:
+        os.rename(folder, target)
+        files.sync_folder(target.parent)
+    except OSError as error:
+        raise files.write_error(target, error) from error
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def _told(share: float | None, otherwise: float = 1.0) -> float:

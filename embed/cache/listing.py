@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embed.cache import manifest
-from embed.cache.manifest import NAME, Entry, part_sequence, replay_order
+from embed.cache.manifest import LAST_SEQUENCE, NAME, Entry, part_sequence, replay_order
 from embed.cache.meta import Meta
 from embed.cache.parts import Part
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
@@ -84,13 +84,27 @@ def list_parts(folder: Path, meta: Meta) -> Listing:
                 vanished = True
             except CacheDamagedError as error:
                 listing.damaged[name] = str(error)
-        replaced = {name for part in opened.values() for name in part.entry.replaces}
+        replaced = _replaced(opened, listing)
         listing.parts = [opened[name] for name in names if name in opened and name not in replaced]
         listing.replaced = sorted(replaced & set(names))
         listing.missing = sorted(published.keys() - set(names) - replaced)
         if not vanished and not listing.missing:
             break
     return listing
+
+
+def _replaced(opened: dict[str, Part], listing: Listing) -> set[str]:
+    """Return the names of what is replaced: of a part that is there only where another says so itself."""
+    replaced: set[str] = set()
+    for part in list(opened.values()):
+        try:
+            if not opened.keys().isdisjoint(part.entry.replaces):
+                part.agrees()
+            replaced |= set(part.entry.replaces)
+        except CacheDamagedError as error:
+            listing.damaged[part.name] = str(error)
+            del opened[part.name]
+    return replaced
 
 
 def part_names(folder: Path) -> list[str]:
@@ -120,5 +134,17 @@ def part_names(folder: Path) -> list[str]:
 
 
 def next_sequence(folder: Path) -> int:
-    """Return a sequence number above every published one."""
-    return 1 + max((part_sequence(name) for name in part_names(folder)), default=0)
+    """Return a sequence number above every published one.
+
+    Raises
+    ------
+    CacheFormatError
+        There is none: a part has the last one.
+    """
+    last = max(part_names(folder), key=part_sequence, default=None)
+    sequence = 0 if last is None else part_sequence(last)
+    if sequence >= LAST_SEQUENCE:
+        raise CacheFormatError(
+            f"{folder / str(last)} has the last number that a part can have: move it elsewhere"
+        )
+    return sequence + 1

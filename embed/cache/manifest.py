@@ -5,19 +5,24 @@ checksum does not hold is ignored, and a part without a line speaks for itself.
 """
 
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
 from embed import files
 
 MANIFEST_NAME = "parts.txt"
-NAME = re.compile(r"part-(\d{8,12})-([0-9a-f]{16})-([0-9a-f]{16})\.h5")
+NAME = re.compile(r"part-([0-9]{8,12})-([0-9a-f]{16})-([0-9a-f]{16})\.h5")
+LAST_SEQUENCE = 10**12 - 1
 SUM_CHARACTERS = 16
+MOST_ROWS = 1 << 24  # of a part: folded ones have less than a third of it
+CONTENT_BYTES = 32  # of a row, at least
 
 
 def part_sequence(name: str) -> int:
@@ -93,12 +98,33 @@ def _line(entry: Entry) -> bytes:
 
 
 def _parse(line: bytes) -> Entry | None:
+    """Return what a line says; None where it is damaged, or says what cannot be."""
     head, _, rest = line.partition(b" ")
     if len(head) == SUM_CHARACTERS and xxhash.xxh3_64_hexdigest(rest).encode() == head:
-        document = json.loads(rest)
-        entry = Entry(**{**document, "replaces": tuple(document["replaces"])})
-    elif rest == b"%08x" % zlib.crc32(head):  # version 1: a name alone
-        entry = Entry(head.decode())
-    else:
-        return None
-    return entry if NAME.fullmatch(entry.name) else None
+        try:
+            return _entry(files.from_json(rest))
+        except (TypeError, ValueError, KeyError):
+            return None
+    if rest == b"%08x" % zlib.crc32(head) and NAME.fullmatch(name := head.decode(errors="replace")):
+        return Entry(name)  # version 1: a name alone
+    return None
+
+
+def _entry(document: Any) -> Entry:
+    """Return what a line says. Raises TypeError, KeyError or ValueError where that cannot be."""
+    entry = Entry(**{**document, "replaces": tuple(document["replaces"])})
+    if not all(isinstance(name, str) and NAME.fullmatch(name) for name in (entry.name, *entry.replaces)):
+        raise ValueError("no name of a part")
+    if entry.bytes is not None and type(entry.bytes) is not int:
+        raise ValueError("no size")
+    if not all(type(number) is int and 0 <= number <= MOST_ROWS for number in (entry.rows, entry.removed)):
+        raise ValueError("no number of rows")
+    # A row takes more bytes than its content has, and a removal at least one.
+    if entry.rows * CONTENT_BYTES + entry.removed > (entry.bytes or 0):
+        raise ValueError("more rows than fit into it")
+    if (entry.first is None) != (entry.last is None) or (entry.first is not None and not entry.rows):
+        raise ValueError("first and last of no rows")
+    for path in (entry.first, entry.last):
+        if path is not None and b"\0" in os.fsencode(path):
+            raise ValueError("no path")
+    return entry

@@ -1,6 +1,5 @@
 """``meta.json``: what a feature set is."""
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,12 +7,18 @@ from typing import Any
 
 from embed import files
 from embed.cache.checked import FORMAT_VERSION, FORMAT_VERSIONS, CheckedFile
+from embed.cache.columns import MOST_VALUES, Column
+from embed.cache.hdf5 import Hdf5
 from embed.cache.manifest import NAME, replay_order
 from embed.cache.recipe import Recipe
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError
 
 META_NAME = "meta.json"
 FORMAT = "embed features"
+MOST_EXTRACTIONS = 1 << 53
+# What a number can be at most, and what is text.
+MOST = {"dimension": MOST_VALUES, "extraction": MOST_EXTRACTIONS, "filesystem": 1 << 64, "inode": 1 << 64}
+TEXTS = ("dataset", "root", "relative", "created", "extracted")
 SEALED_FROM = 2  # the first version of the format whose documents carry a checksum
 
 
@@ -94,11 +99,33 @@ def read_meta(folder: Path) -> Meta:
     recorded = document.pop("recipe_hash", None)
     try:
         meta = Meta(**{**document, "recipe": Recipe.from_json(document.get("recipe"))})
-    except (TypeError, CacheFormatError) as error:
+        _check(meta)
+    except (TypeError, ValueError, CacheFormatError) as error:
         raise CacheDamagedError(f"{path} is damaged: {error}") from error
     if meta.recipe.hash != recorded:
         raise CacheDamagedError(f"{path} is damaged: its recipe does not have the hash it names")
     return meta
+
+
+def _check(meta: Meta) -> None:
+    """Raise ValueError where a value is none of its kind: paths are made and memory is taken by what these say."""
+    for name, most in MOST.items():
+        value = getattr(meta, name)
+        if type(value) is not int or not (name == "dimension") <= value <= most:
+            raise ValueError(f"{name} is {value!r:.60}")
+    if meta.rows is not None and (type(meta.rows) is not int or meta.rows < 0):
+        raise ValueError(f"rows is {meta.rows!r:.60}")
+    if type(meta.complete) is not bool:
+        raise ValueError(f"complete is {meta.complete!r:.60}")
+    if not (isinstance(meta.libraries, dict) and isinstance(meta.former, dict)):
+        raise ValueError("libraries or former is no object")
+    if not all(type(inode) is int for inode in meta.former.values()):
+        raise ValueError("former has no inodes")
+    texts = [getattr(meta, name) for name in TEXTS]
+    for text in (*texts, *meta.libraries, *meta.libraries.values(), *meta.former):
+        # UnicodeEncodeError, of what can be the name of no file, is a ValueError.
+        if not isinstance(text, str) or b"\0" in os.fsencode(text):
+            raise ValueError(f"{text!r:.60} is no name")
 
 
 def write_meta(folder: Path, meta: Meta) -> None:
@@ -130,20 +157,22 @@ def meta_from_parts(folder: Path, dataset: str) -> Meta | None:
         _, _, index_digest, file_digest = name.removesuffix(".h5").split("-")
         try:
             file = CheckedFile(folder / name, index_digest, file_digest)
-            recipe = file.index.get("recipe") or _recipe_in_hdf5(file)
+            recipe = Recipe.from_json(file.index.get("recipe") or _recipe_in_hdf5(file))
+            dimension = Column(file, "features", file.index["datasets"].get("features")).shape[1]
         except CacheFormatError:
             raise
         except (FileNotFoundError, CacheError):
             continue
-        dimension = file.index["datasets"]["features"]["shape"][1]
-        return Meta(dataset=dataset, root="", dimension=dimension, recipe=Recipe.from_json(recipe))
+        if recipe.hash == file.index["recipe_hash"]:
+            return Meta(dataset=dataset, root="", dimension=dimension, recipe=recipe)
     return None
 
 
 def _recipe_in_hdf5(file: CheckedFile) -> Any:
     """Return the recipe of a part of version 1, whose index has none."""
-    import h5py
-
     file.check_blocks()  # first: HDF5 can hang on bytes that it did not write
-    with file.stream() as stream, h5py.File(stream, "r") as image:
-        return json.loads(image.attrs["recipe"])
+    try:
+        with Hdf5() as hdf5:
+            return files.from_json(os.fsencode(hdf5.recipe(file)))
+    except ValueError as error:
+        raise file.damaged(f"HDF5 finds no recipe in it ({error})") from error

@@ -1,5 +1,6 @@
 """``source.json``: what was left out of a feature set, and what the user asked to leave out or to take in."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,13 @@ def read_origin(folder: Path) -> Origin:
     path = folder / ORIGIN_NAME
     try:
         document = files.read_document(path)
+        (again,) = _texts([document["again"]])
         return Origin(
-            tuple(map(str, document["exclude"])),
-            tuple(map(str, document["include"])),
-            tuple((str(place), str(reason), int(images)) for place, reason, images in document["left_out"]),
-            str(document["again"]),
-            tuple(map(str, document["places"])),
+            exclude=_texts(document["exclude"]),
+            include=_texts(document["include"]),
+            left_out=tuple(map(_left_out, document["left_out"])),
+            again=again,
+            places=_texts(document["places"]),
         )
     except FileNotFoundError:
         return Origin()
@@ -82,6 +84,23 @@ def read_origin(folder: Path) -> Origin:
         raise CacheDamagedError(
             f"{path} is damaged: {error}; run embed extract, which writes it anew"
         ) from error
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
+        raise TypeError(f"{values!r:.60} is no list of texts")
+    for text in values:
+        if b"\0" in os.fsencode(text):  # UnicodeEncodeError is a ValueError
+            raise ValueError(f"{text!r:.60} is no path")
+    return tuple(values)
+
+
+def _left_out(values: Any) -> tuple[str, str, int]:
+    *texts, images = values
+    place, reason = _texts(texts)
+    if type(images) is not int or images < 0:
+        raise TypeError(f"{images!r:.60} is no number of files")
+    return place, reason, images
 
 
 def origin_of(cache: Path, root: Path, again: str) -> Origin:

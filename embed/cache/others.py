@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embed.cache.columns import Column
 from embed.cache.listing import part_names
 from embed.cache.meta import Meta, meta_from_parts, read_meta
 from embed.cache.names import folder_names
@@ -75,15 +76,21 @@ class OtherSets:
                 columns = self._part(number).columns
                 if columns["sha256"].read_row(row)[0].tobytes() != sha256:
                     continue
-                # Copies: what is read is valid until the next read of this thread.
                 return Copied(
-                    columns["features"].read_row(row)[0].copy(),
-                    columns["views"].read_row(row)[0].copy() if "views" in columns else None,
-                    columns["decoder"].read_row(row)[0].decode() if "decoder" in columns else "",
+                    self._values(columns["features"], row),
+                    self._values(columns["views"], row) if "views" in columns else None,
+                    columns["decoder"].read_row(row)[0].decode(errors="replace")
+                    if "decoder" in columns
+                    else "",
                 )
             except (FileNotFoundError, CacheError) as error:
                 log.warning("%s", error)
         return None
+
+    @staticmethod
+    def _values(column: Column, row: int) -> NDArray[Any]:
+        # A copy: what is read is valid until the next read of this thread.
+        return column.finite(column.read_row(row))[0].copy()
 
     def _collect(self) -> "_Rows":
         found: list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]] = []

@@ -1,11 +1,15 @@
 """Where a data folder is: its path, and what its file system knows it by."""
 
 import os
+import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embed.cache.meta import Meta
+
+MOUNTS = Path("/proc/self/mountinfo")  # as proc(5) describes it
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class Place:
     filesystem, inode : int
         What the folder is known by; 0 where that is not known, or it is none.
     lasting : bool
-        Whether the file system has the same number wherever and whenever it is mounted. Otherwise it has that of the
-        device, which the next disk will have.
+        Whether the file system has the same number wherever and whenever it is mounted, and no other that is mounted now has
+        it. Otherwise it has that of the device, which the next disk will have, or it is a copy of a whole disk, as a snapshot.
     """
 
     root: str
@@ -41,7 +45,7 @@ class Place:
             return cls(str(root), relative)
         if not stat.S_ISDIR(status.st_mode):
             return cls(str(root), relative)
-        lasting = filesystem not in (0, status.st_dev)
+        lasting = filesystem not in (0, status.st_dev) and not is_twice(filesystem, status.st_dev)
         return cls(str(root), relative, _number(filesystem or status.st_dev), _number(status.st_ino), lasting)
 
     def of(self, meta: Meta) -> Meta:
@@ -82,6 +86,29 @@ class Place:
             return False
         is_left = (there.filesystem, there.inode) != (meta.filesystem, meta.inode)
         return is_left and (self.lasting or os.stat(above).st_dev == os.stat(self.root).st_dev)
+
+
+def is_twice(filesystem: int, device: int) -> bool:
+    """Return whether another disk that is mounted now has the number of a file system, as a copy of the whole disk has."""
+    for number, place in _disks():
+        if number != device:
+            with suppress(OSError):
+                if os.statvfs(place).f_fsid == filesystem:
+                    return True
+    return False
+
+
+def _disks() -> list[tuple[int, str]]:
+    """Return the device and the place of each mounted disk; none where the system does not say, or says it otherwise."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        for line in MOUNTS.read_text("utf-8", "surrogateescape").splitlines():
+            fields, _, of_type = line.partition(" - ")
+            if of_type.split()[1].startswith("/dev/"):
+                numbers, place = fields.split()[2], fields.split()[4]
+                place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), place)
+                found.append((os.makedev(*map(int, numbers.split(":"))), place))
+    return found
 
 
 def _number(value: int) -> int:

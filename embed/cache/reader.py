@@ -31,6 +31,15 @@ EMPTY_BYTES = np.empty(0, "S1")
 UNKNOWN_MTIME = np.iinfo(np.int64).min
 
 
+def _inode(folder: Path) -> tuple[int, int] | None:
+    """Return what the file system knows a folder by; None where it is not there."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def open_features(cache: Path, name: str | None = None) -> "FeatureCache":
     """Open the feature set of that name, or the one extracted last.
 
@@ -82,6 +91,23 @@ class FeatureCache:
         self._parts = list(parts)
         self._trust_after = trust_after
         self._replay = Replay(parts)
+        self._inode = _inode(self.folder)
+
+    def folder_now(self) -> Path:
+        """Return the folder of the set, which another process may have given another name meanwhile.
+
+        Raises
+        ------
+        CacheError
+            It is not there any more.
+        """
+        if _inode(self.folder) == self._inode:
+            return self.folder
+        others = (one.folder for one in list_features(self.folder.parent))
+        found = next((folder for folder in others if _inode(folder) == self._inode), None)
+        if found is None:
+            raise CacheError(f"the feature set {self.folder} was removed meanwhile; run the command again")
+        return found
 
     @classmethod
     def open(cls, feature_set: FeatureSet) -> "FeatureCache":

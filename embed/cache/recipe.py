@@ -9,6 +9,8 @@ from typing import Any
 from embed.errors import CacheFormatError
 
 DTYPES = ("float32", "float16")
+MOST_VIEWS = MOST_SIZE = 1 << 16
+LONGEST_NAME = 200  # of a backbone, in characters
 OPTIONAL: dict[str, Any] = {
     "mirror": False,
     "preprocess": "",
@@ -116,5 +118,21 @@ class Recipe:
             document["joined"] = tuple(cls.from_json(recipe) for recipe in document["joined"])
         for name, kind in known.items():
             if type(document[name]) is not kind:
-                raise CacheFormatError(f"not a recipe: {name} is {document[name]!r}, expected {kind}")
-        return cls(**document)
+                raise CacheFormatError(f"not a recipe: {name} is {document[name]!r:.60}, expected {kind}")
+        recipe = cls(**document)
+        if (
+            recipe.dtype not in DTYPES
+            or not 1 <= recipe.views <= MOST_VIEWS
+            or not (0 if recipe.imported or recipe.joined else 1) <= recipe.size <= MOST_SIZE
+        ):
+            raise CacheFormatError(
+                f"not a recipe: {recipe.views} views of {recipe.size} pixels as {recipe.dtype!r:.60}"
+            )
+        # It becomes part of the name of a folder.
+        if {"/", "\0"} & set(recipe.backbone) or len(recipe.backbone) > LONGEST_NAME:
+            raise CacheFormatError(f"not a recipe: {recipe.backbone!r:.60} is no name of a backbone")
+        try:
+            _ = recipe.hash
+        except UnicodeEncodeError as error:
+            raise CacheFormatError("not a recipe: it holds what is no text") from error
+        return recipe

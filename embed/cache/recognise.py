@@ -119,10 +119,7 @@ class Photographs:
         sample = []
         for part, row in zip(part_of.tolist(), within.tolist(), strict=True):
             columns = self._parts[part].columns
-            key, sha256 = (
-                bytes(columns["path"].read_row(row)[0]),
-                columns["sha256"].read_row(row)[0].tobytes(),
-            )
+            key, sha256 = self._parts[part].path_of(row), columns["sha256"].read_row(row)[0].tobytes()
             size, mtime_ns = (int(columns[name].read_row(row)[0]) for name in ("size", "mtime_ns"))
             sample.append(_Known(key, size, mtime_ns, sha256))
         return sample

@@ -72,12 +72,13 @@ def recover(folder: Path, meta: Meta, check: bool) -> tuple[list[Part], dict[str
 
 
 def _check(listing: Listing, blocks: bool, intact: set[str]) -> None:
-    """Read the index of every part, or all of its blocks, unless it is known to be intact."""
+    """Read the index of every part, or all of its blocks, unless it is known to be intact; the manifest may be wrong."""
     for part in listing.parts:
         if part.name in intact:
             continue
         try:
-            _ = part.columns
+            part.agrees()
+            _ = part.columns, part.entry
             if blocks:
                 part.file.check_blocks()
             intact.add(part.name)

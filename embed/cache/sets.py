@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embed.cache.listing import part_names
-from embed.cache.meta import META_NAME, Meta, read_meta
+from embed.cache.meta import META_NAME, MOST_EXTRACTIONS, Meta, read_meta
 from embed.cache.names import folder_names
 from embed.errors import CacheDamagedError, CacheError, NoFeaturesError
 
@@ -141,4 +141,4 @@ def next_extraction(cache: Path, name: str) -> int:
     """Return the number of the extraction into a set that begins, one above that of any set of the cache."""
     sets, sick = _scan(cache)
     _say({other: error for other, error in sick.items() if other != name})
-    return 1 + max((found.meta.extraction for found in sets), default=0)
+    return min(MOST_EXTRACTIONS, 1 + max((found.meta.extraction for found in sets), default=0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from embed import files
 from embed.cache import failures
 from embed.cache.failures import FAILURES_NAME
+from embed.cache.hdf5 import Hdf5
 from embed.cache.listing import list_parts
 from embed.cache.manifest import MANIFEST_NAME
 from embed.cache.meta import META_NAME, SEALED_FROM, read_meta
@@ -14,7 +15,7 @@ from embed.cache.origin import ORIGIN_NAME
 from embed.cache.parts import Part, check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, UntrustedError
 
 MODEL_NAME = "model.json"
 
@@ -70,15 +71,16 @@ def verify(
     parts = len(listing.parts) + len(damaged)
     whole: list[Part] = []
     rows = sum(map(len, listing.parts))
-    for part in listing.parts:
-        progress("Checking rows", sum(map(len, whole)), rows)
-        try:
-            _ = part.columns
-            if not quick:
-                check_contents(part)
-            whole.append(part)
-        except CacheDamagedError as error:
-            damaged[part.name] = str(error)
+    with Hdf5() as hdf5:
+        for part in listing.parts:
+            progress("Checking rows", sum(map(len, whole)), rows)
+            try:
+                _ = part.columns
+                if not quick:
+                    check_contents(part, hdf5)
+                whole.append(part)
+            except CacheDamagedError as error:
+                damaged[part.name] = str(error)
     if listing.torn:
         damaged[MANIFEST_NAME] = (
             f"{folder / MANIFEST_NAME} is damaged in {listing.torn} lines; run embed extract, which writes it anew"
@@ -107,9 +109,10 @@ def _check_small_files(folder: Path) -> dict[str, str]:
             elif path.name == META_NAME and path.parent == folder:
                 read_meta(folder)
             else:
-                files.read_document(path, SEALED_FROM)
+                boundary = files.Boundary.of_set(folder) if path in models else None
+                files.read_document(path, SEALED_FROM, boundary)
         except FileNotFoundError:
             continue  # replaced meanwhile, or never written
-        except CacheDamagedError as error:
+        except (CacheDamagedError, UntrustedError) as error:
             damaged[str(path.relative_to(folder))] = str(error)
     return damaged

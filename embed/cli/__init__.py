@@ -71,6 +71,9 @@ def run(arguments: list[str]) -> int:
             raise
         common.say(f"embed: {MISSING.format(library=error.name.partition('.')[0])}")
         return exits.ERROR
+    except MemoryError:
+        common.say("embed: this machine has not enough memory for what was asked; ask for less at a time")
+        return exits.ERROR
     except typer.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:

@@ -13,7 +13,14 @@ from embed.cli.search import HtmlOption, check_page, publish
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Photographs to name.", min=1)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        help="A column of the table, or 'regex:PATTERN': photographs with one value do not judge one another.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -42,15 +49,10 @@ def duplicates(
     embed duplicates --across-splits --csv > leaks.csv
     embed duplicates --threshold 0.98 --html duplicates.html --open
     """
-    from embed import search
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = search.duplicates(
-            known, threshold, across_splits=across_splits, label_rule=rule, progress=progress
-        )
+        found = known.duplicates(threshold, across_splits=across_splits, progress=progress)
     rows = [
         (number, one.path, one.similarity, one.label, one.split)
         for number, group in enumerate(found, 1)
@@ -86,13 +88,10 @@ def outliers(
     embed outliers
     embed outliers -n 200 --html outliers.html --open
     """
-    from embed import search
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = search.outliers(known, label_rule=rule, progress=progress, notice=progress.notice)[:limit]
+        found = known.outliers(progress=progress, notice=progress.notice)[:limit]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
@@ -107,6 +106,7 @@ def mislabelled(
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
+    group: GroupOption = None,
     html: HtmlOption = None,
     show: common.OpenOption = False,
     features: common.FeaturesOption = None,
@@ -116,25 +116,47 @@ def mislabelled(
 ) -> None:
     """Name the photographs whose label the others contradict.
 
-    The most doubtful first. Each is classified by a classifier fitted on the others.
+    The most doubtful first. Each is classified by classifiers fitted on the others. How many labels are probably wrong
+    is estimated, and the first ones, as many as that, are marked.
 
     \b
     embed mislabelled
+    embed mislabelled --group 'regex:([^/]+)_\\d+\\.jpg$'
     embed mislabelled --labels csv:labels.csv --html doubts.html --open
     """
-    from embed import learn
-
     check_page(html, show)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = learn.mislabelled(known, label_rule=rule, progress=progress)
+        found = known.mislabelled(group=group, progress=progress)
+    form = common.output(as_json, as_csv)
     rows = [
-        (one.path, one.label, one.suggested, one.probability, one.suggested_probability)
+        (
+            one.path,
+            one.label,
+            one.suggested,
+            one.probability,
+            one.suggested_probability,
+            one.doubt,
+            one.probably_wrong if form is common.Output.JSON else "yes" if one.probably_wrong else "no",
+        )
         for one in found[:limit]
     ]
-    columns = ("path", "label", "suggested", "probability", "suggested_probability")
-    common.print_table(columns, rows, form=common.output(as_json, as_csv))
+    columns = (
+        "path",
+        "label",
+        "suggested",
+        "probability",
+        "suggested_probability",
+        "doubt",
+        "probably_wrong",
+    )
+    common.print_table(columns, rows, form=form)
+    common.say(
+        f"About {found.wrong:,} of {common.counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'}"
+        " probably wrong."
+    )
+    if len(found) > limit:
+        common.say(f"{limit:,} of {len(found):,} doubtful ones are named; --limit {len(found)} names all.")
     if html is not None:
         from embed import report
 
@@ -145,7 +167,7 @@ def mislabelled(
 def matrix(
     out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("matrix.png"),
     per_class: Annotated[int, typer.Option(help="Photographs of each class.")] = 4,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
@@ -158,13 +180,12 @@ def matrix(
     embed matrix
     embed matrix --per-class 6 --out similarity.png
     """
-    from embed import files, report, search
+    from embed import report
 
     form = report.format_of(out)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    found = search.similarity_matrix(known, per_class=per_class, seed=seed, label_rule=rule)
-    files.write(out, report.matrix_picture(known.root, found, form))
+    known = common.open_labelled(cache, features, labels, splits, where)
+    found = known.matrix(per_class=per_class, random_state=seed)
+    report.write(out, report.matrix_picture(known.root, found, form))
     print(out)
 
 
@@ -174,7 +195,7 @@ def map_features(
     limit: Annotated[
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
     ] = 3000,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
     splits: common.SplitsOption = None,
@@ -191,14 +212,13 @@ def map_features(
     embed map
     embed map --html map.html --open
     """
-    from embed import files, report, search
+    from embed import report
 
     check_page(html, show)
     form = report.format_of(out)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    placed = search.layout(known, limit=limit, seed=seed, label_rule=rule)
-    files.write(out, report.map_picture(placed, form))
+    known = common.open_labelled(cache, features, labels, splits, where)
+    placed = known.layout(limit=limit, random_state=seed)
+    report.write(out, report.map_picture(placed, form))
     print(out)
     if html is not None:
         publish(html, report.map_page(known.root, placed), show=show)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embed.cli import common
-from embed.cli.analyse import SeedOption
 from embed.cli.app import app
 from embed.cli.progress import StageDisplay
 from embed.cli.search import publish
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.api import FeatureCache
-    from embed.labels import Labels
-    from embed.search import Clusters
+    from embed.api import Clusters, FeatureCache, Given, Labels
 
 EXAMPLES = 3  # names shown of a group
 
@@ -32,7 +29,7 @@ def cluster(
             show_default=False,
         ),
     ] = None,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="Page to write; by default clusters.html in the feature set.", show_default=False),
@@ -53,14 +50,13 @@ def cluster(
     embed cluster --open
     embed cluster --groups 12
     """
-    from embed import labels, report, search
+    from embed import api, report
 
     known = common.open_features(cache, features)
     with StageDisplay() as progress:
-        found = search.clusters(known, groups, seed=seed, progress=progress)
-    search.keep_groups(known, found)
-    given = labels.of(known, "hand")
-    rows = _rows(known, found, given)
+        found = api.group(known, groups, random_state=seed, progress=progress)
+    given = api.given(known)
+    rows = _rows(known, found, given.labels)
     columns = ("group", "photographs", "tightness", "label", "examples")
     form = common.output(as_json, as_csv)
     page = out or known.folder / "clusters.html"
@@ -76,9 +72,9 @@ def cluster(
         common.print_json(document)
     else:
         common.print_table(columns, [(*row[:-1], ", ".join(row[-1])) for row in rows], form=form)
-    publish(page, report.groups_page(known, found, given), show=show)
-    if given.classes:
-        common.say(_next_step(known, known.labels_file))
+    publish(page, report.groups_page(known, found, given.labels), show=show)
+    if given.labels.classes:
+        common.say(_next_step(given, known.labels_file))
     elif len(found.groups) > 1:
         common.say(
             "Look at the page, then name a group: embed label 1 NAME; several to one name: embed label 1 2 NAME. Two names are"
@@ -107,6 +103,7 @@ def label(
     remove: Annotated[
         bool, typer.Option("--remove", help="Take their labels away; no name is given.")
     ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last naming back.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show the labels that were given.")] = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
@@ -117,7 +114,8 @@ def label(
 
     The labels are kept in labels.csv beside the features, never in the folder of the photographs. They are used where
     no photograph has a label by its folder, and with `--labels hand`. The last name that a photograph was given counts;
-    one that was put into a split by --split keeps its own when its group is named.
+    one that was put into a split by --split keeps its own when its group is named. A photograph that is renamed keeps its
+    label.
 
     \b
     embed label 3 beach
@@ -125,12 +123,16 @@ def label(
     embed label photo.jpg beach
     embed label one.jpg two.jpg beach --split test
     embed label 3 --remove
+    embed label --undo
     embed label --list
     """
     from embed import api
 
-    asked, name = _asked(targets or [], remove=remove, listed=listed)
+    asked, name = _asked(targets or [], remove=remove, alone="--list" if listed else "--undo" if undo else "")
     known = common.open_features(cache, features)
+    if undo:
+        _undo(known, as_json=as_json)
+        return
     if listed:
         _print_labels(known, common.output(as_json, as_csv))
         return
@@ -151,7 +153,7 @@ def label(
         _say_labelled(known, name, done.photographs, renamed)
     if done.groups is not None and done.groups.outdated:
         common.say(f"{done.groups.outdated} embed cluster groups them again.")
-    common.say(_next_step(known, done.file))
+    common.say(_next_step(api.given(known), done.file))
 
 
 def _rows(known: "FeatureCache", found: "Clusters", given: "Labels") -> list[tuple[Any, ...]]:
@@ -167,11 +169,41 @@ def _rows(known: "FeatureCache", found: "Clusters", given: "Labels") -> list[tup
     return rows
 
 
-def _asked(targets: list[str], *, remove: bool, listed: bool) -> tuple[list[str], str | None]:
+def _undo(known: "FeatureCache", *, as_json: bool) -> None:
+    """Take the last naming back, and say what it was."""
+    from embed import api
+
+    done = api.undo_label(known)
+    if as_json:
+        common.print_json(
+            {
+                "features": known.name,
+                "file": str(known.labels_file),
+                "label": done.label if done is not None else None,
+                "undone": done.photographs if done is not None else 0,
+                "later": done.later if done is not None else 0,
+            }
+        )
+    elif done is not None:
+        named = f", which had been named {common.printable(done.label)}" if done.label is not None else ""
+        print(f"taken back: {common.counted(done.photographs, 'photograph')}{named}")
+    if done is None:
+        common.say("There is no naming to take back.")
+    elif done.later:
+        common.say(
+            f"{common.counted(done.later, 'photograph')} had another label given since, and keep it."
+            if done.later > 1
+            else "1 photograph had another label given since, and keeps it."
+        )
+    if done is not None:
+        common.say(_next_step(api.given(known), known.labels_file))
+
+
+def _asked(targets: list[str], *, remove: bool, alone: str) -> tuple[list[str], str | None]:
     """Return what is to be named, and the name. Raises UsageError."""
-    if listed:
+    if alone:
         if targets or remove:
-            raise UsageError("--list shows all labels; it takes no group and no name.")
+            raise UsageError(f"{alone} stands alone; it takes no group and no name.")
         return [], None
     if remove:
         if not targets:
@@ -194,14 +226,10 @@ def _say_labelled(known: "FeatureCache", name: str | None, photographs: int, ren
 
 
 def _print_labels(known: "FeatureCache", form: common.Output) -> None:
-    from embed import labels, search
+    from embed import api
 
-    given = labels.of(known, "hand")
-    groups = search.read_groups(known)
-    groups_of: dict[str, list[int]] = {name: [] for name in given.classes}
-    for number, members in groups.rows.items() if groups is not None else ():
-        for name in {given.labels[row] for row in members} - {None}:
-            groups_of[name].append(number)
+    found = api.given(known)
+    given, groups, groups_of = found.labels, found.groups, found.groups_of
     rows = [(name, count, ", ".join(map(str, groups_of[name]))) for name, count in given.counts.items()]
     common.print_table(("label", "photographs", "groups"), rows, form=form)
     if len(given.unlabelled):
@@ -214,13 +242,10 @@ def _print_labels(known: "FeatureCache", form: common.Output) -> None:
         common.say(f"{groups.outdated} embed cluster groups them again.")
 
 
-def _next_step(known: "FeatureCache", file: Path) -> str:
-    from embed import labels
-
-    given = labels.of(known, "hand")
-    by_default = labels.of(known).by_hand
-    names = common.counted(len(given.classes), "label")
-    said = f"{names}, {common.counted(len(given.unlabelled), 'photograph')} without one, in {common.printable(str(file))}."
-    if len(given.classes) < 2:
-        return f"{said} embed fit needs two: name another group."
-    return f"{said} Next: embed fit{'' if by_default else ' --labels hand'}"
+def _next_step(given: "Given", file: Path) -> str:
+    found = given.labels
+    names = common.counted(len(found.classes), "label")
+    sentence = f"{names}, {common.counted(len(found.unlabelled), 'photograph')} without one, in {common.printable(str(file))}."
+    if len(found.classes) < 2:
+        return f"{sentence} embed fit needs two: name another group."
+    return f"{sentence} Next: embed fit{'' if given.by_default else ' --labels hand'}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from embed.api import FeatureCache, FeatureSet
+    from embed.api import FeatureCache, Features, FeatureSet
 
 ImagesArgument = Annotated[
     list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
@@ -57,6 +57,9 @@ StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a
 OpenOption = Annotated[bool, typer.Option("--open", help="Show the page in the browser.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Of everything that is drawn.", min=0, max=(1 << 32) - 1)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 DEFAULT_CACHE = Path("cache")
@@ -102,24 +105,30 @@ def open_features(cache: Path, name: str | None) -> "FeatureCache":
     return features
 
 
-def label_rule(
-    features: "FeatureCache", labels: str, splits: str | None, where: str | None, *, judging: bool = False
-) -> str:
-    """Return the rule that labels the photographs asked for.
+def open_labelled(
+    cache: Path,
+    name: str | None,
+    labels: str,
+    splits: str | None,
+    where: str | None,
+    *,
+    judging: bool = False,
+) -> "Features":
+    """Open the feature set that `find_features` finds with the rule that labels the photographs asked for.
 
     What it makes of a table is said before anything is made of it; how folders could be read otherwise, where photographs
     are judged by them.
     """
-    from embed import labels as rules
+    from embed import api
 
-    rule = rules.with_where(rules.with_splits(labels, splits), where)
+    rule = api.with_where(api.with_splits(labels, splits), where)
+    features = api.Features(open_features(cache, name), rule)
     if judging or where is not None or labels.startswith("csv:"):
-        labelled = rules.of(features, rule)
-        for note in labelled.notes:
+        for note in features.notes:
             say(f"Note: {printable(note)}.")
-        if labelled.by_hand and labels == "folder":
-            say(f"The labels are those given by hand, in {printable(str(features.labels_file))}.")
-    return rule
+        if features.labels_by_hand and labels == "folder":
+            say(f"The labels are those given by hand, in {printable(str(features.cache.labels_file))}.")
+    return features
 
 
 def say(message: str) -> None:
@@ -174,7 +183,7 @@ def print_table(
     if form is Output.JSON:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif form is Output.CSV:
-        from embed.files import write_rows
+        from embed.api import write_rows
 
         write_rows(sys.stdout, columns, rows)
     elif sys.stdout.isatty():

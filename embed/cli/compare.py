@@ -7,7 +7,7 @@ import typer
 
 from embed.cli import common
 from embed.cli.app import app
-from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, SeedOption, parse_cv
+from embed.cli.fit import CV_HELP, GROUP_HELP, LabelsOption, parse_cv
 from embed.cli.progress import ExtractionDisplay, StageDisplay
 from embed.errors import UsageError
 
@@ -61,7 +61,7 @@ def compare(
     splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same.")] = False,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -83,7 +83,6 @@ def compare(
     embed compare photos/ --backbones mobilenetv2,resnet50 --recipes plain,288+grid+mirror --sample 1000
     """
     from embed import learn
-    from embed.cache import FeatureCache, list_features
     from embed.labels import with_splits, with_where
 
     form = common.output(as_json, as_csv)
@@ -115,14 +114,18 @@ def compare(
     ):
         if value is not None:
             raise UsageError("is about networks: name the folder of the photographs as well", parameter)
-    chosen = common.open_features(cache, features)
-    rule = common.label_rule(chosen, labels, splits, where, judging=True)
-    options = learn.FitOptions(labels=rule, cv=cross_validation, group=group, balanced=balanced, seed=seed)
+    known = common.open_labelled(cache, features, labels, splits, where, judging=True)
     if learning_curve:
-        rows = learn.learning_curve(chosen, clf or ["logistic"], options)
+        rows = known.learning_curve(clf or ["logistic"], group=group, balanced=balanced, random_state=seed)
     else:
-        others = [FeatureCache.open(other) for other in list_features(cache)] if features is None else []
-        rows = learn.compare(learn.same_photographs(chosen, others), clf or list(learn.HEADS), options)
+        rows = known.compare(
+            clf,
+            alone=features is not None,
+            cv=parse_cv(cv),
+            group=group,
+            balanced=balanced,
+            random_state=seed,
+        )
     table = []
     for row in rows:
         if not quiet:

@@ -54,11 +54,8 @@ def export(
     embed export train.parquet --split train
     embed export projector/ --format projector
     """
-    from embed import api
-
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    photographs = api.Features(known, rule).select(label=label or None, split=split or None, where=where)
+    known = common.open_labelled(cache, features, labels, splits, where)
+    photographs = known.select(label=label or None, split=split or None, where=where)
     files = photographs.export(to, format, overwrite=overwrite)
     if as_json:
         common.print_json(

@@ -336,6 +336,7 @@ def _print_understood(summary: "Summary", rule: str) -> bool:
     parts = ["1 class" if classes == 1 else f"{classes} classes"]
     parts += [f"{name} {count}" for name, count in document["splits"].items()]
     parts += [f"{len(document['folds'])} folds"] if document["folds"] else []
+    parts += [f"{len(document['groups'])} groups"] if len(document["groups"]) > 1 else []
     parts += [f"{document['unlabelled']} without a label"] if document["unlabelled"] else []
     parts += [f"{document['copies']} left out as copies"] if document["copies"] else []
     print(f"understood as: {', '.join(parts)}")

@@ -11,7 +11,7 @@ from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.learn import Fitted
+    from embed.api import Fitted
     from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = (
@@ -19,10 +19,12 @@ LABELS_HELP = (
     " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
 )
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
-GROUP_HELP = "A column of the table, or 'regex:PATTERN': photographs with one value stay on one side."
+GROUP_HELP = (
+    "A column of the table, 'regex:PATTERN', or folders (site1/, site2/ with the same classes): photographs with one value stay on"
+    " one side."
+)
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -78,7 +80,7 @@ def fit(
     name: Annotated[
         str | None, typer.Option(help="Of the model; by default the classifier's.", show_default=False)
     ] = None,
-    seed: SeedOption = 0,
+    seed: common.SeedOption = 0,
     trust: TrustOption = None,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
@@ -95,16 +97,17 @@ def fit(
     embed fit --clf dense --hidden 1024,1024 --dropout 0.5
     embed fit --clf sklearn.ensemble.RandomForestClassifier --set n_estimators=300
     """
-    from embed.learn import FitOptions, check_classifier, parse_settings
-    from embed.learn import fit as fit_features
+    from embed import api
 
-    own = {**_head_options(clf, hidden, dropout, l2, batch_norm, epochs), **parse_settings(settings or [])}
-    check_classifier(clf, own)
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where, judging=True)
-    options = FitOptions(
+    own = {
+        **_head_options(clf, hidden, dropout, l2, batch_norm, epochs),
+        **api.parse_settings(settings or []),
+    }
+    api.check_classifier(clf, own)
+    known = common.open_labelled(cache, features, labels, splits, where, judging=True)
+    options = api.FitOptions(
         classifier=clf,
-        labels=rule,
+        labels=known.rule,
         cv=parse_cv(cv),
         group=group,
         balanced=balanced,
@@ -115,7 +118,7 @@ def fit(
         trust=tuple(trust or ()),
     )
     with StageDisplay(quiet=quiet) as progress:
-        fitted = fit_features(known, options, progress)
+        fitted = api.fit(known.cache, options, progress)
     for note in fitted.notes[len(fitted.labels.notes) :]:  # those have been told
         common.say(f"Note: {note}.")
     if as_json:

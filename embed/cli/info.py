@@ -24,9 +24,8 @@ def info(
     embed info --json
     """
     from embed import api
-    from embed.labels import with_splits
 
-    document = api.describe(common.open_features(cache, features), with_splits(labels, splits))
+    document = api.describe(common.open_features(cache, features), api.with_splits(labels, splits))
     if as_json:
         common.print_json(document)
     else:
@@ -48,6 +47,8 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield what, ", ".join(f"{name} {count}" for name, count in document[what].items())
     if document["folds"]:
         yield "folds", ", ".join(f"{name} {count}" for name, count in document["folds"].items())
+    if len(document["groups"]) > 1:
+        yield "groups", f"{len(document['groups'])}, by folders (--group folders)"
     for note in document["notes"]:
         yield "note", note
     yield "models", ", ".join(document["models"]) or "none yet; `embed fit` makes one"

@@ -13,7 +13,7 @@ from embed.cli.fit import TrustOption
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.learn import Model, Placed, Prediction
+    from embed.api import Model, Placed, Prediction
 
 
 @app.command()
@@ -59,18 +59,17 @@ def predict(
     embed predict new/ --model svm --json
     embed predict new/ --into sorted --yes
     """
-    from embed import learn
-    from embed.extract import RunOptions
+    from embed import api
 
     if into is None and (yes or link):
         raise UsageError(f"{'--yes' if yes else '--link'} is for --into DIR")
     feature_set = common.open_features(cache, features)
-    fitted = learn.load(feature_set, model, trust=tuple(trust or ()), notify=common.say)
+    fitted = api.load(feature_set, model, trust=tuple(trust or ()), notify=common.say)
     common.say(_about(fitted))
     answers: list[Prediction] = []
     failed = 0
-    run = RunOptions(device=device)
-    predictions = learn.predict_files(
+    run = api.RunOptions(device=device)
+    predictions = api.predict_files(
         images, feature_set, fitted, run, views=views, min_probability=min_probability
     )
     for answer in predictions:
@@ -81,7 +80,7 @@ def predict(
             common.say_failed(answer.file, answer.problem)
     placed: Sequence[Placed | None] = [None] * len(answers)
     if into is not None:
-        placed = learn.place(answers, fitted.classes, into, link=link, data=feature_set.root)
+        placed = api.place(answers, fitted.classes, into, link=link, data=feature_set.root)
     rows = [
         _row(answer, fitted, top, one, into, whole=as_json)
         for answer, one in zip(answers, placed, strict=True)
@@ -156,12 +155,12 @@ def _some(some: Sequence["Prediction"], n: int) -> str:
 
 
 def _sort(placed: Sequence["Placed | None"], into: Path, *, link: bool, yes: bool) -> None:
-    from embed import learn
+    from embed import api
 
     going = [one for one in placed if one is not None]
     new = [one for one in going if not one.there]
     of_class = Counter(one.to.parent.name for one in new)
-    number = len(list(learn.carry_out(new, link=link))) if yes else len(new)
+    number = len(list(api.carry_out(new, link=link))) if yes else len(new)
     verb = ("linked" if link else "copied") if yes else ("would be linked" if link else "would be copied")
     told = f"{common.counted(number, 'photograph')} {verb} into {common.printable(str(into))}"
     if of_class:

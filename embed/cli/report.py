@@ -40,16 +40,15 @@ def report(
     embed report --open
     embed report --model svm --out svm.html
     """
-    from embed import api, files
+    from embed import api
     from embed import report as pages
-    from embed.labels import with_splits
 
     feature_set = common.open_features(cache, features)
     explained = pages.TOP_LOSSES if maps else 0
-    rule = with_splits(labels, splits)
+    rule = api.with_splits(labels, splits)
     review = api.review(feature_set, model, labels=rule, explained=explained, notify=common.say)
     file = out or feature_set.folder / "report.html"
-    files.write(file, pages.report_page(review))
+    pages.write(file, pages.report_page(review))
     scores = review.scores
     if scores is not None and scores.changed:
         common.say(scores.changed)
@@ -95,16 +94,13 @@ def explain(
     embed explain photo.jpg
     embed explain photo.jpg --class bees --out why.png
     """
-    from embed import learn
-    from embed.explain import Explainer
-    from embed.extract import RunOptions
+    from embed import api
     from embed.report import write_pictures
-    from embed.sources import expand
 
     feature_set = common.open_features(cache, features)
-    fitted = learn.load(feature_set, model, notify=common.say)
-    explainer = Explainer(feature_set, fitted.head, RunOptions(device=device), weights)
-    explained = explainer.explain((file, [label]) for file in expand(images))
+    fitted = api.load(feature_set, model, notify=common.say)
+    explainer = api.Explainer(feature_set, fitted.head, api.RunOptions(device=device), weights)
+    explained = explainer.explain((file, [label]) for file in api.expand(images))
     done, failed = [], 0
     for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
         if picture is None:

@@ -59,21 +59,19 @@ def similar(
     embed similar holiday/ --threshold 0.8 --html similar.html --open
     embed similar photo.jpg -0 | xargs -0 cp -t picked/
     """
-    from embed import search
-    from embed.extract import embed_files
-    from embed.sources import expand
-
     check_page(html, show)
-    options = search.SimilarOptions(
-        k=k, threshold=threshold, label=label, split=split, include_self=include_self
-    )
-    known = common.open_features(cache, features)
-    rule = common.label_rule(known, labels, splits, where)
-    queries = embed_files(expand(images), known)
+    known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
         found = list(
-            search.similar(
-                known, queries, options, label_rule=rule, progress=progress, notice=progress.notice
+            known.neighbours(
+                images,
+                k,
+                threshold=threshold,
+                label=label,
+                split=split,
+                include_self=include_self,
+                progress=progress,
+                notice=progress.notice,
             )
         )
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
@@ -119,13 +117,11 @@ def index(
     embed index
     embed index --kind hnsw --recall 0.95
     """
-    from embed import search
+    from embed import api
 
-    known = common.open_features(cache, features)
+    known = api.Features(common.open_features(cache, features))
     with StageDisplay() as progress:
-        built = search.open_index(known, search.IndexOptions(kind, recall), progress)
-    effort = 0 if built.store is None else built.store.effort
-    figures = {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}
+        figures = known.index(kind, recall, progress=progress)
     if as_json:
         common.print_json(figures)
     else:
@@ -148,9 +144,9 @@ def check_page(html: Path | None, show: bool) -> None:
 
 def publish(html: Path, content: str, *, show: bool) -> None:
     """Write a page, say where, and show it where that is asked for."""
-    from embed import files, report
+    from embed import report
 
-    files.write(html, content)
+    report.write(html, content)
     common.say(f"Wrote {html}")
     if show:
         report.show(html)

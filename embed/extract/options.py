@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from numbers import Integral
 
 from embed import images
-from embed.backbones import POOLINGS, PRECISIONS, Network, ResolvedNetwork, processors
+from embed.backbones import POOLINGS, PRECISIONS, Network, ResolvedNetwork
 from embed.cache import Recipe, check_name
 from embed.errors import UsageError
+from embed.machine import processors
 
 DTYPES = ("float32", "float16")
 

@@ -3,7 +3,6 @@
 import bisect
 import os
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from embed import images
 from embed.cache import Contents, Failure, FeatureCache, OtherSets, Recipe
 from embed.extract.options import RunOptions
-from embed.extract.scan import Scan
+from embed.extract.scan import Run, Scan
 from embed.extract.summary import Outcome
-from embed.sources import Failed, Item, LeftOut, Listed, Source, Told
+from embed.sources import Failed, Item, LeftOut, Listed, Source
 
 GROUP_ITEMS = 16  # photographs that are read one after the other
 GROUP_BYTES = 16 << 20
@@ -76,15 +75,20 @@ class Plan:
         for block in self._scan.blocks():
             group: list[Item] = []
             size = 0
-            rest = self._after_known(block)
-            for told in block[rest:]:
+            for told in block:
                 if isinstance(told, LeftOut):
                     self._outcome.left_out.append((told.place, told.reason, told.images))
-                elif not isinstance(told, Item):
+                    continue
+                if not isinstance(told, Run):
                     self._settle_place(told)
-                elif not self._settle(told):
-                    group.append(told)
-                    size += told.size
+                    continue
+                if self._are_next(told):
+                    continue
+                for item in told.items():
+                    if self._settle(item):
+                        continue
+                    group.append(item)
+                    size += item.size
                     if len(group) == GROUP_ITEMS or size >= GROUP_BYTES:
                         yield self._started(group)
                         group, size = [], 0
@@ -141,35 +145,27 @@ class Plan:
         self._outcome.start()
         return group
 
-    def _after_known(self, block: list[Told]) -> int:
-        """Settle the photographs at the beginning of a block where they are the next rows, unchanged, and return their number.
-
-        Most of a second run are: they are compared together.
-        """
-        items = [
-            told for told in takewhile(lambda told: isinstance(told, Item), block) if isinstance(told, Item)
-        ]
-        known, rows = self._known, slice(self._next, self._next + len(items))
-        names = [item.name for item in items]
+    def _are_next(self, run: Run) -> bool:
+        """Settle items where they are the next rows, unchanged, and return whether they are: most of a second extraction."""
+        known, rows = self._known, slice(self._next, self._next + len(run.names))
         if (
-            not items
-            or self._run.rehash
-            or not self._failed_before.keys().isdisjoint(names)
+            self._run.rehash
+            or not self._failed_before.keys().isdisjoint(run.names)
             or not self._current[rows].all()
-            or b"\0".join(known.keys[rows]) != os.fsencode("\0".join(names))
-            or known.sizes[rows].tolist() != [item.size for item in items]
-            or known.mtimes_ns[rows].tolist() != [item.stamp for item in items]
+            or b"\0".join(known.keys[rows]) != os.fsencode("\0".join(run.names))
+            or known.sizes[rows].tolist() != list(run.sizes)
+            or known.mtimes_ns[rows].tolist() != list(run.stamps)
         ):
-            return 0
+            return False
         self._state[rows] = _MET
         self._next = rows.stop
         progress = self._outcome.progress
         before = progress.done
-        progress.reused += len(items)
+        progress.reused += len(run.names)
         if progress.done // TICK > before // TICK:
             progress.total = self._scan.total
             self._outcome.tick()
-        return len(items)
+        return True
 
     def _settle(self, item: Item) -> bool:
         """Return whether nothing has to be done about a photograph."""

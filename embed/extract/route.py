@@ -49,7 +49,7 @@ def extract_features(
     ask : callable, optional
         Asked whether `data` is the folder of a feature set, moved, where that is likely and not certain.
     filters : Filters, optional
-        What is left out of folders, and taken in; by default what was given for the same folder before.
+        What is left out of folders and lists, and taken in; by default what was given for the same one before.
 
     Returns
     -------
@@ -78,12 +78,11 @@ def extract_features(
     # Refused before anything is looked at.
     backbones.get(features.network.backbone, features.network.preprocess)
     before = filters
-    if isinstance(data, (Path, Sequence)):
-        source = sources.open(data)
+    source = sources.open(data) if isinstance(data, (Path, Sequence)) else data
+    remembers = isinstance(data, (Path, Sequence, sources.Listing))
+    if remembers:
         before = _filters_before(cache, source) if filters is None else filters
-        source = sources.open(data, before)
-    else:
-        source = data
+        source = _filtered(data, before)
     with ExitStack() as scans:
         scan = scans.enter_context(Scan(source))
         scan.wait_for_first()
@@ -103,10 +102,10 @@ def extract_features(
         ) as writer:
             origin = writer.known.origin
             of_set = sources.Filters(origin.exclude, origin.include)
-            if filters is None and isinstance(data, (Path, Sequence)) and of_set != before:
+            if filters is None and remembers and of_set != before:
                 # The folder has moved, and what holds for it was found with its set.
                 before = of_set
-                source = sources.open(data, before)
+                source = _filtered(data, before)
                 scan = scans.enter_context(Scan(source))
                 scan.wait_for_first()
             filters = before or sources.Filters()
@@ -150,6 +149,13 @@ def extract_features(
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )
+
+
+def _filtered(data: Path | Sequence[Path] | sources.Source, filters: sources.Filters) -> sources.Source:
+    """Return a source that leaves out, and takes in, what filters say."""
+    if isinstance(data, (Path, Sequence)):
+        return sources.open(data, filters)
+    return data.filtered(filters) if isinstance(data, sources.Listing) else data
 
 
 def _filters_before(cache: Path, source: sources.Source) -> sources.Filters:

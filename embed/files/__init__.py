@@ -4,7 +4,7 @@ A file is written under a temporary name in the folder where it is to be, and ta
 """
 
 from embed.files.cells import escape, unescape, write_rows
-from embed.files.documents import read_bytes, read_document, seal, unseal, write_document
+from embed.files.documents import from_json, read_bytes, read_document, seal, unseal, write_document
 from embed.files.draft import (
     TEMPORARY_PREFIX,
     Draft,
@@ -17,15 +17,26 @@ from embed.files.draft import (
     write,
     write_error,
 )
-from embed.files.folders import append_line, folders_with, make_folder, move_aside, remove, sync_folder
+from embed.files.folders import (
+    append_line,
+    folders_with,
+    make_folder,
+    move_aside,
+    remove,
+    sync_folder,
+)
 from embed.files.locked import locked
+from embed.files.trust import Boundary, close_to_others, tell
 
 __all__ = [
     "TEMPORARY_PREFIX",
+    "Boundary",
     "Draft",
     "append_line",
+    "close_to_others",
     "escape",
     "folders_with",
+    "from_json",
     "locked",
     "make_folder",
     "move_aside",
@@ -39,6 +50,7 @@ __all__ = [
     "seal",
     "sweep",
     "sync_folder",
+    "tell",
     "temporary_folder",
     "unescape",
     "unseal",

@@ -17,16 +17,28 @@ import xxhash
 
 from embed.errors import CacheDamagedError, CacheError
 from embed.files.draft import replace
+from embed.files.trust import Boundary
 
 MOST_BYTES = 64 << 20  # of a small file: a larger one is none of ours
+MOST_VALUES = (
+    2 << 20
+)  # of a JSON document: each takes up to thirty times the bytes in memory that it has in the file
 READ_ATTEMPTS = 3  # a disk that is asked again may answer
 PAUSE_S = 0.05
 _SEAL = re.compile(rb',\n  "checksum": "([0-9a-f]{32})"\n}\n')
 _SEAL_BYTES = len(b',\n  "checksum": ""\n}\n') + 32
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_bytes(path: Path, most: int = MOST_BYTES, boundary: Boundary | None = None) -> bytes:
     """Return the content of a small file; a read that fails is tried again.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes that it may have.
+    boundary : Boundary, optional
+        Of a derived file: what somebody else may have written is not read.
 
     Raises
     ------
@@ -36,11 +48,15 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         It cannot be read.
     CacheDamagedError
         It is no ordinary file, or larger than ``most`` bytes.
+    UntrustedError
+        Somebody else may have written it.
     """
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
-            # A FIFO must not be waited for.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            if boundary is not None:
+                descriptor = boundary.open(path)
+            else:  # a FIFO must not be waited for
+                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as stream:
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):
@@ -63,6 +79,22 @@ def seal(document: dict[str, Any]) -> bytes:
     return body + b',\n  "checksum": "%s"\n}\n' % xxhash.xxh3_128_hexdigest(body).encode()
 
 
+def from_json(data: bytes) -> Any:
+    """Return what JSON text says; deep or endless text is refused before memory is taken for it.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, or holds more than any file of ours.
+    """
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError("it holds more values than it can have")
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def unseal(data: bytes, path: Path, sealed_from: int = 1) -> dict[str, Any]:
     """Return the document of some JSON text, without its checksum.
 
@@ -83,9 +115,9 @@ def unseal(data: bytes, path: Path, sealed_from: int = 1) -> dict[str, Any]:
     if found is not None and xxhash.xxh3_128_hexdigest(data[: found.start()]).encode() != found[1]:
         raise CacheDamagedError(f"{path} is damaged: its checksum does not hold")
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CacheDamagedError(f"{path} is damaged: {str(error) or 'no JSON'}") from error
+        document = from_json(data)
+    except ValueError as error:
+        raise CacheDamagedError(f"{path} is damaged: {error}") from error
     if not isinstance(document, dict):
         raise CacheDamagedError(f"{path} is damaged: it holds no JSON object")
     version = document.get("format_version")
@@ -95,17 +127,17 @@ def unseal(data: bytes, path: Path, sealed_from: int = 1) -> dict[str, Any]:
     return document
 
 
-def write_document(folder: Path, name: str, document: dict[str, Any]) -> None:
-    """Put a sealed document in place: old or new after a crash, durable on return.
+def write_document(folder: Path, name: str, document: dict[str, Any], *, closed: bool = False) -> None:
+    """Put a sealed document in place: old or new after a crash, durable on return; `closed` is that of `Draft`.
 
     Raises
     ------
     CacheWriteError
         The disk refused; the former one is still there.
     """
-    replace(folder, name, seal(document))
+    replace(folder, name, seal(document), closed=closed)
 
 
-def read_document(path: Path, sealed_from: int = 1) -> dict[str, Any]:
+def read_document(path: Path, sealed_from: int = 1, boundary: Boundary | None = None) -> dict[str, Any]:
     """Return the document in a file; parameters and errors are those of `read_bytes` and `unseal`."""
-    return unseal(read_bytes(path), path, sealed_from)
+    return unseal(read_bytes(path, boundary=boundary), path, sealed_from)

@@ -18,6 +18,8 @@ from embed.errors import EmbedError, InputError
 from embed.files.folders import sync_folder, write_error
 
 TEMPORARY_PREFIX = ".tmp-"  # never read; swept once nobody holds it
+# Access rights, of which the umask takes some: other people of the machine read a shared cache.
+OPEN_FILE, CLOSED_FILE, CLOSED_FOLDER = 0o666, 0o644, 0o755
 # Raised by file systems without hard links (FAT, exFAT, some network shares).
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -48,6 +50,8 @@ class Draft:
     durable : bool
         Whether what is published must survive a power cut. Without it a crash of the machine may leave an empty file
         under the final name, which does no harm where its content is checked or can be had again.
+    closed : bool
+        Whether nobody but the owner may write to it, whatever the umask says: derived files are believed only then.
     error : callable
         Returns the error to raise for a path and an ``OSError``.
 
@@ -69,10 +73,12 @@ class Draft:
         folder: Path,
         *,
         durable: bool = True,
+        closed: bool = False,
         error: Callable[[Path, OSError], EmbedError] = write_error,
     ) -> None:
         self._folder = folder
         self._durable = durable
+        self._mode = CLOSED_FILE if closed else OPEN_FILE
         self._error = error
         self._position = 0
         self.size = 0
@@ -87,8 +93,7 @@ class Draft:
         while True:
             path = _temporary_path(self._folder)
             try:
-                # Ordinary access rights, by the umask: other people of the machine read a shared cache.
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, self._mode)
             except FileExistsError:  # left by a process of the same number
                 continue
             if _hold(descriptor):
@@ -233,15 +238,17 @@ def publish(
         raise error(final, refused) from refused
 
 
-def replace(folder: Path, name: str, data: bytes, *, durable: bool = True) -> None:
+def replace(folder: Path, name: str, data: bytes, *, durable: bool = True, closed: bool = False) -> None:
     """Put ``data`` in the place of a file, or create it: old or new after a crash, and durable on return.
+
+    ``durable`` and ``closed`` are those of `Draft`.
 
     Raises
     ------
     CacheWriteError
         The disk refused; the old content is still there.
     """
-    with Draft(folder, durable=durable) as draft:
+    with Draft(folder, durable=durable, closed=closed) as draft:
         draft.write(data)
         draft.replace(name)
 
@@ -282,7 +289,7 @@ def write(file: Path, content: str | bytes) -> None:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder under a temporary name, which is gone at the end unless it was published.
+    """Make a folder under a temporary name, closed to others, which is gone at the end unless it was published.
 
     Raises
     ------
@@ -292,7 +299,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     while True:
         path = _temporary_path(parent)
         try:
-            path.mkdir()
+            path.mkdir(CLOSED_FOLDER)
         except FileExistsError:
             continue
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from embed.errors import CacheError, CacheWriteError
+from embed.files.trust import close_to_others
 
 
 def write_error(path: Path, error: OSError) -> CacheWriteError:
@@ -31,7 +32,10 @@ def append_line(path: Path, line: bytes) -> None:
         The disk refused.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        # Through no link: what lies elsewhere is none of ours.
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
+        )
         try:
             rest = memoryview(line)
             while rest:
@@ -78,8 +82,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, closed: bool = False) -> None:
     """Create a folder and the ones above it, durably.
+
+    Parameters
+    ----------
+    folder : Path
+    closed : bool
+        Take away from everybody but the owner the right to write to the folder, also where it was there before.
 
     Raises
     ------
@@ -93,6 +103,8 @@ def make_folder(folder: Path) -> None:
             sync_folder(path.parent)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if closed:
+            close_to_others(folder)
     except OSError as error:
         raise write_error(folder, error) from error
 

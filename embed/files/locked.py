@@ -22,7 +22,9 @@ def locked(file: Path) -> Iterator[None]:
     """
     path = file.with_name(f".{file.name}.lock")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
+        )
     except OSError as error:
         raise write_error(path, error) from error
     try:

@@ -80,28 +80,30 @@ class Sandbox:
         return {"bytes": len(result), "shape": [views, height, width, 3], "format": format}
 
     def _decode(self, data: bytes, format: str | None, request: dict[str, Any]) -> Image.Image:
-        most = request["most_memory"]
+        most, needed = request["most_memory"], 0
         resize = Resize(request["size"], request["fit"])
 
-        def attempt() -> Image.Image:
-            return decode(
-                data,
-                format,
-                resize,
-                max_pixels=request["max_pixels"],
-                reserve=lambda memory: self._reserve(min(memory, most)),
-            )
+        def reserve(memory: int) -> None:
+            nonlocal needed
+            needed = max(needed, memory)
+            self._reserve(min(memory, most))
 
-        try:
+        def attempt() -> Image.Image | ImageError:
             try:
-                return attempt()
-            except (DecoderError, OutOfMemoryError):
-                if self._granted >= most:
-                    raise
+                return decode(data, format, resize, max_pixels=request["max_pixels"], reserve=reserve)
+            except (DecoderError, OutOfMemoryError) as error:
+                return error.with_traceback(None)  # which holds the memory
+
+        outcome = attempt()
+        if isinstance(outcome, ImageError) and self._granted < most:
             self._reserve(most)  # what is taken for damage may have been a lack of memory
-            return attempt()
-        except OutOfMemoryError:
-            raise CircumstanceError(f"needs more than {most >> 20:,} MiB of memory to decode") from None
+            outcome = attempt()
+        if isinstance(outcome, Image.Image):
+            return outcome
+        limits.return_memory()
+        if isinstance(outcome, OutOfMemoryError) or not limits.can_have(needed):
+            raise CircumstanceError(_lack(needed, most))
+        raise outcome
 
     def _reserve(self, memory: int) -> None:
         """Wait until this much memory may be taken, and limit the process to it."""
@@ -114,6 +116,13 @@ class Sandbox:
     def _send(self, reply: dict[str, Any]) -> None:
         self._replies.write(json.dumps(reply).encode() + b"\n")
         self._replies.flush()
+
+
+def _lack(needed: int, most: int) -> str:
+    """Return why a photograph is not decoded for which there is not enough memory."""
+    if needed > most or limits.can_have(most):
+        return f"needs more than {most >> 20:,} MiB of memory to decode"
+    return f"was not decoded: there was no memory for it, and it may need {needed >> 20:,} MiB"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from embed.errors import ImageError
 from embed.images import colours, formats, integrity, jpeg, tiff
 from embed.images.formats import Format
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
-from embed.images.trouble import UnsupportedError, told
+from embed.images.trouble import DecoderError, UnsupportedError, told
 
 _FILTER = Image.Resampling.BILINEAR
 
@@ -49,6 +49,9 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+# Pixels a side beyond which the decoder of a format calls a picture damaged.
+_LONGEST_SIDE = {formats.JPEG: 65_500, formats.WEBP: 16_383, formats.AVIF: 32_768}
 
 _NATIVE_ORDER = {"F;32BF": "F;32NF", "I;32BS": "I;32NS", "I;16BS": "I;16NS"}
 
@@ -112,6 +115,9 @@ def decode(
     except UnsupportedError:
         if known is not formats.TIFF:
             raise
+    except DecoderError:
+        _check_limits(data, known, max_pixels)
+        raise
     return _decode_scientific(data, resize, max_pixels, reserve)
 
 
@@ -180,6 +186,25 @@ def _mended(tile: Any, directory: tiff.Directory) -> Any:
     elif directory.is_planar_and_deep:
         rawmode = f"{rawmode};16{directory.order}"  # it would take each value for two
     return (rawmode, *rest)
+
+
+def _check_limits(data: bytes, format: Format, max_pixels: int) -> None:
+    """Raise ImageError where a picture that could not be decoded is larger than its decoder takes."""
+    if format is formats.WEBP:
+        size: tuple[int, int] | None = integrity.webp_size(data)
+    elif format is formats.JPEG:
+        with told(format):
+            size = _decoder(format)(io.BytesIO(data), "").size
+    else:
+        size = integrity.boxed_size(data) if format in (formats.AVIF, formats.HEIF) else None
+    if size is None:
+        return
+    _check_size(*size, max_pixels)
+    longest = _LONGEST_SIDE.get(format)
+    if longest is not None and max(size) > longest:
+        raise UnsupportedError(
+            f"is {size[0]} × {size[1]} pixels, and a side of {format.name} may have no more than {longest:,} here"
+        )
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -19,6 +19,7 @@ from embed.images.formats import decoder_name
 from embed.images.pool import MEMORY, Lease, Pool, pool
 from embed.images.process import Child, ChildDiedError, Result
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
+from embed.machine import processors
 from embed.sources import Content, Item, Read, signatures
 from embed.sources.file import read
 
@@ -91,7 +92,7 @@ class Decoder:
         self.resize = resize
         self.views = views
         self.seed = seed
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = workers or processors()
         self.max_pixels = max_pixels
         self.timeout_s = timeout_s
         self.max_memory = min(max_memory, MEMORY)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # Of the part that all formats share (colours, resize) and of every recipe: raise it when the pixels of all formats change.
 DECODER_VERSION = 1
+MOST_DECODERS = 64  # that a set is asked about: its rows by others are not current
 
 
 class Format(NamedTuple):
@@ -48,10 +49,12 @@ def are_current(decoders: "NDArray[np.bytes_]") -> "NDArray[np.bool_]":
     import numpy as np
 
     current, judged = np.zeros(len(decoders), bool), np.zeros(len(decoders), bool)
-    while not judged.all():  # once for each decoder: a handful, and nothing is sorted
+    for _ in range(MOST_DECODERS):  # once for each decoder: a handful, and nothing is sorted
+        if judged.all():
+            break
         name = decoders[judged.argmin()]
         same = decoders == name
-        current[same] = _is_current(name.decode())
+        current[same] = _is_current(name.decode(errors="replace"))
         judged |= same
     return current
 

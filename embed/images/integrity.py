@@ -1,5 +1,6 @@
 """Whether a file is whole, by the structure of its format: decoders make up the end of what is missing."""
 
+import re
 import zlib
 
 from embed.errors import ImageError
@@ -7,6 +8,8 @@ from embed.images import formats, tiff
 from embed.images.formats import Format
 
 MAX_TEXT_BYTES = 1 << 20  # in one chunk of a PNG; Pillow has the same limit for texts that are compressed
+_SIZE_BOX = re.compile(rb"ispe\0\0\0\0")  # with its version and flags
+_BOXES_BYTES = 1 << 20  # at the beginning, in which a picture is described
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
 
 
@@ -62,6 +65,16 @@ def webp_size(data: bytes) -> tuple[int, int]:
         width, height = int.from_bytes(here[6:8], "little"), int.from_bytes(here[8:10], "little")
         return width & 0x3FFF, height & 0x3FFF
     raise ImageError("damaged WebP")
+
+
+def boxed_size(data: bytes) -> tuple[int, int] | None:
+    """Return the width and the height of the largest picture that the boxes of an AVIF or HEIF describe; None where none do."""
+    sizes = [
+        (int.from_bytes(data[at + 8 : at + 12], "big"), int.from_bytes(data[at + 12 : at + 16], "big"))
+        for at in (found.start() for found in _SIZE_BOX.finditer(data, 0, _BOXES_BYTES))
+        if at + 16 <= len(data)
+    ]
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def _check_riff(data: bytes) -> None:

@@ -5,6 +5,7 @@ All of it changes the whole process, so it is called in the sandbox only.
 
 import ctypes
 import math
+import mmap
 import os
 import resource
 import signal
@@ -43,6 +44,15 @@ def limit_memory(size: int) -> None:
     """Allow the process this many bytes of address space and no more."""
     if address_space():  # elsewhere the limit would not be obeyed either
         _set_soft(resource.RLIMIT_AS, size)
+
+
+def can_have(size: int) -> bool:
+    """Return whether the process can take this many bytes more. Decoders of C call it damage where they cannot."""
+    try:
+        mmap.mmap(-1, max(1, size)).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def lift_memory() -> None:

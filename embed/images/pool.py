@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from embed.images.process import Child
+from embed.machine import processors
 
 MEMORY = 2 << 30  # bytes for all photographs that are being decoded, and for one
 
@@ -69,7 +70,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.room = Room(MEMORY)
-        self._kept = os.cpu_count() or 1
+        self._kept = processors()
         self._idle: deque[Child] = deque()
         self._children: set[Child] = set()
         # A process ends with the thread that started it, so that thread ends last.

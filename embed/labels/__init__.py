@@ -8,10 +8,11 @@ from embed.labels import hand
 from embed.labels.columns import path_column
 from embed.labels.conflicts import conflicts
 from embed.labels.matching import Match, match
-from embed.labels.names import SPLITS
+from embed.labels.naming import with_splits
 from embed.labels.query import with_where
-from embed.labels.rules import NO_LABELS, RULE_VERSION, Labels, Photographed, assign, groups, of, with_splits
+from embed.labels.rules import NO_LABELS, RULE_VERSION, Labels, Photographed, assign, groups, of
 from embed.labels.selection import chosen
+from embed.labels.words import SPLITS
 
 __all__ = [
     "NO_LABELS",

@@ -13,6 +13,7 @@ from embed.errors import LabelError, UsageError
 from embed.labels import names as split_names
 from embed.labels.matching import PICTURES
 from embed.labels.reading import Table
+from embed.labels.words import SPLITS
 
 ROLES = ("path", "label", "split")
 # What people call the column with the photographs, the likeliest first; letters and digits only.
@@ -206,7 +207,7 @@ def split_named(name: str, where: str) -> str | None:
     split = split_names.split_named(name)
     if split is None:
         raise LabelError(
-            f"{where}: the split {name!r} is none of {', '.join(split_names.SPLITS)}, by whatever name",
+            f"{where}: the split {name!r} is none of {', '.join(SPLITS)}, by whatever name",
             "labels",
         )
     return split

@@ -1,21 +1,22 @@
-"""Version 2 of the rule "folder": splits, folds and classes as a person would read them from a tree of folders.
+"""The rule "folder" from version 2 on: splits, folds and classes as a person would read them from a tree of folders.
 
 A folder is looked through where it holds nothing but one folder, or nothing but splits. Splits may lie above the classes or
-below them. What is no split and no class has no label. Where names could be read in two ways, a note says which was taken.
+below them. Sites, years and the like that hold the same folders each group the photographs (version 3). What is no split and
+no class has no label. Where names could be read in two ways, a note says which was taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embed.errors import LabelError
-from embed.labels import names
-from embed.labels.names import TEST, TRAIN, VALIDATION
+from embed.labels import doubts, groupings, names
+from embed.labels.doubts import MOST_NAMED
+from embed.labels.groupings import Grouping
 from embed.labels.roles import DEEPEST, Roles
 from embed.labels.tree import Folder, Place, grow, lines, places
-
-MOST_NAMED = 5  # folders in a sentence
+from embed.labels.words import NEWEST, TEST, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def read(
     splits: Mapping[str, str] | None = None,
     contents: Sequence[bytes] | None = None,
     given: Sequence[str] = (),
+    version: int = NEWEST,
 ) -> Layout:
     """Return what the folders of photographs stand for.
 
@@ -55,6 +57,8 @@ def read(
         The sha256 of each photograph. Without it no folder is known to be a copy of others.
     given : sequence of str
         Folders that the user named, where there are several: they are classes or splits, or each holds the classes.
+    version : int
+        Of the rule.
 
     Raises
     ------
@@ -67,11 +71,12 @@ def read(
         _check_names(root, splits)
     if contents is not None and splits is None:
         _leave_copies_out(root, folders, contents)
-    reader = _Reader(splits, [folder for folder in root.below() if folder.path in set(given)])
+    named = [folder for folder in root.below() if folder.path in set(given)]
+    reader = _Reader(splits, named, version)
     reader.read(root, Place())
     place_of = places(root)
     found = [place_of[folder] for folder in folders]
-    return Layout(_of_folds(found, paths, contents), tuple(reader.notes), tuple(lines(root)))
+    return Layout(_of_folds(found, paths, contents), tuple(reader.all_notes()), tuple(lines(root)))
 
 
 def _check_names(root: Folder, splits: Mapping[str, str]) -> None:
@@ -126,19 +131,29 @@ def _of_folds(found: list[Place], paths: Sequence[str], contents: Sequence[bytes
         if place.fold is None or place.split is None:
             whole.append(place)
         elif place.split == scored:
-            whole.append(Place(place.label, None, place.fold))
+            whole.append(replace(place, split=None))
         else:
-            whole.append(Place(copy=True) if key in in_folds else Place(place.label))
+            whole.append(Place(copy=True) if key in in_folds else replace(place, split=None, fold=None))
     return whole
 
 
 class _Reader:
     """Reads a tree from its top, and gives folders their places."""
 
-    def __init__(self, splits: Mapping[str, str] | None, given: list[Folder]) -> None:
-        self._roles = Roles(splits)
+    def __init__(self, splits: Mapping[str, str] | None, given: list[Folder], version: int) -> None:
+        self._roles = Roles(splits, version)
         self._given = given
-        self.notes: list[str] = []
+        self._groups = version >= NEWEST
+        self._grouped: list[Folder] = []
+        self._grouped_classes: set[str] = set()
+        self._nested = 0  # groups that are being read, one in the other
+        self._parts = doubts.Parts()
+        self._notes: list[str] = []
+
+    def all_notes(self) -> list[str]:
+        """Return what could have been read otherwise."""
+        grouped = [doubts.grouped(self._grouped, sorted(self._grouped_classes))] if self._grouped else []
+        return [*grouped, *self._parts.sentences(), *self._notes]
 
     def read(self, folder: Folder, above: Place, known: frozenset[str] = frozenset(), depth: int = 0) -> None:
         """Give places to a folder and to those below it.
@@ -147,7 +162,7 @@ class _Reader:
         ----------
         folder : Folder
         above : Place
-            The split and the fold that it is in.
+            The split, the fold and the group that it is in.
         known : frozenset of str
             Classes that folders beside it have.
         depth : int
@@ -160,26 +175,28 @@ class _Reader:
             return
         for kid in folder.children.values():
             if kid not in kids and kid.place is None:
-                kid.place = Place(None, above.split, above.fold)
+                kid.place = above
         roles = self._roles.roles(kids)
         if self._roles.are_folds(kids):
             classes = self._roles.classes(kids) | known
             for kid in kids:
-                self.read(kid, Place(None, above.split, kid.name), classes, depth + 1)
+                self.read(kid, replace(above, fold=kid.name), classes, depth + 1)
         elif self._roles.is_divided(kids, roles, known):
             self._read_splits(kids, roles, above, known, depth)
         elif self._roles.wraps_splits(kids, known):
-            for kid in kids:
-                if self._roles.holds_splits(kid, known):
-                    self.read(kid, above, known, depth + 1)
-                else:
-                    kid.place = Place(None, above.split, above.fold)
+            self._read_collections(kids, above, known, depth)
         elif self._given and all(one.children for one in self._given):
             # Each of the folders that were named holds the classes.
             named, self._given = self._given, []
             classes = self._roles.classes(named)
             for one in named:
-                self.read(one, above, classes, depth + 1)
+                self.read(one, replace(above, group=one.name) if self._groups else above, classes, depth + 1)
+        elif self._roles.group(kids):
+            self._read_groups(kids, above, known, depth)
+        elif self._say_nothing(folder, kids, above):
+            for kid in kids:
+                kid.place = above
+            self._notes.append(doubts.say_nothing(kids))
         else:
             self._read_classes(kids, roles, above, known, depth)
 
@@ -203,24 +220,65 @@ class _Reader:
             if role is not None:
                 split = TEST if above.split == TEST else role.split
                 if len(rests) > 1 and not kid.children:
-                    kid.place = Place(role.rest or None, split, above.fold)
+                    kid.place = replace(above, label=role.rest or None, split=split)
                 else:
-                    self.read(kid, Place(None, split, above.fold), classes, depth + 1)
+                    self.read(kid, replace(above, split=split), classes, depth + 1)
             elif self._roles.holds_splits(kid, classes):
                 self.read(kid, above, classes, depth + 1)
             elif kid.name in classes:
-                kid.place = Place(kid.name, above.split, above.fold)
+                kid.place = replace(above, label=kid.name)
             else:
-                kid.place = Place(None, above.split, above.fold)
+                kid.place = above
                 if classes.intersection(kid.children) and not names.is_beside(kid.name):
                     doubtful.append(kid)
         if doubtful:
-            self.notes.append(
-                f"{_listed(doubtful)} {'lies' if len(doubtful) == 1 else 'lie'} beside the splits and"
-                f" {'has' if len(doubtful) == 1 else 'have'} their classes, but no name of a split, so"
-                f" {'its' if len(doubtful) == 1 else 'their'} photographs have no label; to name the splits:"
-                f" {self._example(kids, roles, doubtful[0])}"
-            )
+            self._notes.append(doubts.beside_splits(doubtful, kids, roles))
+
+    def _read_collections(self, kids: list[Folder], above: Place, known: frozenset[str], depth: int) -> None:
+        """Give places to folders of which most have splits of their own."""
+        holders = [kid for kid in kids if self._roles.holds_splits(kid, known)]
+        several = self._groups and len(holders) > 1
+        classes = known
+        if self._groups:
+            classes = known.union(*(self._roles.classes([kid]) for kid in holders))
+        without = []
+        for kid in kids:
+            place = replace(above, group=kid.name) if several else above
+            if kid in holders:
+                self.read(kid, place, known, depth + 1)
+            elif self._groups and self._roles.is_split_of(kid, classes):
+                inner = self._roles.considered(kid)
+                self._read_splits(inner, self._roles.roles(inner), place, classes, depth + 1)
+            else:
+                kid.place = above
+                without += [] if names.is_plain(kid.name) or names.is_unlabelled(kid.name) else [kid]
+        if several:
+            self._notes.append(doubts.collections(holders, sorted(classes)))
+        if self._groups and without:
+            self._notes.append(doubts.without_splits(without))
+
+    def _read_groups(self, kids: list[Folder], above: Place, known: frozenset[str], depth: int) -> None:
+        classes = self._roles.classes(kids) | known
+        if not self._nested:
+            self._grouped += kids
+            self._grouped_classes |= classes
+        self._nested += 1
+        for kid in kids:
+            group = kid.name if above.group is None else f"{above.group}/{kid.name}"
+            self.read(kid, replace(above, group=group), classes, depth + 1)
+        self._nested -= 1
+
+    def _say_nothing(self, folder: Folder, kids: list[Folder], above: Place) -> bool:
+        """Return whether nothing that is said by the names of folders, and of those in them, is on photographs."""
+        outer = [kid.name for kid in kids]
+        held = [one.name for kid in kids for one in self._roles.considered(kid)]
+        inner = [name for name in held if not names.is_plain(name)]
+        return (
+            self._groups
+            and above.split is None
+            and groupings.say_nothing(outer, [folder.name])
+            and (not inner or groupings.say_nothing(inner, outer))
+        )
 
     def _read_classes(
         self,
@@ -235,68 +293,46 @@ class _Reader:
         others = [
             kid for kid in kids if kid.name not in roles or roles[kid.name].ambiguous or kid.name in known
         ]
-        alike: list[Folder] = []
+        classes: list[Folder] = []
         for kid in kids:
             inner = {one.name for one in self._roles.considered(kid)}
             if names.is_unlabelled(kid.name):
-                kid.place = Place(None, above.split, above.fold)
+                kid.place = above
             elif kid not in others and not kid.children and len(others) > 1:
                 # Photographs in a folder "test" beside classes: to be tried, and of no class.
-                kid.place = Place(None, above.split or roles[kid.name].split, above.fold)
-                self._note_class_or_split(kid, taken=False)
+                kid.place = replace(above, split=above.split or roles[kid.name].split)
+                self._notes.append(doubts.class_or_split(kid, taken=False))
             elif len(inner) > 1 and inner <= beside - {kid.name}:
                 self.read(kid, above, frozenset(beside), depth + 1)  # the classes once more
             else:
-                kid.place = Place(kid.name, above.split, above.fold)
-                alike.append(kid)
+                kid.place = replace(above, label=kid.name)
+                classes.append(kid)
                 if kid.name in roles and kid.name not in known:
-                    self._note_class_or_split(kid, taken=True)
+                    self._notes.append(doubts.class_or_split(kid, taken=True))
                 for one in kid.children.values():
                     if one.name in below.get(kid.name, {}):
-                        self._place_below(one, kid.name, above, below[kid.name][one.name])
+                        self._place_below(one, kid.place, below[kid.name][one.name])
                     elif one.name not in inner and one.place is None:
-                        one.place = Place(None, above.split, above.fold)
-        inner_names = {frozenset(one.name for one in self._roles.considered(kid)) for kid in alike}
-        if (
-            len(alike) > 1
-            and len(inner_names) == 1
-            and len(inside := sorted(inner_names.pop())) > 1
-            and not below
-        ):
-            self.notes.append(
-                f"each of {_listed(alike)} holds the folders {_shown(inside)}; the classes are taken to be the outer"
-                f" ones. Where they are the inner ones: --labels 'regex:([^/]+)/[^/]+$'"
-            )
+                        one.place = above
+        if not below:
+            self._read_parts(classes)
 
-    def _place_below(self, folder: Folder, label: str, above: Place, role: names.Parsed | None) -> None:
+    def _read_parts(self, classes: list[Folder]) -> None:
+        """Say what the folders in classes are taken for."""
+        held = [(kid, one) for kid in classes for one in self._roles.inner(kid)] if self._groups else []
+        inner = [one for _, one in held]
+        inside = {one.name for one in inner}
+        if len(inside) < 2:
+            return
+        group = groupings.of(inside) is not Grouping.NO and not groupings.are_letters(inside)
+        if group:
+            for kid, one in held:
+                place = one.place or kid.place or Place()
+                one.place = replace(place, group=place.group or one.name)
+        self._parts.add(classes, inner, alike=len(classes) > 1 and self._roles.alike(classes), group=group)
+
+    def _place_below(self, folder: Folder, place: Place, role: names.Parsed | None) -> None:
         if role is None:
-            folder.place = Place(label, above.split, folder.name)
+            folder.place = replace(place, fold=folder.name)
         else:
-            folder.place = Place(label, TEST if above.split == TEST else role.split, above.fold)
-
-    def _note_class_or_split(self, kid: Folder, *, taken: bool) -> None:
-        split = names.parse(kid.name)
-        role = TEST if split is None or split.split == "eval" else split.split
-        if taken:
-            self.notes.append(
-                f"the folder {kid.path!r} has the name of a split and is taken as a class, for it lies beside classes;"
-                f" where it is a split: --splits {role}={kid.name}"
-            )
-        else:
-            self.notes.append(
-                f"the folder {kid.path!r} has the name of a split and lies beside classes, so its photographs are taken to"
-                " have no label; where it is a class: --splits none"
-            )
-
-    def _example(self, kids: list[Folder], roles: dict[str, names.Parsed], doubtful: Folder) -> str:
-        named = [f"{roles[kid.name].split}={kid.name}" for kid in kids if kid.name in roles][:MOST_NAMED]
-        return "--splits " + ",".join([*named, f"{TRAIN}={doubtful.name}"])
-
-
-def _listed(folders: list[Folder]) -> str:
-    return _shown([folder.path for folder in folders])
-
-
-def _shown(values: Sequence[str]) -> str:
-    more = len(values) - MOST_NAMED
-    return ", ".join(map(repr, values[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+            folder.place = replace(place, split=TEST if place.split == TEST else role.split)

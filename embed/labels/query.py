@@ -151,14 +151,14 @@ class _Evaluated:
 
     def examples(self) -> str:
         """Return what the columns that it names hold, in words."""
-        said = []
+        told = []
         for name in self._used.values():
             values = sorted({value for value in self._all[name] if value})
             some = ", ".join(map(repr, values[:NAMED_AT_MOST])) + (
                 ", ..." if len(values) > NAMED_AT_MOST else ""
             )
-            said.append(f"{name!r} is {some or 'empty'}")
-        return f"; {'; '.join(said)}" if said else ""
+            told.append(f"{name!r} is {some or 'empty'}")
+        return f"; {'; '.join(told)}" if told else ""
 
     # From text to a tree.
 

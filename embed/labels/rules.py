@@ -6,26 +6,24 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import folders, hand, layout, query
-from embed.labels.names import SPLITS, split_named
+from embed.labels import folders, hand, hints, layout, naming, query, variants
 from embed.labels.patterns import by_pattern
+from embed.labels.words import TEST
 
 # What rules mean. It is raised when a rule reads a path otherwise than before, and the former meaning stays in reach:
 # a model is used with the version that it was fitted with.
 #
 # 1: the first folder is the label, and train, val, valid, validation and test before it are splits.
 # 2: splits by all their names, above the classes or below them; folders that hold one folder are looked through.
-RULE_VERSION = 2
-VERSIONS = (1, 2)
-
-SPLITS_PREFIX = "splits:"
-NO_SPLITS = "none"
+# 3: sites, years and the like that hold the classes group the photographs; dates and parts are no classes; splits in other
+#    languages.
+RULE_VERSION = 3
+VERSIONS = (1, 2, 3)
 
 
 class Photographed(Protocol):
@@ -52,6 +50,7 @@ class Photographed(Protocol):
         """Where labels given by hand are kept."""
 
 
+FOLDERS = "folders"  # as what groups
 NO_LABELS = "embed cluster groups photographs without labels, and embed label names the groups"
 
 
@@ -79,6 +78,8 @@ class Labels:
         Which photographs a condition asks for; the others have no label. None where there is no condition.
     folds : ndarray of shape (n,), optional
         The fold that each lies in, str or None.
+    grouping : ndarray of shape (n,), optional
+        The site, the year or the like that the folders say of each, str or None.
     lines : tuple of str
         The first lines of the tree of folders as it was understood, for people.
     copies : ndarray of shape (n,), bool, optional
@@ -94,6 +95,7 @@ class Labels:
     columns: Mapping[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     asked: NDArray[np.bool_] | None = None
     folds: NDArray[np.object_] | None = None
+    grouping: NDArray[np.object_] | None = None
     lines: tuple[str, ...] = ()
     copies: NDArray[np.bool_] | None = None
 
@@ -111,7 +113,7 @@ class Labels:
     @property
     def by_hand(self) -> bool:
         """Whether they were given by hand."""
-        return _parted(query.parted(self.rule)[1])[1] == hand.RULE
+        return naming.parted(query.parted(self.rule)[1])[1] == hand.RULE
 
     @property
     def n_folds(self) -> int:
@@ -136,7 +138,7 @@ def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERS
     meant too; the rule of what is returned says so.
     """
     where, conditioned = query.parted(rule)
-    prefix, plain = _parted(conditioned)
+    prefix, plain = naming.parted(conditioned)
 
     def assigned(plain: str) -> Labels:
         whole = query.with_where(prefix + plain, where) if isinstance(plain, str) else plain
@@ -209,14 +211,14 @@ def assign(
             f" {RULE_VERSION}: use the one that wrote it, or fit again"
         )
     where, conditioned = query.parted(rule)
-    prefix, plain = _parted(conditioned)
+    prefix, plain = naming.parted(conditioned)
     kind, _, argument = str(plain).partition(":")
     if version == 1:
         read = _first_version(paths)
     else:
         digests = _Digests(contents) if contents is not None else None
         places = contents.places if contents is not None else ()
-        read = layout.read(paths, _named_splits(prefix), digests, places)
+        read = layout.read(paths, naming.named_splits(prefix), digests, places, version)
     labels: Sequence[str | None] = [place.label for place in read.places]
     splits: Sequence[str | None] = [place.split for place in read.places]
     copies = np.array([place.copy for place in read.places], bool)
@@ -238,12 +240,17 @@ def assign(
         splits = splits if found.splits is None else found.splits
         plain = of_table.rule(file, given)
     elif kind == hand.RULE and argument:
-        labels, of_each, unknown = hand.by_hand(paths, Path(argument))
+        labels, of_each, unknown = hand.by_hand(paths, Path(argument), contents)
         splits = [own or folder for own, folder in zip(of_each, splits, strict=True)]
         plain, notes = hand.RULE, ()  # the file lies beside the features, wherever those are
     else:
         raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
+    classes = sorted({label for label in labels if label is not None})
+    notes = (*notes, *filter(None, [variants.note(classes)]))
+    if plain == "folder" and len(classes) < 2:
+        without = [path for path, split in zip(paths, splits, strict=True) if split != TEST]
+        notes = (*notes, *filter(None, [hints.of_files(without)]))
     asked = None
     if where is not None:
         known = {"path": _objects(paths), "label": _objects(labels), "split": _objects(splits)}
@@ -260,75 +267,10 @@ def assign(
         columns=columns,
         asked=asked,
         folds=_objects([place.fold for place in read.places]),
+        grouping=_objects([place.group for place in read.places]),
         lines=read.lines,
         copies=copies,
     )
-
-
-def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | None) -> str:
-    """Return a rule with the folders that are its splits.
-
-    Parameters
-    ----------
-    rule : str
-        As for `assign`.
-    splits : str or mapping, optional
-        ``"train=training,test=testing"`` or ``{"train": "training", "test": ["testing", "more"]}``: each split with the
-        names, or the paths, of its folders. ``"none"`` or an empty mapping: there are none. By default the rule stays as
-        it is: splits are recognised.
-
-    Raises
-    ------
-    UsageError
-        It does not say of each split which folder it is.
-    """
-    if splits is None:
-        return rule
-    pairs = _pairs(splits) if isinstance(splits, str) else _listed(splits)
-    named = []
-    for role, folder in pairs:
-        split = split_named(role)
-        if split is None or not folder.strip("/"):
-            raise UsageError(
-                f"{role}={folder} is not understood; say which folder each split is, as in train=training,test=testing, or"
-                f" none; the splits are {', '.join(SPLITS)}",
-                "splits",
-            )
-        named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
-    where, conditioned = query.parted(rule)
-    return query.with_where(f"{SPLITS_PREFIX}{','.join(named) or NO_SPLITS};{_parted(conditioned)[1]}", where)
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    if text == NO_SPLITS:
-        return []
-    return [
-        (role.strip(), folder.strip()) for role, _, folder in (one.partition("=") for one in text.split(","))
-    ]
-
-
-def _listed(splits: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
-    return [
-        (role, folder)
-        for role, folders in splits.items()
-        for folder in ([folders] if isinstance(folders, str) else folders)
-    ]
-
-
-def _parted(rule: str) -> tuple[str, str]:
-    """Return what a rule says of splits, and the rest."""
-    if not isinstance(rule, str) or not rule.startswith(SPLITS_PREFIX):
-        return "", rule
-    prefix, semicolon, rest = rule.partition(";")
-    return prefix + semicolon, rest
-
-
-def _named_splits(prefix: str) -> dict[str, str] | None:
-    """Return the splits that a rule names, by folder."""
-    if not prefix:
-        return None
-    text = prefix.removeprefix(SPLITS_PREFIX).removesuffix(";")
-    return {unquote(folder, errors="surrogateescape"): role for role, folder in _pairs(text)}
 
 
 def _first_version(paths: Sequence[str]) -> layout.Layout:
@@ -363,7 +305,8 @@ def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[
     paths : sequence of str
         As for `assign`.
     rule : str, optional
-        ``regex:PATTERN`` with one group, or a column of the table that labels. Without it nothing does.
+        ``regex:PATTERN`` with one group, a column of the table that labels, or ``folders`` for those that group the
+        photographs. Without it nothing does.
 
     Returns
     -------
@@ -373,19 +316,26 @@ def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[
     Raises
     ------
     UsageError
-        The rule is no usable pattern, and no column.
+        The rule is no usable pattern, no column, and no folders group.
     """
     if rule is None:
         return None
     kind, _, pattern = rule.partition(":")
+    if rule == FOLDERS and rule not in labelled.columns:
+        if labelled.grouping is None or not any(labelled.grouping):
+            raise UsageError(
+                "is folders, but no folders group the photographs, as site1/, site2/ with the same classes in each do",
+                "group",
+            )
+        return labelled.grouping
     if rule in labelled.columns:
         return _objects([cell or None for cell in labelled.columns[rule]])
     if kind == "regex" and pattern:
         return _objects(by_pattern(paths, pattern, "group"))
     columns = ", ".join(map(repr, labelled.columns)) or "none, for the labels are of no table (csv:FILE)"
     raise UsageError(
-        f"{rule!r} is not known; it is a column of the table that labels, which are {columns}, or regex:PATTERN with one"
-        " group, as in 'regex:([^/]+)_'",
+        f"{rule!r} is not known; it is a column of the table that labels, which are {columns}, regex:PATTERN with one"
+        " group, as in 'regex:([^/]+)_', or folders",
         "group",
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels.names import SPLITS
+from embed.labels.words import SPLITS
 
 NAMED_AT_MOST = 10  # labels in a message
 

@@ -17,6 +17,8 @@ class Place:
     Parameters
     ----------
     label, split, fold : str or None
+    group : str or None
+        The site, the year or the like that it is of.
     copy : bool
         Whether it is left out, for all that is in it is elsewhere.
     """
@@ -25,6 +27,7 @@ class Place:
     split: str | None = None
     fold: str | None = None
     copy: bool = False
+    group: str | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +54,11 @@ class Folder:
     def name(self) -> str:
         """The last part of its path."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def above(self) -> str:
+        """The last part of the path of the folder that it is in."""
+        return self.path.rpartition("/")[0].rpartition("/")[2]
 
     def below(self) -> Iterator[Folder]:
         """Yield the folder and every one below it."""
@@ -133,6 +141,7 @@ def _said(folder: Folder, above: Place) -> str:
     said = [f"class {place.label}"] if place.label not in (None, above.label) else []
     said += [one for one in (place.split,) if one is not None and one != above.split]
     said += [one for one in (place.fold,) if one is not None and one not in (above.fold, folder.name)]
+    said += [f"group {place.group}"] if place.group not in (None, above.group) and place.label is None else []
     if place.label is None and all(one.place is None or one.place.label is None for one in folder.below()):
         said.append("no label")
     return ", ".join(said) + ": " if said else ""

@@ -3,7 +3,7 @@
 from embed.learn.comparison import Compared, compare, learning_curve, same_photographs
 from embed.learn.heads import HEADS, linear_terms
 from embed.learn.installed import parse as parse_settings
-from embed.learn.label_issues import LabelIssue, mislabelled
+from embed.learn.label_issues import LabelIssue, LabelIssues, mislabelled
 from embed.learn.model import Model
 from embed.learn.models import all_models
 from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks
@@ -21,6 +21,7 @@ __all__ = [
     "FitOptions",
     "Fitted",
     "LabelIssue",
+    "LabelIssues",
     "Model",
     "NetworksCompared",
     "Placed",

@@ -7,13 +7,14 @@ import os
 import random
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from embed.arguments import Seed, checked
 from embed.errors import UsageError
 
 HIDDEN = (256,)  # units of each hidden layer
@@ -38,7 +39,7 @@ class DenseClassifier:
 
     Parameters
     ----------
-    hidden : tuple of int
+    hidden : sequence of int
         Units of each hidden layer; () is softmax regression.
     dropout : float
         Share of the units of every hidden layer that is silenced at each step.
@@ -65,9 +66,10 @@ class DenseClassifier:
         Number of epochs after which the weights were kept.
     """
 
+    @checked
     def __init__(
         self,
-        hidden: tuple[int, ...] = HIDDEN,
+        hidden: Sequence[int] = HIDDEN,
         dropout: float = DROPOUT,
         l2: float = 0.0,
         batch_norm: bool = False,
@@ -75,7 +77,7 @@ class DenseClassifier:
         batch_size: int | None = None,
         epochs: int | None = None,
         patience: int = PATIENCE,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> None:
         if not 0 <= dropout < 1:
             raise UsageError(f"must be at least 0 and below 1, not {dropout:g}", "dropout")

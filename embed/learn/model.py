@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from embed.errors import CacheError, ModelError
-from embed.files import read_bytes
+from embed.files import Boundary, read_bytes
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation, decide
 from embed.learn.reference import STORED, Reference
@@ -22,6 +23,8 @@ FORMAT_VERSION = 2
 DOCUMENT = "model.json"
 FILE = re.compile(r"(head|scored|reference)-[0-9a-f]{16}\.(skops|keras|csv|npz|f16)")
 LARGEST = 2 << 30  # bytes of a head or a table
+MOST_COMMAS = 1 << 13  # in a line of a table, in the path and the label
+ROUNDING = 1e-6
 FIRST_RULE_VERSION = 1  # of the meaning of rules, where the document of a model does not say
 
 
@@ -187,10 +190,13 @@ class Model:
         role = role or self.document["evaluated_on"]
         text = self._read("scored").decode("utf-8", errors="surrogateescape")
         try:
-            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row[2:3] == [role]]
+            lines = csv.reader(_lines(text, len(self.classes) + MOST_COMMAS))
+            rows = [row for row in lines if row[2:3] == [role]]
             probabilities = np.array([[float(p) for p in row[3:]] for row in rows])
             if rows and probabilities.shape[1:] != (len(self.classes),):
                 raise ValueError("a row has too many or too few probabilities")
+            if not ((probabilities >= 0) & (probabilities <= 1 + ROUNDING)).all():
+                raise ValueError("a probability is none")
         except (csv.Error, ValueError) as error:
             raise ModelError(f"{self._file('scored')} is damaged ({error}); run `embed fit` again") from error
         if not rows:
@@ -214,7 +220,7 @@ class Model:
     def _read(self, what: str) -> bytes:
         file = self._file(what)
         try:
-            data = read_bytes(file, LARGEST)
+            data = read_bytes(file, LARGEST, Boundary.of_set(self.folder.parents[1]))
         except FileNotFoundError as error:
             raise ModelError(f"cannot read {file}: {error.strerror}; run `embed fit` again") from error
         except CacheError as error:
@@ -222,3 +228,11 @@ class Model:
         if hashlib.sha256(data).hexdigest() != self.document[what].get("sha256"):
             raise ModelError(f"{file} is not what `embed fit` wrote: it is damaged; run `embed fit` again")
         return data
+
+
+def _lines(text: str, most: int) -> Iterator[str]:
+    """Yield the lines of a table. Raises ValueError before one with too many cells is taken apart."""
+    for line in io.StringIO(text, newline=""):
+        if line.count(",") > most:
+            raise ValueError("a row has too many cells")
+        yield line

@@ -14,9 +14,10 @@ one or the new one and never half of either.
 import csv
 import hashlib
 import io
+import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from embed import labels
 from embed.cache import FeatureCache
 from embed.cache.lock import Lock
 from embed.errors import CacheError, CacheLockedError, ModelError, UsageError
-from embed.files import folders_with, make_folder, read_document, replace, sweep, write_document
+from embed.files import Boundary, folders_with, make_folder, read_document, replace, sweep, write_document
 from embed.labels import NO_LABELS
 from embed.learn import saving
 from embed.learn.evaluation import Evaluation
@@ -42,8 +43,11 @@ FILES = {
     "scored": "csv",
     "reference": "f16",
 }  # entry of the document → kind of its file
+LARGEST = 1 << 64
+MOST_DIMENSION = 1 << 26
 LOCK_S = 60.0  # that another fit may take to write its files
 LOCK_PAUSE_S = 0.02
+NUMBER, TEXT = (int, float, type(None)), (str, type(None))
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "serial": int,
     "recipe_hash": str,
@@ -62,11 +66,29 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "head": dict,
     "scored": dict,
 }
+# What an older document may lack.
 LATER: dict[str, type | tuple[type, ...]] = {
     "labels_version": int,
     "reference": dict,
-}  # what an older document may lack
-MISSING = object()  # no value of any of these types
+    "keras": dict,
+    "threshold_asked": (float, str, type(None)),
+    "balanced": bool,
+    "seed": int,
+    "group": TEXT,
+    "groups": (dict, type(None)),
+    "cv": (int, str, type(None)),
+    "learning_curve": (list, type(None)),
+    "fingerprint": str,
+    "n_train": int,
+    "n_fitted": int,
+    "n_validation": int,
+    "n_test": int,
+    "n_unlabelled": int,
+    "split": str,
+    "near_duplicates": int,
+    "notes": list,
+}
+OWN = LATER.keys() - {"reference", "keras"}  # what a document of this format has
 
 
 def check_name(name: str) -> str:
@@ -108,19 +130,25 @@ def save(
         The disk refused.
     CacheLockedError
         Another fit does not come to an end of writing.
+    UntrustedError
+        The folder of the models is somebody else's.
+    CacheError
+        The feature set is not there any more.
     UsageError
         The head holds types that are not trusted.
     """
-    folder = features.folder / "models" / check_name(name)
+    check_name(name)
     contents = {"head": saving.dumps(head.estimator, trust), "scored": _table(scored)}
     if head.keras_file is not None:
         contents["keras"] = head.keras_file
     if reference is not None:
         contents["reference"] = reference.rows.tobytes()
-    make_folder(folder)
-    with _locked(folder.parent):
+    with _writing(features) as models:
+        folder = models / name
+        make_folder(folder, closed=True)
+        Boundary.of_set(models.parent).check_folder(folder)
         sweep(folder)
-        serials = [model.document["serial"] for model in all_models(features)]
+        serials = [model.document["serial"] for model in _models_in(models)]
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -131,15 +159,28 @@ def save(
             digest = hashlib.sha256(data).hexdigest()
             kind = "head" if what == "keras" else what
             document[what] = {"file": f"{kind}-{digest[:16]}.{FILES[what]}", "sha256": digest}
-            replace(folder, document[what]["file"], data)
+            replace(folder, document[what]["file"], data, closed=True)
         if reference is not None:
             document["reference"]["least_similarity"] = reference.least_similarity
-        write_document(folder, DOCUMENT, document)
+        write_document(folder, DOCUMENT, document, closed=True)
         kept = {DOCUMENT, *(document[what]["file"] for what in contents)}
         for file in folder.iterdir():
             if file.name not in kept and FILE.fullmatch(file.name):
                 file.unlink(missing_ok=True)
     return Model(folder, document, tuple(trust))
+
+
+@contextmanager
+def _writing(features: FeatureCache) -> Iterator[Path]:
+    """Be the only one who writes models of a feature set, under the name that it has now; yield their folder."""
+    while True:
+        models = features.folder_now() / "models"
+        make_folder(models, closed=True)
+        Boundary.of_set(models.parent).check_folder(models)
+        with _locked(models):
+            if models.parent == features.folder_now():
+                yield models
+                return
 
 
 @contextmanager
@@ -187,8 +228,12 @@ def stored(features: FeatureCache, name: str | None = None, trust: Sequence[str]
 
 def all_models(features: FeatureCache) -> list[Model]:
     """Return the readable models of a feature set, by name."""
+    return _models_in(features.folder / "models")
+
+
+def _models_in(place: Path) -> list[Model]:
     models = []
-    for folder in _folders(features):
+    for folder in folders_with(place, DOCUMENT):
         try:
             models.append(_open(folder))
         except ModelError:
@@ -203,7 +248,7 @@ def _folders(features: FeatureCache) -> list[Path]:
 def _open(folder: Path) -> Model:
     file = folder / DOCUMENT
     try:
-        document = read_document(file, FIRST_SEALED)
+        document = read_document(file, FIRST_SEALED, Boundary.of_set(folder.parents[1]))
     except FileNotFoundError as error:
         others = [path.name for path in folders_with(folder.parent, DOCUMENT)]
         there = f"; there is {', '.join(others)}" if others else ""
@@ -214,18 +259,59 @@ def _open(folder: Path) -> Model:
         raise ModelError(f"{file} was not written by `embed fit`; run it again")
     if document.get("format_version") not in (1, FORMAT_VERSION):
         raise ModelError(f"the model {folder.name} is of another version of embed; run `embed fit` again")
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(document.get(name, MISSING), kind)]
-    wrong += [
-        name for name, kind in LATER.items() if name in document and not isinstance(document[name], kind)
-    ]
-    if not wrong:
-        wrong = [] if all(isinstance(label, str) for label in document["classes"]) else ["classes"]
-        numbers = document["frequencies"]
-        if len(numbers) != len(document["classes"]) or not all(isinstance(n, int) for n in numbers):
-            wrong.append("frequencies")
+    wrong = _wrong(document)
     if wrong:
-        raise ModelError(f"{file} lacks {', '.join(sorted(wrong))}; run `embed fit` again")
+        raise ModelError(
+            f"{file} lacks {', '.join(sorted(wrong))}, or says there what cannot be; run `embed fit` again"
+        )
     return Model(folder, document)
+
+
+def _wrong(document: dict[str, Any]) -> set[str]:
+    """Return the entries of a document that are missing, or that nobody could use."""
+    needed = FIELDS.keys() | (OWN if document["format_version"] == FORMAT_VERSION else set())
+    wrong = needed - document.keys()
+    wrong |= {
+        name
+        for name, kind in (FIELDS | LATER).items()
+        if name in document and (not isinstance(document[name], kind) or _is_odd(document[name]))
+    }
+    if wrong:
+        return wrong
+    classes, frequencies, threshold = (document[name] for name in ("classes", "frequencies", "threshold"))
+    if not classes or not _are(classes, str) or len(set(classes)) < len(classes):
+        wrong.add("classes")
+    if len(frequencies) != len(classes) or not _are(frequencies, int) or min(frequencies, default=0) < 0:
+        wrong.add("frequencies")
+    if threshold is not None and not 0 <= threshold <= 1:
+        wrong.add("threshold")
+    if not 0 < document["dimension"] <= MOST_DIMENSION:
+        wrong.add("dimension")
+    figures = [figure for figure in document["metrics"].values() if not isinstance(figure, list)]
+    if not _are(figures, NUMBER):
+        wrong.add("metrics")
+    curve = document.get("learning_curve") or []
+    if not _are(curve, dict) or not all(_are(epoch.values(), NUMBER) for epoch in curve):
+        wrong.add("learning_curve")
+    if not _are(document.get("notes", []), str):
+        wrong.add("notes")
+    return wrong
+
+
+def _are(values: Iterable[Any], kind: type | tuple[type, ...]) -> bool:
+    return all(isinstance(value, kind) and not _is_odd(value) for value in values)
+
+
+def _is_odd(value: Any) -> bool:
+    """Return whether a number is larger than any of ours, or a text can be the name of no file."""
+    if isinstance(value, int):
+        return abs(value) > LARGEST
+    if isinstance(value, str):
+        try:
+            os.fsencode(value)
+        except UnicodeEncodeError:
+            return True
+    return False
 
 
 def _table(scored: dict[str, Evaluation]) -> bytes:

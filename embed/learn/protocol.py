@@ -198,7 +198,22 @@ def load(
         raise ModelError(
             f"the model {model.name} {model.outdated} and has to be fitted again: run `embed fit`"
         )
-    options = FitOptions(
+    try:
+        options = _asked(model, trust)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"the model {model.name} {model.outdated}, and its options say what cannot be ({error}); run `embed fit` again"
+        ) from error
+    notify(
+        f"The model {model.name} {model.outdated}: it is fitted again, with the options that it was fitted with."
+    )
+    return fit(features, options).model
+
+
+def _asked(model: Model, trust: Sequence[str]) -> FitOptions:
+    """Return the options that a model was fitted with."""
+    asked = model.document
+    return FitOptions(
         classifier=asked["classifier"],
         labels=model.labels_rule,
         labels_version=model.labels_version,
@@ -211,10 +226,6 @@ def load(
         head={key: tuple(value) if key == "hidden" else value for key, value in asked["options"].items()},
         trust=tuple(trust),
     )
-    notify(
-        f"The model {model.name} {model.outdated}: it is fitted again, with the options that it was fitted with."
-    )
-    return fit(features, options).model
 
 
 def check_classifier(classifier: Any, parameters: dict[str, Any]) -> Any:

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from embed.errors import ModelError, UsageError
+from embed.files import from_json
 
 # Beside what skops trusts by itself: the public estimators of scikit-learn, arrays and ufuncs.
 TRUSTED = (
@@ -20,7 +23,9 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
+SCHEMA = "schema.json"
 MOST_UNPACKED = 256 << 20  # bytes of the sparse matrices in a file
+LEAF = -1  # in the place of the children of a node that has none
 # What crafted or foreign content makes of reading and of predicting.
 WRONG = (
     ValueError,
@@ -86,7 +91,9 @@ def loads(data: bytes, file: Path, trust: Sequence[str] = ()) -> Any:
         _check_size(data)
         unknown = sorted(set(skops.get_untrusted_types(data=data)) - {*TRUSTED, *trust})
         if not unknown:
-            return skops.loads(data, trusted=[*TRUSTED, *trust])
+            estimator = skops.loads(data, trusted=[*TRUSTED, *trust])
+            _check_trees(estimator)
+            return estimator
     except WRONG as error:
         raise ModelError(
             f"the model {file} is damaged or no model of embed; run `embed fit` again"
@@ -97,6 +104,68 @@ def loads(data: bytes, file: Path, trust: Sequence[str] = ()) -> Any:
     )
 
 
+def _check_trees(estimator: Any) -> None:
+    """Raise ValueError where a tree leads elsewhere or round in circles: whoever walks down it looks at nothing.
+
+    scikit-learn numbers the nodes from the root down, so the children of a node come after it. How many features there
+    are is checked by the estimator that a tree belongs to, not by the tree.
+    """
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.tree._tree import Tree
+
+    seen: set[int] = set()
+    found: list[tuple[Any, float]] = [(estimator, np.inf)]
+    while found:
+        one, features = found.pop()
+        if id(one) in seen or isinstance(one, (str, bytes, int, float, type(None))):
+            continue
+        seen.add(id(one))
+        inside: Any = ()
+        if isinstance(one, Tree):
+            nodes = one.__getstate__()["nodes"]
+            _check_tree(
+                nodes, nodes["left_child"] != LEAF, ("left_child", "right_child"), "feature", features
+            )
+        elif isinstance(one, TreePredictor):
+            _check_tree(one.nodes, one.nodes["is_leaf"] == 0, ("left", "right"), "feature_idx", features)
+            _check_categories(one)
+        elif isinstance(one, dict):
+            inside = one.values()
+        elif isinstance(one, (list, tuple)):
+            inside = one
+        elif isinstance(one, np.ndarray):
+            inside = one.ravel().tolist() if one.dtype == object else ()
+        elif hasattr(one, "__dict__"):
+            inside = vars(one).values()
+            # Within a pipeline there may be more than come in.
+            features = (
+                min(features, vars(one).get("n_features_in_", np.inf))
+                if not hasattr(one, "steps")
+                else np.inf
+            )
+        found += [(value, features) for value in inside]
+
+
+def _check_tree(
+    nodes: np.ndarray, inner: np.ndarray, children: tuple[str, str], feature: str, features: float
+) -> None:
+    own = np.flatnonzero(inner)
+    for name in children:
+        child = nodes[name][inner].astype(np.int64)
+        if not ((child > own) & (child < len(nodes))).all():
+            raise ValueError("a tree has no such node")
+    of = nodes[feature][inner].astype(np.int64)
+    if not len(nodes) or not ((of >= 0) & (of < features)).all():
+        raise ValueError("a tree asks for no feature")
+
+
+def _check_categories(tree: Any) -> None:
+    known = min(len(tree.raw_left_cat_bitsets), len(tree.binned_left_cat_bitsets))
+    categorical = tree.nodes["is_categorical"] != 0
+    if (tree.nodes["bitset_idx"][categorical].astype(np.int64) >= known).any():
+        raise ValueError("a tree has no such categories")
+
+
 def _check_size(data: bytes) -> None:
     """Raise ValueError where a file would take more memory than its own size, and sparse matrices more than their share."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -105,6 +174,8 @@ def _check_size(data: bytes) -> None:
             raise ValueError("the archive unpacks to more than it has")
         unpacked = 0
         for entry in entries:
+            if entry.filename == SCHEMA:
+                from_json(archive.read(entry))  # which skops reads without limits
             if entry.filename.endswith(".npz"):
                 with zipfile.ZipFile(archive.open(entry)) as sparse:
                     unpacked += sum(inner.file_size for inner in sparse.infolist())

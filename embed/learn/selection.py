@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from embed.backbones import processors
 from embed.errors import UsageError
 from embed.learn import heads
 from embed.learn.choice import Folds, Tell, apply, choose, prepared, silent, weighted
 from embed.learn.dense import DenseClassifier
+from embed.machine import processors
 
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 
@@ -192,6 +192,66 @@ def _finished(plan: heads.Plan, X: np.ndarray, y: np.ndarray, folds: Folds, bala
     classifier = calibrated(plan.classifier, folds) if plan.calibrated else plan.classifier
     classifier.fit(X, y, **weighted(y, balanced))
     return Pipeline([*plan.before, *plan.steps, ("classifier", classifier)])
+
+
+class OutOfFold:
+    """Heads that each judge the rows of a fold, fitted on all others; a second fit begins where the first one ended.
+
+    Nothing is chosen and nothing calibrated: the first value of what is not given is taken.
+
+    Parameters
+    ----------
+    name : str
+        One of `heads.HEADS` that takes weights and can go on from where it was.
+    X : float32 ndarray of shape (n, d)
+    y : int ndarray of shape (n,)
+        Classes from 0 to K - 1, every one of which is among the rows outside of each fold.
+    fold : int ndarray of shape (n,)
+        From 0; rows of fold -1 are always fitted on.
+    options : dict, optional
+        Parameters that are given.
+    """
+
+    def __init__(
+        self, name: str, X: np.ndarray, y: np.ndarray, fold: np.ndarray, options: dict[str, Any] | None = None
+    ) -> None:
+        from sklearn.base import clone
+
+        nothing = Folds([], whole=True, honest=False)
+        plan, X = _planned(name, X, nothing, 0, options or {})
+        self._X, self._y = prepared(plan, X), y
+        self._parts = [fold == k for k in range(int(fold.max()) + 1)]
+        self._heads = [clone(plan.classifier).set_params(warm_start=True) for _ in self._parts]
+
+    def predict_proba(self, sample_weight: np.ndarray | None = None, tell: Tell = silent) -> np.ndarray:
+        """Fit, and return the probability of every class for every row, float64 (n, K).
+
+        The own class of a row that is in no fold has the probability 1.
+
+        Parameters
+        ----------
+        sample_weight : float ndarray of shape (n,), optional
+            What each row counts.
+        tell : callable
+            Takes a word whenever a fold is done.
+        """
+        from joblib import Parallel, delayed
+
+        X, y = self._X, self._y
+
+        def judge(head: Any, held_out: np.ndarray) -> np.ndarray:
+            weight = None if sample_weight is None else sample_weight[~held_out]
+            head.fit(X[~held_out], y[~held_out], sample_weight=weight)
+            return np.asarray(head.predict_proba(X[held_out]), dtype=np.float64)
+
+        probabilities = np.zeros((len(y), int(y.max()) + 1))
+        probabilities[np.arange(len(y)), y] = 1.0
+        with _calm():
+            found = Parallel(return_as="generator")(map(delayed(judge), self._heads, self._parts))
+            for held_out, judged in zip(self._parts, found, strict=True):
+                probabilities[held_out] = judged
+                tell("a fold is judged")
+        return probabilities
 
 
 def fit_own(

@@ -3,6 +3,7 @@
 Jinja2 is imported where a page is written, and matplotlib where a picture is.
 """
 
+from embed.files import write
 from embed.report.groups_page import groups_page
 from embed.report.model_page import report_page
 from embed.report.overlay import write_pictures
@@ -30,5 +31,6 @@ __all__ = [
     "report_page",
     "show",
     "similar_page",
+    "write",
     "write_pictures",
 ]

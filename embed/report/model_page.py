@@ -72,6 +72,8 @@ def _sections(review: Review, pictures: Pictures) -> Iterator[Section]:
 
 def _unfitted(review: Review, pictures: Pictures) -> Iterator[Section]:
     yield Section("next", "What to do next", list(_steps(review)))
+    if review.notes:
+        yield Section("notes", "Notes on the labels", review.notes)
     if review.clusters is not None:
         found = sections.groups(review.features, review.clusters, review.labels, pictures)
         yield Section("groups", "Groups", found, GROUPS_EXPLAINED)

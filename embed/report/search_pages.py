@@ -10,7 +10,7 @@ from embed.report.pictures import Card, Pictures, thumbnails
 from embed.report.plots import FADED, OTHER, colours
 
 if TYPE_CHECKING:
-    from embed.learn import LabelIssue
+    from embed.learn import LabelIssues
     from embed.search import DuplicateGroup, Layout, Neighbours, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
@@ -101,22 +101,26 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "Sequence[LabelIssue]", shown: int) -> str:
-    """Return a page with the photographs whose label the others contradict."""
+def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
+    """Return a page with the photographs whose label the others contradict: first those that are probably wrong."""
     gallery = Gallery(root, [one.path for one in found[:shown]])
-    cards = [
-        gallery.card(
-            one.path,
-            name=one.label,
-            figure=f"{one.probability:.2f}",
-            note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
-        )
-        for one in found[:shown]
-    ]
-    gallery.add("The likeliest first", cards)
+    for title, wrong in (("Probably wrong", True), ("Doubtful", False)):
+        cards = [
+            gallery.card(
+                one.path,
+                name=one.label,
+                figure=f"{one.probability:.2f}",
+                note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
+            )
+            for one in found[:shown]
+            if one.probably_wrong is wrong
+        ]
+        if cards:
+            gallery.add(title, cards, "The likeliest first." if wrong else "")
     return gallery.page(
         "Label issues",
-        f"{counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
+        f"About {found.wrong:,} of {counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'} probably wrong."
+        f" {counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
         " the figures are probabilities by a classifier that did not see the photograph.",
     )
 

@@ -165,13 +165,13 @@ def groups(
     for number, group in enumerate(shown, 1):
         edge = each // EDGE if len(group.rows) > each else 0
         parts = [("centre", group.rows[: each - edge]), ("edge", group.rows[len(group.rows) - edge :])]
-        named = Counter(given.labels[row] for row in group.rows)
+        labels = Counter(given.labels[row] for row in group.rows)
         sheets.append(
             {
                 "number": number,
                 "count": len(group.rows),
                 "tightness": group.tightness,
-                "labels": [(name, count) for name, count in named.most_common(NAMES) if name is not None],
+                "labels": [(name, count) for name, count in labels.most_common(NAMES) if name is not None],
                 "parts": [
                     {"name": name, "pictures": _thumbnails(features, rows, pictures)}
                     for name, rows in parts

@@ -7,7 +7,7 @@ What lies on disk, and what is trusted, is described in ``cache/README.md`` unde
 """
 
 from embed.search.clusters import Cluster, Clusters, clusters
-from embed.search.current import measured, open_index
+from embed.search.current import measured, open_index, silent
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
 from embed.search.groups import Groups, group_rows, keep_groups, notes_on_groups, read_groups
 from embed.search.index import Index, Measured
@@ -46,6 +46,7 @@ __all__ = [
     "open_index",
     "outliers",
     "read_groups",
+    "silent",
     "similar",
     "similarity_matrix",
 ]

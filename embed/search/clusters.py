@@ -12,10 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.cache import FeatureCache
-from embed.errors import NoFeaturesError, UsageError
+from embed.errors import UsageError
 from embed.search.current import silent
 from embed.search.store import Progress
-from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, as_keys, blocks, distinct_rows
+from embed.search.vectors import (
+    SIMILARITY_DECIMALS,
+    CachedVectors,
+    as_keys,
+    blocks,
+    check_not_empty,
+    distinct_rows,
+)
 
 AXES = 32  # principal components
 SAMPLE = 10_000  # photographs at most that axes, number and centres are found on
@@ -96,10 +103,7 @@ def clusters(
         So many groups cannot be.
     """
     rows = np.arange(len(features)) if rows is None else rows
-    if len(rows) == 0:
-        raise NoFeaturesError(
-            f"There is no photograph to group in {features.name}: run `embed extract` on some first."
-        )
+    check_not_empty(features, rows)
     contents = features.sha256[rows]
     first = distinct_rows(contents)
     if count is not None and not 1 <= count <= len(first):

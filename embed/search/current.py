@@ -1,6 +1,7 @@
 """The index that belongs to the features as they are now: read, brought up to date, or built."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,15 @@ def measured(index: Index) -> Measured:
     """Return what an index was found to do when it was built; one that compares everything is measured now."""
     if index.store is None:
         return measured_exact(index)
-    return Measured(**{**index.store.notes["measured"], "vectors": len(index.rows)})
+    return replace(_figures(index.store.notes), vectors=len(index.rows))
+
+
+def _figures(notes: dict[str, Any]) -> Measured:
+    """Return what the notes of an index say it was found to do. Raises KeyError or TypeError where they do not."""
+    figures = dict(notes["measured"])
+    if not all(type(figure) in (int, float) for figure in figures.values()):
+        raise TypeError("no figures")
+    return Measured(**figures)
 
 
 def _compares(features: FeatureCache, options: IndexOptions) -> bool:
@@ -86,8 +95,10 @@ def _load(features: FeatureCache) -> tuple[FaissStore | None, IndexOptions]:
     except StoreDamagedError as error:
         store, notes = None, error.notes
     try:
+        if store is not None and store.kind != EXACT:
+            _figures(notes)
         return store, IndexOptions(**notes.get("options", {}))
-    except (TypeError, UsageError):
+    except (KeyError, TypeError, ValueError, UsageError):
         return None, IndexOptions()
 
 

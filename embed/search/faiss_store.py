@@ -24,10 +24,11 @@ import xxhash
 from numpy.typing import NDArray
 
 from embed import files
-from embed.errors import CacheError, CacheWriteError
+from embed.errors import CacheError, CacheWriteError, UntrustedError
 from embed.search import segment
+from embed.search.entry import CONTENT_BYTES, DIGEST, MOST, Entry
 from embed.search.kinds import IVF, KINDS, ladder, trained
-from embed.search.segment import Entry, Segment
+from embed.search.segment import Segment
 from embed.search.store import Progress, StoreDamagedError
 from embed.search.vectors import Vectors, missing_from
 
@@ -71,7 +72,7 @@ class FaissStore:
         self.notes: dict[str, Any] = {}
         self.effort = self.filtered_effort = 1
         self._folder = features_folder / FOLDER
-        self._owner = features_folder.stat().st_uid
+        self._boundary = files.Boundary.of_set(features_folder)
         self._segments: list[_Live] = []
 
     @classmethod
@@ -86,33 +87,39 @@ class FaissStore:
         manifest = features_folder / FOLDER / MANIFEST
         store = cls(features_folder, "")
         try:
-            for path in (manifest.parent, manifest):
-                if not segment.trusted(path.lstat(), store._owner):
-                    raise StoreDamagedError(f"{path} is not the set's owner's alone")
-            document = files.read_document(manifest)
+            document = files.read_document(manifest, boundary=store._boundary)
             if document["format_version"] != FORMAT_VERSION:
                 raise StoreDamagedError(f"{manifest} is of another format")
-            store.kind = document["kind"]
-            store.fingerprint = document["fingerprint"]
-            store.effort, store.filtered_effort = document["effort"], document["filtered_effort"]
-            store.notes = document["notes"]
+            store.kind, store.fingerprint = str(document["kind"]), str(document["fingerprint"])
+            store.effort, store.filtered_effort = (
+                _effort(document[name]) for name in ("effort", "filtered_effort")
+            )
+            store.notes = dict(document["notes"])
             for one in document["segments"]:
                 alive = one.pop("alive")
-                opened = Segment(manifest.parent, Entry(**one), store._owner)
+                opened = Segment(manifest.parent, Entry.from_json(one), store._boundary)
                 store._segments.append(
                     _Live(opened, store._read_alive(alive, len(opened)) if alive else None)
                 )
-        except (OSError, CacheError, KeyError, TypeError) as error:
+        except (OSError, CacheError, AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, UntrustedError):
+                files.tell(
+                    f"The index is not used, and every photograph is compared or a new one built: {error}"
+                )
             if isinstance(error, FileNotFoundError) and not store.notes:
                 return None
             raise StoreDamagedError(f"{manifest} cannot be used: {error}", store.notes) from error
         return store
 
     def _read_alive(self, name: str, count: int) -> NDArray[np.bool_]:
+        if not DIGEST.fullmatch(name):
+            raise StoreDamagedError(f"{self._folder / MANIFEST} names no file of an index")
         path = self._folder / (name + ALIVE_SUFFIX)
-        data = files.read_bytes(path)
-        if not segment.trusted(path.lstat(), self._owner) or xxhash.xxh3_128_hexdigest(data) != name:
+        data = files.read_bytes(path, boundary=self._boundary)
+        if xxhash.xxh3_128_hexdigest(data) != name:
             raise StoreDamagedError(f"{path} is not what was written")
+        if len(data) != -(-count // 8):
+            raise StoreDamagedError(f"{path} has not a bit for each vector")
         return np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little").view(bool)
 
     def __len__(self) -> int:
@@ -137,7 +144,7 @@ class FaissStore:
     def contents(self) -> NDArray[np.uint8]:
         """What it holds, uint8 (n, 32)."""
         held = [live.segment.contents[live.places] for live in self._segments]
-        return np.concatenate([np.empty((0, segment.CONTENT_BYTES), np.uint8), *held])
+        return np.concatenate([np.empty((0, CONTENT_BYTES), np.uint8), *held])
 
     @property
     def bytes_per_vector(self) -> int:
@@ -165,7 +172,7 @@ class FaissStore:
         index = trained(kind, vectors, progress)
         entry = segment.write(self._folder, kind, index, contents, vectors, progress)
         del index
-        self._segments.append(_Live(Segment(self._folder, entry, self._owner)))
+        self._segments.append(_Live(Segment(self._folder, entry, self._boundary)))
 
     def remove(self, contents: NDArray[np.uint8]) -> None:
         """Mark contents (n, 32) as gone."""
@@ -215,7 +222,7 @@ class FaissStore:
                 else np.zeros((*places.shape, 32), np.uint8)
             )
         if not scores:
-            return [np.empty((0, segment.CONTENT_BYTES), np.uint8) for _ in vectors]
+            return [np.empty((0, CONTENT_BYTES), np.uint8) for _ in vectors]
         all_scores, all_contents = np.concatenate(scores, 1), np.concatenate(contents, 1)
         best = np.argsort(-all_scores, axis=1, kind="stable")[:, :many]
         return [
@@ -251,24 +258,23 @@ class FaissStore:
         return name
 
     def _replace(self, name: str, data: bytes) -> None:
-        with files.Draft(self._folder, durable=False) as draft:
-            draft.write(data)
-            segment.close_to_others(draft.path)
-            draft.replace(name)
+        files.replace(self._folder, name, data, durable=False, closed=True)
 
     def prepare(self) -> Path:
         """Make the folder, which only the owner of the set writes to, and return it. Raises CacheWriteError."""
-        if os.geteuid() not in (self._owner, 0):
-            raise CacheWriteError(
-                f"cannot write {self._folder}: the feature set belongs to another user, who may run embed index"
-            )
         try:
-            status = self._folder.lstat() if os.path.lexists(self._folder) else None
-            if status is not None and not segment.trusted(status, self._owner):
-                raise CacheWriteError(f"cannot write {self._folder}: others may write to it; remove it")
-            if status is None:
-                files.make_folder(self._folder)
-                segment.close_to_others(self._folder)
+            if os.geteuid() not in (self._boundary.base.stat().st_uid, 0):
+                raise CacheWriteError(
+                    f"cannot write {self._folder}: the feature set belongs to another user, who may run embed index"
+                )
+            if os.path.lexists(self._folder):
+                self._boundary.check_folder(self._folder)
+            else:
+                files.make_folder(self._folder, closed=True)
+        except UntrustedError as error:
+            raise CacheWriteError(
+                f"cannot write {self._folder}: others may write to it; remove it ({error})"
+            ) from error
         except OSError as error:
             raise files.write_error(self._folder, error) from error
         return self._folder
@@ -281,3 +287,9 @@ class FaissStore:
             files.remove(self._folder, sorted(name for name in others if not name.startswith(".")))
             # Those of releases before there was the folder.
             files.remove(self._folder.parent, [path.name for path in self._folder.parent.glob("index[-.]*")])
+
+
+def _effort(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MOST:
+        raise ValueError(f"an effort of {value!r:.60}")
+    return value

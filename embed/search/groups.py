@@ -104,7 +104,7 @@ def read_groups(features: FeatureCache) -> Groups | None:
         if document["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {document['format_version']}")
         contents = {int(one["group"]): _contents(one["contents"]) for one in document["groups"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise CacheDamagedError(
             f"{file} holds no groups that this embed can read ({error}); {again}"
         ) from error
@@ -152,9 +152,9 @@ def _named_as_a_whole(features: FeatureCache) -> NDArray[np.bool_]:
         groups = read_groups(features)
     except CacheDamagedError:  # nothing can be told, and nobody asked for the groups
         groups = None
-    given = {row.path: (row.label, row.when) for row in hand.read(features.labels_file)}
+    given = hand.of_photographs(hand.read(features.labels_file), features)
     for rows in groups.rows.values() if groups is not None else ():
-        labels = [given.get(path) for path in features.paths[rows]]
+        labels = [None if (one := given[row]) is None else (one.label, one.when) for row in rows]
         commonest, count = Counter(labels).most_common(1)[0] if labels else (None, 0)
         if commonest is not None and count > len(rows) / 2 and count > 1:
             named[[row for row, label in zip(rows, labels, strict=True) if label == commonest]] = True

@@ -6,8 +6,8 @@ import numpy as np
 
 from embed import labels
 from embed.cache import FeatureCache
-from embed.errors import NoFeaturesError, UsageError
-from embed.search.vectors import normalise
+from embed.errors import UsageError
+from embed.search.vectors import check_not_empty, normalise
 
 AXES = 50  # principal components that t-SNE starts from
 PERPLEXITY = 30.0  # neighbours that a photograph is placed by
@@ -33,10 +33,7 @@ def layout(
     """
     if limit < 1:
         raise UsageError(f"{limit} leaves nothing; it is 1 or more.", "limit")
-    if len(features) == 0:
-        raise NoFeaturesError(
-            f"There is no photograph in {features.name}: run `embed extract` on some first."
-        )
+    check_not_empty(features)
     labelled = labels.of(features, label_rule)
     asked = np.arange(len(features)) if labelled.asked is None else np.flatnonzero(labelled.asked)
     rows = np.sort(np.random.default_rng(seed).permutation(asked)[:limit])

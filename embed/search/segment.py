@@ -11,14 +11,12 @@ The manifest has the xxh3-128 of 1 and 4, which are checked when the segment is 
 searched, contents whenever they are read. So what an opened index costs grows with the number of cells, the root of the
 number of vectors, and no byte is used unchecked. A graph is checked as a whole when it is opened: a walk may lead anywhere.
 
-FAISS trusts what it reads; a crafted file could make it run code. A file is opened only where the owner of the feature
-set, or root, wrote it and nobody else may write to it: whoever can put a file there can do all that the owner can.
+FAISS trusts what it reads; a crafted file could make it run code. A file is opened only within the boundary of trust
+(`embed.files.trust`), and what it says of itself has to agree with the manifest.
 """
 
 import os
-import stat
 import weakref
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,55 +25,15 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from embed.files import Draft
+from embed.files import Boundary, Draft
+from embed.search.entry import CONTENT_BYTES, Entry
 from embed.search.kinds import KINDS, Kind, cells_of
 from embed.search.store import Progress, StoreDamagedError
 from embed.search.vectors import Vectors, blocks
 
-SUFFIX = ".segment"
 BAND_BYTES = 256 << 20  # of codes that are put in order at once
 PIECE = 4096  # vectors of a graph whose contents are checked at once
 READ_BYTES = 1 << 20
-CONTENT_BYTES = 32
-NUMBER_BYTES = 8
-FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the manifest says of a segment."""
-
-    kind: str
-    vectors: int
-    cells: int
-    head_bytes: int
-    code_bytes: int  # of a vector in a cell; 0 in a graph
-    digest: str  # xxh3-128 of head and directory, hexadecimal; the name of the file
-
-    @property
-    def name(self) -> str:
-        """Name of the file."""
-        return self.digest + SUFFIX
-
-    @property
-    def record_bytes(self) -> int:
-        """Bytes of a vector among the cells."""
-        return self.code_bytes + NUMBER_BYTES if self.code_bytes else 0
-
-    @property
-    def contents_start(self) -> int:
-        """Where the contents begin."""
-        return self.head_bytes + self.vectors * self.record_bytes
-
-    @property
-    def directory_start(self) -> int:
-        """Where the directory begins."""
-        return self.contents_start + self.vectors * CONTENT_BYTES
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return self.directory_start + 3 * 8 * self.cells
 
 
 def write(
@@ -113,7 +71,7 @@ def write(
     directory = np.zeros((3, cells), np.uint64)
     directory[0] = np.bincount(cell_of, minlength=cells)
     bounds = np.concatenate([[0], np.cumsum(directory[0].astype(np.int64))])
-    with Draft(folder, durable=False) as draft:
+    with Draft(folder, durable=False, closed=True) as draft:
 
         def write_head(data: bytes) -> int:
             hasher.update(data)
@@ -137,7 +95,6 @@ def write(
             code_bytes=0 if kind.graph else int(index.code_size),
             digest=hasher.hexdigest(),
         )
-        close_to_others(draft.path)
         draft.replace(entry.name)
     return entry
 
@@ -179,16 +136,6 @@ def _write_cells(
     return sums
 
 
-def close_to_others(path: Path) -> None:
-    """Take away from everybody but the owner what the umask gave them of writing."""
-    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~FOREIGN_WRITE)
-
-
-def trusted(status: os.stat_result, owner: int) -> bool:
-    """Return whether the owner of a feature set, or root, wrote a file or folder and nobody else may."""
-    return status.st_uid in (owner, 0) and not status.st_mode & FOREIGN_WRITE
-
-
 class Segment:
     """A segment on disk, opened.
 
@@ -196,26 +143,27 @@ class Segment:
     ----------
     folder : Path
     entry : Entry
-    owner : int
-        User whose files are trusted.
+    boundary : Boundary
+        Of the feature set.
 
     Raises
     ------
+    UntrustedError
+        Somebody else may have written it.
     StoreDamagedError
-        It is missing, foreign, or its head or directory is not what was written.
+        It is missing, or its head or directory is not what was written.
     """
 
-    def __init__(self, folder: Path, entry: Entry, owner: int) -> None:
+    def __init__(self, folder: Path, entry: Entry, boundary: Boundary) -> None:
         self.path = folder / entry.name
         self.entry = entry
         try:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._descriptor = boundary.open(self.path)
         except OSError as error:
             raise StoreDamagedError(f"cannot read {self.path}: {error.strerror}") from error
         self.close = weakref.finalize(self, os.close, self._descriptor)
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode) or not trusted(status, owner) or status.st_size != entry.size:
-            raise self._damaged("it is not a file of the set's owner, or not of the size that was written")
+        if os.fstat(self._descriptor).st_size != entry.size:
+            raise self._damaged("it has not the size that was written")
         hasher = xxhash.xxh3_128()
         for start in range(0, entry.head_bytes, READ_BYTES):
             hasher.update(self._read(start, min(READ_BYTES, entry.head_bytes - start)))
@@ -224,6 +172,8 @@ class Segment:
         if hasher.hexdigest() != entry.digest:
             raise self._damaged("its head or its directory is not what was written")
         sizes, self._cell_sums, self._content_sums = np.frombuffer(directory, np.uint64).reshape(3, -1)
+        if (sizes > entry.vectors).any() or sizes.sum() != entry.vectors:
+            raise self._damaged("its directory is not that of its vectors")
         self.bounds = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
         self._checked = np.zeros(entry.cells, bool)
 
@@ -237,9 +187,20 @@ class Segment:
 
         # By the descriptor: these are the bytes that were checked, whatever lies under the name by now.
         name = f"/dev/fd/{self._descriptor}"
-        if KINDS[self.entry.kind].graph:
-            return faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC)
-        index = faiss.read_index(name)
+        graph = KINDS[self.entry.kind].graph
+        try:
+            index = faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC) if graph else faiss.read_index(name)
+        except RuntimeError as error:
+            raise self._damaged("FAISS cannot read it") from error
+        if graph:
+            fits = index.ntotal == len(self)
+        else:
+            known = (index.ntotal, index.nlist, index.quantizer.ntotal, index.code_size)
+            fits = known == (0, self.entry.cells, self.entry.cells, self.entry.code_bytes)
+        if not fits:
+            raise self._damaged("its head is not that of its vectors")
+        if graph:
+            return index
         lists = faiss.OnDiskInvertedLists()
         lists.nlist, lists.code_size, lists.read_only = index.nlist, index.code_size, True
         lists.filename, lists.totsize = name, self.entry.size
@@ -280,6 +241,8 @@ class Segment:
         """
         import faiss
 
+        if self.index.d != queries.shape[1]:
+            raise self._damaged(f"it holds vectors of {self.index.d} values")
         options = (
             {} if mask is None else {"sel": faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))}
         )
@@ -326,6 +289,9 @@ class Segment:
         data = self._read(self.entry.head_bytes + start * record, (stop - start) * record)
         if xxhash.xxh3_64_intdigest(data) != self._cell_sums[cell]:
             raise self._damaged(f"cell {cell} is not what was written")
+        numbers = np.frombuffer(data, np.int64, offset=(stop - start) * self.entry.code_bytes)
+        if not np.array_equal(numbers, np.arange(start, stop)):
+            raise self._damaged(f"cell {cell} holds the numbers of others")
         self._checked[cell] = True
         return data
 

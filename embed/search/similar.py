@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from embed import labels, sources
 from embed.cache import FeatureCache
-from embed.errors import CacheLockedError, CacheWriteError, NoFeaturesError, UsageError
+from embed.errors import CacheLockedError, CacheWriteError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
 from embed.search.store import Progress
+from embed.search.vectors import check_not_empty
 
 BATCH = 256  # queries searched at once
 
@@ -121,7 +122,7 @@ class Searcher:
         progress: Progress = silent,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        _check_not_empty(features)
+        check_not_empty(features)
         self._index = _opened(features, progress, notice).keep()
         self._labels = labels.of(features, label_rule)
 
@@ -169,7 +170,7 @@ def similar(
     LabelError
         No photograph has the label, or is in the split.
     """
-    _check_not_empty(features)
+    check_not_empty(features)
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(_opened, features, progress, notice)
         labelled = labels.of(features, label_rule)
@@ -177,13 +178,6 @@ def similar(
         remaining = iter(queries)
         while batch := list(islice(remaining, BATCH)):
             yield from _neighbours(opening.result(), batch, options, labelled.labels, rows)
-
-
-def _check_not_empty(features: FeatureCache) -> None:
-    if len(features) == 0:
-        raise NoFeaturesError(
-            f"There is no photograph in {features.name}: run `embed extract` on some first."
-        )
 
 
 def _opened(features: FeatureCache, progress: Progress, notice: Callable[[str], None]) -> Index:

@@ -7,9 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.cache import FeatureCache
+from embed.errors import NoFeaturesError
 
 SIMILARITY_DECIMALS = 6  # float32 features carry no more
 BLOCK_VALUES = 1 << 22  # values read at once: 16 MB
+
+
+def check_not_empty(features: FeatureCache, rows: NDArray[np.int64] | None = None) -> None:
+    """Raise NoFeaturesError where there is no photograph, in a feature set or among some rows of it."""
+    if len(features if rows is None else rows) == 0:
+        raise NoFeaturesError(
+            f"There is no photograph in {features.name}: run `embed extract` on some first."
+        )
 
 
 class Vectors(Protocol):

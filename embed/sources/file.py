@@ -18,7 +18,8 @@ _FIRST_STAMP, _LAST_STAMP = -(2**63) + 1, 2**63 - 1
 
 def stamp(status: os.stat_result) -> int:
     """Return the modification time of a file in nanoseconds; one that no int64 holds becomes the nearest that it does."""
-    return max(_FIRST_STAMP, min(status.st_mtime_ns, _LAST_STAMP))
+    time = status.st_mtime_ns
+    return time if _FIRST_STAMP <= time <= _LAST_STAMP else max(_FIRST_STAMP, min(time, _LAST_STAMP))
 
 
 def too_large(size: int) -> str:

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from embed.errors import ImageError, InputError
@@ -101,7 +102,7 @@ def _entries(folder: bytes) -> list[_Entry]:
                 entries.append((entry.name + b"/" if entry.is_dir() else entry.name, entry, None))
             except OSError as error:  # a link that leads in circles, a disk that went away
                 entries.append((entry.name, entry, error))
-    return sorted(entries, key=lambda one: one[0], reverse=True)
+    return sorted(entries, key=itemgetter(0), reverse=True)
 
 
 @dataclass(slots=True)
@@ -122,8 +123,8 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
     open_folders = [_Open(b"", entries, False, None)]
     while open_folders:
         folder = open_folders[-1]
-        place = os.fsdecode(folder.prefix.rstrip(b"/"))
         if not folder.entries:
+            place = os.fsdecode(folder.prefix.rstrip(b"/"))
             open_folders.pop()
             yield from (LeftOut(place, reason, count) for reason, count in folder.left.items() if count)
             yield Listed(place)
@@ -131,14 +132,15 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
         name, entry, trouble = folder.entries.pop()
         path = folder.prefix + entry.name
         is_folder = name.endswith(b"/")
-        out = folder.left_out or filters.reason(path, entry.name, is_folder=is_folder)
-        if out is None and not is_folder and is_taken_as_picture(entry.path):
-            out = TAKEN_AS_PICTURE
+        out = folder.left_out or filters.reason(path, name, is_folder)
         if not is_folder:
+            named = _named_as_image(name)
+            if out is None and named and is_taken_as_picture(entry.path):
+                out = TAKEN_AS_PICTURE
             if out is not None and not filters.takes_in(path):
-                folder.left[out] = folder.left.get(out, 0) + _named_as_image(entry.name)
+                folder.left[out] = folder.left.get(out, 0) + named
                 continue
-            found = _examine(entry, os.fsdecode(path), trouble)
+            found = _examine(entry, os.fsdecode(path), named, trouble)
             if found is not None:
                 yield found
             continue
@@ -168,8 +170,7 @@ def _is_walked(target: bytes, inside: bytes, filters: Filters) -> bool:
         return False
     parts = target[len(inside) :].split(b"/")
     return filters.include != () or not any(
-        filters.reason(b"/".join(parts[: depth + 1]), part, is_folder=True)
-        for depth, part in enumerate(parts)
+        filters.reason(b"/".join(parts[: depth + 1]), part, True) for depth, part in enumerate(parts)
     )
 
 
@@ -191,12 +192,14 @@ def _count(folder: bytes) -> int:
 
 
 def _named_as_image(name: bytes) -> bool:
-    return name.rpartition(b".")[2].lower() in EXTENSIONS and b"." in name
+    _, point, extension = name.rpartition(b".")
+    return bool(point) and extension.lower() in EXTENSIONS
 
 
-def _examine(entry: "os.DirEntry[bytes]", path: str, trouble: OSError | None) -> Item | Failed | None:
+def _examine(
+    entry: "os.DirEntry[bytes]", path: str, expected: bool, trouble: OSError | None
+) -> Item | Failed | None:
     """Return what is to be said of an entry that is no folder; None where it is not meant to be an image."""
-    expected = _named_as_image(entry.name)
     try:
         if trouble is not None:
             raise trouble

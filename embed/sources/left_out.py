@@ -73,17 +73,19 @@ class Filters:
     def __bool__(self) -> bool:
         return bool(self.exclude or self.include)
 
-    def reason(self, path: bytes, name: bytes, *, is_folder: bool) -> str | None:
-        """Return why a file or a folder is left out, or None."""
+    def reason(self, path: bytes, name: bytes, is_folder: bool) -> str | None:
+        """Return why a file, or a folder, is left out, or None; the name of a folder may end in "/"."""
         if is_folder and name.startswith(b"."):
             return HIDDEN
-        if is_folder and name.lower() in _PROGRAMS:
+        if is_folder and name.rstrip(b"/").lower() in _PROGRAMS:
             return PROGRAM
         if not is_folder and name.startswith(b"._"):
             return SIDECARS
+        if self._excluded is None:
+            return None
         # A pattern that ends in "/" is about folders.
         full = os.fsdecode(path) + ("/" if is_folder else "")
-        return EXCLUDED if self._excluded is not None and self._excluded.match_file(full) else None
+        return EXCLUDED if self._excluded.match_file(full) else None
 
     def takes_in(self, path: bytes) -> bool:
         """Return whether a file is taken, whatever leaves it out."""

@@ -1,5 +1,6 @@
 """A list of photographs, or of folders of them, as a source."""
 
+import copy
 import hashlib
 import os
 import shlex
@@ -67,6 +68,12 @@ class Listing:
             (os.path.relpath(path, self.root) for path in paths), key=lambda name: os.fsencode(name) + b"/"
         )
 
+    def filtered(self, filters: Filters) -> "Listing":
+        """Return the same list with other filters."""
+        other = copy.copy(self)
+        other._filters = filters
+        return other
+
     def find(self) -> Iterator[Told]:
         """Yield every photograph that the list names, and those in the folders that it names."""
         walked = ""  # the folder that was walked last: what is named in it, too, has been met
@@ -80,7 +87,7 @@ class Listing:
                     walked = name
                     yield from (below(name, told) for told in Folder(path, self._filters).find())
                     continue
-                out = self._filters.reason(os.fsencode(name), os.fsencode(path.name), is_folder=False)
+                out = self._filters.reason(os.fsencode(name), os.fsencode(path.name), False)
                 if out is not None and not self._filters.takes_in(os.fsencode(name)):
                     yield LeftOut(name, out, 1)
                 else:

@@ -19,8 +19,8 @@ def is_taken_as_picture(file: bytes) -> bool:
 
     The picture is what the camera, or who developed the shot, made of it: it stands for both.
     """
-    stem, extension = os.path.splitext(file)  # noqa: PTH122 - of bytes
-    return extension[1:].lower() in RAW_EXTENSIONS and any(
+    stem, _, extension = file.rpartition(b".")
+    return extension.lower() in RAW_EXTENSIONS and any(
         os.path.isfile(stem + other)  # noqa: PTH113
         for other in _PICTURES
     )

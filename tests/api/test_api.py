@@ -9,8 +9,15 @@ import pytest
 
 import embed
 from embed import demo
+from embed.api.analysis import Analysed
 
-MODULES = ("embed.api.functions", "embed.api.photographs", "embed.api.features", "embed.api.transformer")
+MODULES = (
+    "embed.api.functions",
+    "embed.api.photographs",
+    "embed.api.analysis",
+    "embed.api.features",
+    "embed.api.transformer",
+)
 HEAVY = (
     "tensorflow",
     "keras",
@@ -26,8 +33,15 @@ HEAVY = (
 )
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of a function with a decorator around it, too."""
+
+    def _from_module(self, module, object):
+        return super()._from_module(module, object) or getattr(object, "__module__", None) == module.__name__
+
+
 def examples():
-    finder = doctest.DocTestFinder(exclude_empty=True)
+    finder = Finder(exclude_empty=True)
     for name in MODULES:
         module = importlib.import_module(name)
         yield from (
@@ -64,7 +78,7 @@ def test_every_function_and_method_of_the_interface_has_an_example():
         "embed.api.functions.open",
         "embed.api.transformer.ImageFeatures",
     }
-    for owner in (embed.Photographs, embed.Features):
+    for owner in (embed.Photographs, Analysed, embed.Features):
         wanted |= {
             f"{owner.__module__}.{owner.__name__}.{name}"
             for name, member in vars(owner).items()

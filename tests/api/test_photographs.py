@@ -1,5 +1,7 @@
 """Selections of a feature set: rows, labels and features stay together."""
 
+import os
+
 import numpy as np
 import pytest
 from cache_helpers import DIMENSION, fill, open_writer, row_of
@@ -66,6 +68,21 @@ def test_a_table_has_one_row_for_each_photograph(features):
     assert table["sha256"][0] == row_of(features.paths[0]).sha256.hex()
     np.testing.assert_array_equal(table[[f"f{i}" for i in range(DIMENSION)]].to_numpy(), features.X)
     assert len(features.select(label="ants").to_dataframe()) == 6
+
+
+def test_a_table_holds_names_of_any_bytes(tmp_path):
+    odd = [
+        os.fsdecode(name)
+        for name in (b"train/b\xe9e/caf\xe9.jpg", b"train/b\xe9e/\xff\n.jpg", "train/é/中.jpg".encode())
+    ]
+    with open_writer(tmp_path) as writer:
+        fill(writer, odd)
+    photographs = Features(open_features(tmp_path / "cache"))
+    table = photographs.to_dataframe(features=True)
+    assert table["path"].tolist() == sorted(odd, key=os.fsencode)
+    assert set(table["label"]) == {os.fsdecode(b"b\xe9e"), "é"}
+    for path, x in zip(table["path"], table[[f"f{i}" for i in range(DIMENSION)]].to_numpy(), strict=True):
+        np.testing.assert_array_equal(x, row_of(path).features)
 
 
 def test_other_labels_need_no_other_features(features):

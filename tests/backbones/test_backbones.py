@@ -22,7 +22,6 @@ from embed.backbones import (
     export,
     get,
     open_runtime,
-    processors,
     store,
     weights,
 )
@@ -45,6 +44,11 @@ def models(tmp_path, monkeypatch):
     folder = tmp_path / "keras" / "models"
     folder.mkdir(parents=True)
     return folder
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -454,7 +458,9 @@ def test_a_cache_folder_that_is_read_only_serves_this_run(embed_home, monkeypatc
     assert not (embed_home.parent / "other").exists()
 
 
-def test_what_is_kept_can_be_read_by_everyone_whom_the_umask_allows(models, embed_home):
+def test_what_is_kept_can_be_read_by_everyone_whom_the_umask_allows_and_written_by_nobody_else(
+    models, embed_home
+):
     before = os.umask(0o002)
     try:
         open_runtime(Network("tiny"), device="cpu")
@@ -465,16 +471,106 @@ def test_what_is_kept_can_be_read_by_everyone_whom_the_umask_allows(models, embe
 
     kept = list(embed_home.rglob("*"))
     assert {path.suffix for path in kept if path.is_file()} >= {".xml", ".bin", ".blob", ".json"}
-    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in kept}
-    assert modes == {True: 0o775, False: 0o664}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o775, 0o664}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept if path.is_dir()} == {0o755}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept if path.is_file()} == {0o644}
 
 
-def test_processors_are_those_that_this_process_may_use(monkeypatch):
-    assert processors() == len(os.sched_getaffinity(0))
-    monkeypatch.delattr(os, "process_cpu_count", raising=False)
-    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
-    assert processors() == os.cpu_count()
+def kept_by(folder):
+    return sorted(path.relative_to(folder).parts[0] for path in folder.rglob("*.blob"))
+
+
+@pytest.mark.parametrize("suffix", [".blob", ".xml", ".json", "folder", "exports"])
+@pytest.mark.parametrize("how", ["mode", "owner", "link"])
+def test_a_backbone_that_somebody_else_may_have_written_is_made_again(
+    embed_home, pixels, suffix, how, caplog
+):
+    expected = open_runtime(Network("tiny"), device="cpu").run(pixels)
+    export = store.folder(Network("tiny").resolve())
+    path = {"folder": export, "exports": export.parent}.get(suffix) or next(
+        one for one in export.iterdir() if one.suffix == suffix
+    )
+    if how == "mode":
+        path.chmod(0o777)
+    elif how == "owner" and os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    else:
+        path.rename(embed_home.parent / path.name)
+        path.symlink_to(embed_home.parent / path.name)
+    if suffix in (".xml", ".json"):  # which are read where the network is not compiled yet
+        next(iter(export.glob("*.blob"))).unlink()
+    told = []
+    network = Network("tiny").resolve()
+    runtime = open_runtime(network, device="cpu", notify=told.append)
+    assert np.array_equal(runtime.run(pixels), expected)
+    said = [
+        record.message
+        for record in caplog.records
+        if "made again" in record.message or "compiled again" in record.message
+    ]
+    assert len(said) == len(set(said)) and bool(said or told)
+    assert np.array_equal(open_runtime(network, device="cpu").run(pixels), expected)
+    caplog.clear()
+    told.clear()
+    open_runtime(network, device="cpu", notify=told.append)
+    assert not told and not caplog.records
+
+
+def test_a_pipe_in_the_place_of_what_is_kept_is_not_waited_for(embed_home, pixels):
+    expected = open_runtime(Network("tiny"), device="cpu").run(pixels)
+    for path in sorted(store.folder(Network("tiny").resolve()).iterdir()):
+        path.unlink()
+        os.mkfifo(path)
+    assert np.array_equal(open_runtime(Network("tiny"), device="cpu").run(pixels), expected)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_shared_home_is_used_by_all_as_far_as_its_owner_wrote_it(embed_home, pixels):
+    """What root, or the owner of the folder, has exported is there for everybody; of others each has his own."""
+    open_runtime(Network("tiny"), device="cpu").run(pixels)
+    for path in (embed_home, *embed_home.rglob("*")):
+        os.chown(path, 65534, 65534)
+    told = []
+    open_runtime(Network("tiny"), device="cpu", notify=told.append)
+    assert not told and kept_by(embed_home) == ["exports"]
+    os.chown(embed_home, 0, 0)
+    embed_home.chmod(0o777)
+    open_runtime(Network("tiny"), device="cpu", notify=told.append)
+    assert len(told) == 1 and kept_by(embed_home) == ["exports", "exports-0"]
+    open_runtime(Network("tiny"), device="cpu", notify=told.append)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"sha256": 7, "path": "x"}',
+        b'{"sha256": "x", "path": "x", "beside": [7]}',
+    ],
+)
+def test_a_record_of_weights_that_says_what_cannot_be_is_left_alone(embed_home, tmp_path, record):
+    file = tmp_path / "w.h5"
+    file.write_bytes(b"\x89HDF\r\n\x1a\n")
+    digest = weights.hash_file(file)
+    (path,) = (embed_home / "weights").iterdir()
+    path.write_bytes(record)
+    assert weights.locate(digest) is None
+    assert weights.hash_file(file) == digest and weights.locate(digest) == file
+
+
+def test_the_hash_of_weights_that_others_may_have_written_is_computed(embed_home, tmp_path):
+    file = tmp_path / "w.h5"
+    file.write_bytes(b"\x89HDF\r\n\x1a\n")
+    digest = weights.hash_file(file)
+    (path,) = (embed_home / "weights").iterdir()
+    path.write_text(path.read_text().replace(digest, "0" * 64))
+    assert weights.hash_file(file) == "0" * 64
+    path.chmod(0o666)
+    assert weights.remembered(file) is None
+    assert weights.locate("0" * 64) is None
+    assert weights.hash_file(file) == digest
 
 
 def test_a_disk_that_refuses_an_export_is_named(embed_home):

@@ -28,6 +28,8 @@ REPRESENTATIVES = {
     "vgg19",
     "xception",
 }
+# What Keras says of MobileNetV3's weights, which are those for 224 pixels.
+default_shape = pytest.mark.filterwarnings("ignore:`input_shape` is undefined or non-square:UserWarning")
 EVERY_BACKBONE = [
     pytest.param(name, marks=() if name in REPRESENTATIVES else pytest.mark.giant)
     for name in BACKBONES
@@ -105,7 +107,7 @@ def assert_close(actual, expected):
     assert np.abs(actual - expected).max() <= TOLERANCE * scale
 
 
-@pytest.mark.filterwarnings("ignore:`input_shape` is undefined or non-square:UserWarning")
+@default_shape
 @pytest.mark.parametrize("name", EVERY_BACKBONE)
 def test_exported_graph_agrees_with_keras(name, keras_without_downloads, monkeypatch, tmp_path):
     backbone = BACKBONES[name]
@@ -152,6 +154,7 @@ def test_a_mirror_averages_with_the_mirror_image(pooling, tmp_path):
 
 
 @pytest.mark.giant
+@default_shape
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "tiny"])
 def test_table_agrees_with_keras(name, keras_without_downloads, monkeypatch):
     backbone = BACKBONES[name]

@@ -4,6 +4,7 @@ import ast
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,33 @@ def test_no_environment_ends_in_a_traceback(small, run_embed, environment):
         done = run_embed(*arguments, "--cache", small / "cache", env=environment)
         assert "Traceback" not in done.stderr
         assert done.returncode == 0, done.stderr
+
+
+def test_where_there_is_no_terminal_nobody_is_asked_and_nothing_waits(tmp_path):
+    """A folder whose set cannot be told for certain: in a terminal, the user would be asked."""
+    first, second, cache = tmp_path / "pictures", tmp_path / "others", tmp_path / "cache"
+    demo.draw(first, train=2, test=0)
+    command = f'"{sys.executable}" -m embed.cli extract "{{}}" --backbone tiny --cache "{cache}" <&-'
+
+    def extract(folder):
+        done = subprocess.run(
+            ["bash", "-c", command.format(folder)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            start_new_session=True,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        return done.stderr
+
+    extract(first)
+    shutil.copytree(
+        first, second
+    )  # another inode: it may be the same photographs, or a backup of most of them
+    next(second.rglob("*-000.jpg")).unlink()
+    shutil.rmtree(first)
+    assert "--move" in extract(second)
+    assert len(list(cache.glob("*--tiny-*"))) == 2
 
 
 def test_what_an_encoding_lacks_is_escaped_and_bytes_of_a_name_stay(tmp_path):

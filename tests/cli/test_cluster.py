@@ -126,7 +126,7 @@ def test_photographs_in_a_split_keep_their_label_and_make_the_number_honest(embe
         (["1", "nothing.jpg", "x"], 1, "neither a photograph of photos"),
         (["1", " "], 2, "is empty"),
         (["--remove"], 2, "whose labels are to go"),
-        (["--list", "1"], 2, "--list shows all labels"),
+        (["--list", "1"], 2, "--list stands alone"),
         (["1", "x", "--split", "holdout"], 2, "--split 'holdout' is not known"),
     ],
 )

@@ -172,6 +172,30 @@ def test_a_webp_that_claims_to_be_enormous_is_refused():
     assert why_not(bytes(data)) == "is 16777216 × 16777216 pixels, more than the limit of 200,000,000 in all"
 
 
+@pytest.mark.parametrize(
+    ("name", "mark", "skip", "packing", "size", "reason"),
+    [
+        ("rgb.avif", b"ispe", 8, ">II", (40_000, 40), "and a side of AVIF may have no more than 32,768 here"),
+        ("rgb.avif", b"ispe", 8, ">II", (20_000, 20_000), "more than the limit of 200,000,000 in all"),
+        (
+            "baseline.jpg",
+            b"\xff\xc0",
+            5,
+            ">HH",
+            (65_535, 16),
+            "and a side of JPEG may have no more than 65,500 here",
+        ),
+    ],
+)
+def test_a_picture_that_is_beyond_its_decoder_is_not_called_damaged(name, mark, skip, packing, size, reason):
+    data = samples()[name]
+    at = data.index(mark) + skip
+    stored = size if packing == ">II" else size[::-1]
+    claimed = data[:at] + struct.pack(packing, *stored) + data[at + struct.calcsize(packing) :]
+    assert why_not(claimed).startswith(f"is {size[0]} × {size[1]} pixels, ")
+    assert why_not(claimed).endswith(reason)
+
+
 def test_a_huge_text_in_a_png_is_refused_with_its_size():
     plain = chunk(b"tEXt", b"Comment\0" + b"x" * (1 << 20))
     packed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * (50 << 20)))

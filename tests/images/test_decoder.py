@@ -52,6 +52,10 @@ def jpeg_of_thousands_of_scans() -> bytes:
     return data[:-2] + scan * 5000 + data[-2:]
 
 
+# How a large picture of one colour is made in no time.
+FAST = {"WEBP": {"lossless": True, "method": 0}, "AVIF": {"speed": 10}, "JPEG2000": {"num_resolutions": 1}}
+
+
 def test_results_do_not_depend_on_the_number_of_threads(folder):
     first = outcome(folder, workers=1, views=3, seed=7)
     assert [name(result) for result in first] == sorted(os.listdir(folder))
@@ -122,6 +126,18 @@ def test_a_file_that_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path):
     assert failed.problem == "needs more than 40 MiB of memory to decode"
     assert not failed.lasting
     assert small.problem is None
+
+
+@pytest.mark.parametrize("form", ["WEBP", "AVIF", "JPEG2000"])
+def test_a_decoder_that_calls_a_lack_of_memory_damage_is_not_believed(tmp_path, form):
+    whole = encoded(Image.new("RGB", (2500, 2500), "teal"), form, **FAST[form])
+    (tmp_path / "a").write_bytes(whole)
+    (tmp_path / "b").write_bytes(whole[: len(whole) // 2] + bytes(40) + whole[len(whole) // 2 + 40 :])
+    short, _ = outcome(tmp_path, max_memory=40 << 20, workers=1)
+    assert (short.problem, short.lasting) == ("needs more than 40 MiB of memory to decode", False)
+    enough, damaged = outcome(tmp_path, workers=1)
+    assert enough.problem is None
+    assert damaged.problem is None or damaged.lasting
 
 
 def test_nothing_is_printed_whatever_is_decoded(folder, tmp_path):

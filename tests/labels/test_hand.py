@@ -23,7 +23,7 @@ def test_what_was_given_is_read_back_whatever_a_file_is_called(tmp_path):
     given = {path: f"=label {number}" for number, path in enumerate(ODD)}
     assert hand.set(file, given) == dict.fromkeys(ODD)
     assert labels_in(file) == given
-    assert file.read_text("utf-8").splitlines()[0] == "path,label,split,when"
+    assert file.read_text("utf-8").splitlines()[0] == "path,label,split,when,content"
     assert not [line for line in file.read_text("utf-8").splitlines() if line.startswith("=")]
 
 
@@ -98,10 +98,11 @@ def test_a_full_disk_leaves_the_former_labels(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(draft.os, "fsync", refuse)
-    with pytest.raises(CacheWriteError, match=r"labels\.csv"):
+    with pytest.raises(CacheWriteError, match=r"labels"):
         hand.set(file, {"a.jpg": "town"})
     assert labels_in(file) == {"a.jpg": "sea"}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".labels.csv.lock", "labels.csv"]
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert there == [".labels.csv.lock", "labels-undo.json", "labels.csv"]
 
 
 WRITER = """

@@ -122,7 +122,7 @@ def test_a_layout_is_understood_as_a_person_would(layout):
         ("test control", "where it is a split: --splits test=test"),
         ("a b test", "where it is a class: --splits none"),
         ("train/a train/b other/a other/b", "'other' lies beside the splits and has their classes"),
-        ("s1/a s1/b s2/a s2/b", "label|the classes are taken to be the outer ones"),
+        ("alice/a alice/b bob/a bob/b", "label|the classes are taken to be the outer ones"),
     ],
 )
 def test_what_could_be_read_otherwise_is_said(folders, part):

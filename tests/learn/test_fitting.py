@@ -453,4 +453,4 @@ def test_a_fit_tells_what_it_does(tmp_path, options, stages):
 def test_the_search_for_label_issues_tells_how_far_it_is(tmp_path):
     told = []
     fitting.mislabelled(make_features(tmp_path, flat(10)), progress=lambda *told_of: told.append(told_of))
-    assert told == [("judging the labels of a fold", k, 5) for k in range(1, 6)]
+    assert told == [("judging the labels", k, 15) for k in range(16)]

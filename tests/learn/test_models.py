@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from fitting_samples import flat, make_features, with_splits
 from sklearn.naive_bayes import GaussianNB
 
 from embed import labels, learn
-from embed.errors import ModelError, UsageError
+from embed.cache import FeatureSet, verify
+from embed.errors import CacheError, ModelError, UsageError
 from embed.files import read_document, write_document
 from embed.learn import TRUSTED, FitOptions, saving
 
@@ -224,6 +226,169 @@ def test_answers_that_make_no_sense_are_told(features):
         rewritten(model, "scored", f"path,label,role\n{line}\n".encode())
         with pytest.raises(ModelError, match="damaged"):
             learn.load(features, "dummy").evaluation()
+
+
+@pytest.mark.parametrize("right", [0o020, 0o002])
+@pytest.mark.parametrize("what", ["model.json", "head", "folder", "models"])
+def test_a_model_that_others_may_write_to_is_refused_and_chmod_helps(features, monkeypatch, what, right):
+    model = fit(features, "dummy")
+    path = {
+        "model.json": model.folder / "model.json",
+        "head": model.folder / model.document["head"]["file"],
+        "folder": model.folder,
+        "models": model.folder.parent,
+    }[what]
+    path.chmod(path.stat().st_mode | right)
+    with monkeypatch.context() as patch:
+        for name in ("loads", "get_untrusted_types"):
+            patch.setattr(f"skops.io.{name}", lambda *_, **__: pytest.fail("it was read"))
+        with pytest.raises(
+            ModelError, match=r"others may write to it.*`chmod -R go-w .*models`.*`embed fit`"
+        ):
+            _ = learn.load(features, "dummy").head
+    named = verify(FeatureSet(features.folder, features.meta)).damaged
+    assert list(named) == ([] if what == "head" else ["models/dummy/model.json"])
+    subprocess.run(["chmod", "-R", "go-w", model.folder.parent], check=True)
+    assert learn.load(features, "dummy").predict_proba(features.X).shape == (len(features), 3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_model_of_somebody_else_is_refused_but_not_one_of_the_caches_owner(features):
+    model = fit(features, "dummy")
+    for path in (model.folder, *model.folder.iterdir()):
+        os.chown(path, 65534, 65534)
+    with pytest.raises(ModelError, match="belongs to user 65534"):
+        learn.load(features, "dummy")
+    for path in (features.folder.parent, *features.folder.parent.rglob("*")):
+        os.chown(path, 65534, 65534)
+    assert learn.load(features, "dummy").predict_proba(features.X).shape == (len(features), 3)
+    fit(features, "logistic")
+    assert learn.load(features, "logistic").name == "logistic"
+
+
+def test_a_model_is_closed_to_others_whatever_the_umask_and_fit_mends_its_folders(features):
+    before = os.umask(0)
+    try:
+        folder = fit(features, "dummy").folder
+        for path in (folder.parent, folder, folder / "model.json"):
+            path.chmod(0o777)
+        fit(features, "dummy")
+    finally:
+        os.umask(before)
+    written = [folder.parent, folder, *folder.iterdir()]
+    assert not [path for path in written if path.stat().st_mode & 0o022]
+    assert learn.load(features, "dummy").predict_proba(features.X).shape == (len(features), 3)
+
+
+def test_a_folder_of_models_that_leads_elsewhere_is_not_written_to(features, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (features.folder / "models").symlink_to(elsewhere)
+    with pytest.raises(CacheError, match="models is a link"):
+        fit(features, "dummy")
+    assert not list(elsewhere.rglob("*.*"))
+
+
+CANNOT_BE = {
+    "serial": [10**400, "1", math.inf],
+    "dimension": [0, -1, 10**12, 24.5, math.nan],
+    "classes": [[], ["a", "a", "b"], ["a", 1, "b"], "abc", ["\ud800", "b", "c"]],
+    "frequencies": [[], [1, 2], [1, 2, -3], [1, 2, math.nan], [1, 2, 10**400]],
+    "threshold": [math.nan, math.inf, -0.1, 2.0, "x"],
+    "metrics": [{"accuracy": "high"}, [], {"accuracy": {"a": 1}}],
+    "learning_curve": [[1], [{"loss": "x"}], {"a": 1}],
+    "notes": [[1], "x"],
+    "seed": [1.5, "x", 10**400],
+    "n_train": ["x", None],
+    "cv": [[1]],
+    "group": [7],
+    "fingerprint": [None],
+    "versions": [[]],
+    "options": [[1]],
+    "evaluated_on": [None],
+    "labels": [["x"], "\ud800"],
+}
+
+
+@pytest.mark.parametrize("name", CANNOT_BE)
+def test_a_document_that_says_what_cannot_be_is_told(features, name):
+    file = fit(features, "dummy").folder / "model.json"
+    document = read_document(file)
+    for value in CANNOT_BE[name]:
+        write_document(file.parent, file.name, {**document, name: value})
+        with pytest.raises(
+            ModelError, match=rf"lacks .*{name}.*, or says there what cannot be; run `embed fit` again"
+        ):
+            learn.load(features)
+    del document[name]
+    write_document(file.parent, file.name, document)
+    with pytest.raises(ModelError, match=name):
+        learn.load(features)
+
+
+@pytest.mark.parametrize("options", [{"hidden": 7}, {"hidden": None}, {"nobody knows": 1}])
+def test_options_that_cannot_be_are_told_where_it_is_fitted_again(features, options):
+    file = fit(features, "logistic").folder / "model.json"
+    document = {**read_document(file), "options": options, "versions": {"scikit-learn": "0.1"}}
+    write_document(file.parent, file.name, document)
+    with pytest.raises((ModelError, UsageError)):
+        learn.load(features, notify=lambda _: None)
+
+
+def test_a_table_of_endless_cells_is_not_taken_apart(features):
+    model = fit(features, "dummy")
+    role = model.document["evaluated_on"]
+    for line in (
+        "," * (1 << 24),
+        f"x.jpg,ants,{role},nan,0,0",
+        f"x.jpg,ants,{role},-1,1,1",
+        f"x.jpg,ants,{role},1e9,0,0",
+    ):
+        rewritten(model, "scored", f"path,label,role\n{line}\n".encode())
+        with pytest.raises(ModelError, match="damaged"):
+            learn.load(features, "dummy").evaluation()
+
+
+def test_a_schema_of_endless_values_is_not_read(features, monkeypatch):
+    model = fit(features, "dummy")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("schema.json", "[" + "[]," * (3 << 20) + "[]]")
+    monkeypatch.setattr("skops.io.get_untrusted_types", lambda *_, **__: pytest.fail("it was read"))
+    rewritten(model, "head", stream.getvalue())
+    with pytest.raises(ModelError, match="damaged or no model"):
+        _ = learn.load(features, "dummy").head
+
+
+def test_trees_are_walked_down_only_where_they_end(features, monkeypatch):
+    """scikit-learn follows whatever a node says: in circles for ever, or out of its memory."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    X, y = features.X, np.array(["a", "b"] * (len(features) // 2))
+    forest = RandomForestClassifier(3, random_state=0).fit(X, y)
+    boosted = HistGradientBoostingClassifier(max_iter=3, random_state=0, min_samples_leaf=2).fit(X, y)
+    for whole in (forest, boosted, DecisionTreeClassifier(random_state=0).fit(X, y)):
+        again = saving.loads(saving.dumps(whole), Path("head"))
+        assert np.array_equal(again.predict_proba(X), whole.predict_proba(X))
+    for field, value in (
+        ("left_child", 0),
+        ("right_child", 10**6),
+        ("left_child", -7),
+        ("feature", 10**6),
+        ("feature", -2),
+    ):
+        tree = DecisionTreeClassifier(random_state=0).fit(X, y)
+        state = tree.tree_.__getstate__()
+        state["nodes"][field][0] = value
+        tree.tree_.__setstate__(state)
+        with pytest.raises(ModelError, match="damaged or no model"):
+            saving.loads(saving.dumps(tree), Path("head"))
+    for field, value in (("left", 0), ("right", 10**6), ("feature_idx", 10**6)):
+        crafted = HistGradientBoostingClassifier(max_iter=1, random_state=0, min_samples_leaf=2).fit(X, y)
+        crafted._predictors[0][0].nodes[field][0] = value
+        with pytest.raises(ModelError, match="damaged or no model"):
+            saving.loads(saving.dumps(crafted), Path("head"))
 
 
 class Malice:

@@ -9,12 +9,14 @@ import sys
 
 import numpy as np
 import pytest
+import xxhash
 from cache_helpers import fill, open_writer
 from search_helpers import feature_set, index_files
 
+from embed import files
 from embed.cache import Lock, open_features
 from embed.errors import CacheLockedError, CacheWriteError
-from embed.search import IndexOptions, SimilarOptions, open_index, similar
+from embed.search import IndexOptions, SimilarOptions, measured, open_index, similar
 from embed.search.faiss_store import FaissStore
 from embed.search.kinds import KINDS
 from embed.search.store import StoreDamagedError
@@ -139,7 +141,9 @@ def test_a_manifest_that_names_the_wrong_set_shows_no_photograph_of_it(features,
 
 
 @pytest.mark.parametrize("which", ["folder", "manifest.json", ".segment", ".alive", "link"])
-def test_what_others_may_write_to_is_not_read(features, tmp_path, which, monkeypatch):
+def test_what_others_may_write_to_is_not_read_and_that_is_said(
+    features, tmp_path, which, monkeypatch, caplog
+):
     open_index(features, IndexOptions("ivf", 1.0))
     features = changed(tmp_path)
     expected = answers(open_index(features), features)
@@ -155,6 +159,10 @@ def test_what_others_may_write_to_is_not_read(features, tmp_path, which, monkeyp
         folder.chmod(0o777)
     with pytest.raises(StoreDamagedError):
         FaissStore.load(features.folder)
+    told = [record.message for record in caplog.records]
+    assert (
+        len(told) == 1 and str(folder) in told[0] and ("is a link" if which == "link" else "go-w") in told[0]
+    )
     read = []
     import faiss
 
@@ -166,6 +174,113 @@ def test_what_others_may_write_to_is_not_read(features, tmp_path, which, monkeyp
         assert read == []
     else:
         assert answers(open_index(features, IndexOptions("ivf", 1.0)), features) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_of_the_cache_is_believed_and_nobody_else(features):
+    """As in a container that root runs over a volume of somebody else."""
+    open_index(features, IndexOptions("ivf", 1.0))
+    for path in index_files(features):
+        os.chown(path, 65534, 65534)
+    with pytest.raises(StoreDamagedError, match="belongs to user 65534"):
+        FaissStore.load(features.folder)
+    for path in (features.folder.parent, *features.folder.parent.rglob("*")):
+        os.chown(path, 65534, 65534)
+    assert FaissStore.load(features.folder) is not None
+    os.chown(features.folder.parent, 0, 0)
+    with pytest.raises(StoreDamagedError, match="belongs to user 65534"):
+        FaissStore.load(features.folder)
+
+
+def crafted(document, **changes):
+    (first, *others) = document["segments"]
+    return {**document, "segments": [{**first, **changes}, *others]}
+
+
+MANIFESTS = {
+    "a name elsewhere": lambda d: crafted(d, digest="../../x"),
+    "no name": lambda d: crafted(d, digest=7),
+    "bits elsewhere": lambda d: crafted(d, alive="../../x"),
+    "no bits": lambda d: crafted(d, alive=7),
+    "a kind that is none": lambda d: crafted(d, kind="pq"),
+    "a kind that is a list": lambda d: crafted(d, kind=["ivf"]),
+    "another kind": lambda d: crafted(d, kind="hnsw"),
+    "vectors without end": lambda d: crafted(d, vectors=10**15),
+    "vectors below zero": lambda d: crafted(d, vectors=-1),
+    "vectors that are a fraction": lambda d: crafted(d, vectors=190.0),
+    "cells without end": lambda d: crafted(d, cells=10**11),
+    "no cells": lambda d: crafted(d, cells=0),
+    "a head without end": lambda d: crafted(d, head_bytes=1 << 70),
+    "codes without end": lambda d: crafted(d, code_bytes=1 << 39),
+    "a word that nobody knows": lambda d: crafted(d, more=1),
+    "segments that are none": lambda d: {**d, "segments": [7]},
+    "segments that are a number": lambda d: {**d, "segments": 7},
+    "no segments": lambda d: {**d, "segments": None},
+    "an effort below zero": lambda d: {**d, "effort": -1},
+    "an effort without end": lambda d: {**d, "effort": 10**30},
+    "an effort that is text": lambda d: {**d, "filtered_effort": "1"},
+    "notes that are a list": lambda d: {**d, "notes": [1]},
+    "no figures": lambda d: {**d, "notes": {"options": d["notes"]["options"]}},
+    "figures that are text": lambda d: {**d, "notes": {**d["notes"], "measured": {"recall": "x"}}},
+    "options that are none": lambda d: {
+        **d,
+        "notes": {**d["notes"], "options": {"kind": [1], "recall": "x"}},
+    },
+    "a format that is a list": lambda d: {**d, "format_version": [1]},
+}
+
+
+@pytest.mark.parametrize("change", MANIFESTS.values(), ids=MANIFESTS)
+def test_a_manifest_that_says_what_cannot_be_is_not_believed(features, change):
+    expected = answers(open_index(features, IndexOptions("ivf", 1.0)), features)
+    file = features.folder / "index" / "manifest.json"
+    document = files.read_document(file)
+    files.write_document(file.parent, file.name, change(document), closed=True)
+    index = open_index(features, IndexOptions("ivf", 1.0))
+    assert answers(index, features) == expected
+    assert measured(index).vectors == 200
+
+
+def test_a_segment_that_says_what_cannot_be_is_not_believed(features):
+    """Checksums and all: sizes of cells, numbers of vectors, and another index as its head."""
+    import faiss
+
+    index = open_index(features, IndexOptions("ivf", 1.0))
+    expected, entry = answers(index, features), index.store._segments[0].segment.entry
+    file = features.folder / "index" / entry.name
+    whole = file.read_bytes()
+    manifest = features.folder / "index" / "manifest.json"
+    document = files.read_document(manifest)
+    head, middle, directory = (
+        whole[: entry.head_bytes],
+        whole[entry.head_bytes : entry.directory_start],
+        np.frombuffer(whole[entry.directory_start :], np.uint64).reshape(3, -1).copy(),
+    )
+
+    def put(head, middle, directory):
+        digest = xxhash.xxh3_128_hexdigest(head + directory.tobytes())
+        crafted_file = file.with_name(digest + ".segment")
+        crafted_file.write_bytes(head + middle + directory.tobytes())
+        crafted_file.chmod(0o644)
+        first, *others = document["segments"]
+        one = {**first, "digest": digest, "head_bytes": len(head)}
+        files.write_document(
+            manifest.parent, manifest.name, {**document, "segments": [one, *others]}, closed=True
+        )
+        again = open_index(features, IndexOptions("ivf", 1.0))
+        assert answers(again, features) == expected
+
+    sizes = directory.copy()
+    sizes[0, 0] += np.uint64(1 << 63)
+    put(head, middle, sizes)
+    cell = int(directory[0, 0])
+    numbers = np.frombuffer(middle, np.int64, cell, cell * entry.code_bytes) + (1 << 40)
+    wrong = middle[: cell * entry.code_bytes] + numbers.tobytes() + middle[cell * (entry.code_bytes + 8) :]
+    sums = directory.copy()
+    sums[1, 0] = xxhash.xxh3_64_intdigest(wrong[: cell * (entry.code_bytes + 8)])
+    put(head, wrong, sums)
+    for other in (faiss.IndexFlatIP(24), faiss.index_factory(7, "IVF1,Flat"), None):
+        put(b"none" if other is None else faiss.serialize_index(other).tobytes(), middle, directory)
 
 
 def test_files_are_closed_to_others_whatever_the_umask(features):

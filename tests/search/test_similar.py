@@ -294,6 +294,18 @@ def test_hostile_names_neither_break_the_page_nor_run(drawn, run_embed, tmp_path
     assert sorted(os.path.basename(os.fsencode(name)) for name in listed.split("\0")[:-1]) == sorted(names)
 
 
+def test_names_of_any_bytes_are_found_and_asked_by(photographs, tmp_path):
+    odd, copy = (os.fsdecode(name) for name in (b"train/caf\xe9/\xff\xe9.png", b"train/caf\xe9/\xff\n.png"))
+    paint(photographs / odd, (1, 2, 3))
+    paint(photographs / copy, (1, 2, 3))
+    extract_features(photographs, tmp_path / "cache", TINY)
+    elsewhere = paint(tmp_path / os.fsdecode(b"\xe9lsewhere.png"), (1, 2, 4))
+    (found,) = ask(photographs, elsewhere, k=1)
+    assert found.query == elsewhere
+    assert (found.neighbours[0].path, found.neighbours[0].label) == (copy, os.fsdecode(b"caf\xe9"))
+    assert paths(photographs, photographs / odd, k=1, include_self=True) == [copy]
+
+
 def test_a_page_is_self_contained(drawn, run_embed):
     run_embed("similar", "pictures/test", "--html", "page.html", cwd=drawn, check=True)
     page = Path(drawn / "page.html").read_text("utf-8")

@@ -1,14 +1,6 @@
-"""What this machine computes with: processors, and the arithmetic of a forward pass."""
+"""What this machine gives to a process."""
 
 import os
-
-PRECISIONS = {
-    "float32": "float32",
-    "bf16": "bfloat16",
-    "bfloat16": "bfloat16",
-    "fp16": "float16",
-    "float16": "float16",
-}  # as users write them, and as they are called everywhere else
 
 
 def processors() -> int:
