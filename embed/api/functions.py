@@ -12,8 +12,6 @@ from embed.backbones import Network
 from embed.labels import with_splits
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from embed.extract import Progress, Summary
     from embed.vectors import Imported
 
@@ -179,11 +177,11 @@ def extract_features(
 
 @checked
 def import_features(
-    vectors: "str | Path | NDArray[Any]",
+    vectors: Any,
     data: str | Path,
     cache: str | Path = DEFAULT_CACHE,
     *,
-    paths: "str | Path | Sequence[str] | None" = None,
+    paths: Any = None,
     missing: str = "refuse",
     path_column: str | None = None,
     vector_column: str | None = None,

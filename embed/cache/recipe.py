@@ -123,7 +123,7 @@ class Recipe:
         if (
             recipe.dtype not in DTYPES
             or not 1 <= recipe.views <= MOST_VIEWS
-            or not 0 <= recipe.size <= MOST_SIZE  # 0: it was computed elsewhere, or joined
+            or not (0 if recipe.imported or recipe.joined else 1) <= recipe.size <= MOST_SIZE
         ):
             raise CacheFormatError(
                 f"not a recipe: {recipe.views} views of {recipe.size} pixels as {recipe.dtype!r:.60}"
