@@ -86,7 +86,7 @@ def _damaged(path: Path, what: str) -> CacheDamagedError:
 
 
 def _path(text: str) -> str:
-    if not text or b"\0" in os.fsencode(text):  # UnicodeEncodeError is a ValueError
+    if not text or b"\0" in text.encode("utf-8", "surrogateescape"):  # UnicodeEncodeError is a ValueError
         raise ValueError(f"{text!r:.60} is no path")
     return text
 

@@ -5,7 +5,6 @@ checksum does not hold is ignored, and a part without a line speaks for itself.
 """
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterable
@@ -125,6 +124,6 @@ def _entry(document: Any) -> Entry:
     if (entry.first is None) != (entry.last is None) or (entry.first is not None and not entry.rows):
         raise ValueError("first and last of no rows")
     for path in (entry.first, entry.last):
-        if path is not None and b"\0" in os.fsencode(path):
+        if path is not None and b"\0" in path.encode("utf-8", "surrogateescape"):
             raise ValueError("no path")
     return entry

@@ -124,7 +124,7 @@ def _check(meta: Meta) -> None:
     texts = [getattr(meta, name) for name in TEXTS]
     for text in (*texts, *meta.libraries, *meta.libraries.values(), *meta.former):
         # UnicodeEncodeError, of what can be the name of no file, is a ValueError.
-        if not isinstance(text, str) or b"\0" in os.fsencode(text):
+        if not isinstance(text, str) or b"\0" in text.encode("utf-8", "surrogateescape"):
             raise ValueError(f"{text!r:.60} is no name")
 
 

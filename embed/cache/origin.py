@@ -1,6 +1,5 @@
 """``source.json``: what was left out of a feature set, and what the user asked to leave out or to take in."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +89,7 @@ def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
         raise TypeError(f"{values!r:.60} is no list of texts")
     for text in values:
-        if b"\0" in os.fsencode(text):  # UnicodeEncodeError is a ValueError
+        if b"\0" in text.encode("utf-8", "surrogateescape"):  # UnicodeEncodeError is a ValueError
             raise ValueError(f"{text!r:.60} is no path")
     return tuple(values)
 

@@ -68,7 +68,7 @@ def compare(
     as_csv: common.CsvOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
-    """Compare classifiers on features that are there, or networks on a sample of photographs.
+    """Compare classifiers, or networks on a sample of photographs.
 
     Without DATA: all classifiers, unless some are named, on all feature sets of the same photographs. With DATA: every network
     with every recipe; a sample is computed (and taken over by a later extract), and the accuracy stands beside the speed and the

@@ -14,7 +14,6 @@ one or the new one and never half of either.
 import csv
 import hashlib
 import io
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -308,7 +307,7 @@ def _is_odd(value: Any) -> bool:
         return abs(value) > LARGEST
     if isinstance(value, str):
         try:
-            os.fsencode(value)
+            value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             return True
     return False
