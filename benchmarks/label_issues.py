@@ -9,12 +9,11 @@ photographs have of wrong labels to begin with counts as right, so that no metho
 features and folds: the margin and the probability of the given label, by one classifier; and cleanlab, where another
 environment has it (it is no dependency, and its licence is the AGPL):
 
-    python -m venv /tmp/cleanlab && /tmp/cleanlab/bin/pip install cleanlab
+    python -m venv cleanlab-env && cleanlab-env/bin/pip install cleanlab
 
 Processor seconds are those of judging, as a ratio to one cross-validation of the same classifier right after it.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -30,9 +29,7 @@ import common
 import numpy as np
 import pandas as pd
 
-from embed.backbones import Network
 from embed.cache import FeatureCache, list_features
-from embed.extract import FeatureOptions, extract_features
 from embed.labels import of
 from embed.learn import label_issues, selection, splits
 
@@ -170,12 +167,8 @@ def of_data(name: str, features: FeatureCache, seeds: range) -> tuple[list[Case]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--cache", type=Path, help="features of both sets by MobileNetV2, where they are there"
-    )
+    parser = common.arguments(__doc__)
+    common.takes_cache(parser)
     parser.add_argument("--cleanlab", default="", help="Python of an environment that has cleanlab")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=100)
@@ -185,12 +178,7 @@ def main() -> None:
     cases: list[Case] = []
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        cache = options.cache or Path(folder) / "cache"
-        if options.cache is None:
-            for name in ("ants_bees", "clothing"):
-                extract_features(
-                    common.photographs(name), cache, FeatureOptions(network=Network("mobilenetv2"))
-                )
+        cache = common.cached(options.cache, folder, "ants_bees", "clothing")
         sets = {one.name.split("--")[0]: FeatureCache.open(one) for one in list_features(cache)}
         for name in ("clothing", "ants_bees"):
             found, results[f"{name}, as it is"] = of_data(name, sets[name], seeds)
