@@ -17,7 +17,6 @@ def export_model(
     to: str | os.PathLike[str],
     model: str | None = None,
     *,
-    int8: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Write a fitted classifier into one file for an app, a phone or a service: pixels in, probabilities out.
@@ -32,8 +31,6 @@ def export_model(
         ``.onnx``, ``.tflite`` (LiteRT), ``.xml`` (OpenVINO, with a ``.bin``) or ``.keras``. A file of that name is replaced.
     model : str, optional
         Its name; by default the one fitted last.
-    int8 : bool
-        Compute with whole numbers of 8 bits; for ``.onnx``.
     notify : callable
         Told what is under way.
 
@@ -56,4 +53,4 @@ def export_model(
     from embed.learn import load
 
     cache = features if isinstance(features, FeatureCache) else features.cache
-    return deploy(cache, load(cache, model), Path(to), int8=int8, notify=notify)
+    return deploy(cache, load(cache, model), Path(to), notify=notify)

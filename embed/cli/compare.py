@@ -82,10 +82,11 @@ def compare(
     embed compare --learning-curve --clf logistic
     embed compare photos/ --backbones mobilenetv2,resnet50 --recipes plain,288+grid+mirror --sample 1000
     """
-    from embed import learn
-    from embed.labels import with_splits, with_where
+    from embed import api
 
     form = common.output(as_json, as_csv)
+    for name in clf or ():
+        api.check_classifier(name, {})
     cross_validation = parse_cv(cv)
     if data is not None:
         for given, parameter in ((learning_curve, "learning_curve"), (features, "features")):
@@ -93,11 +94,9 @@ def compare(
                 raise UsageError("is about features that are there; it cannot be used with DATA", parameter)
         if len(clf or ()) > 1:
             raise UsageError("is given several times; networks are compared by one classifier", "clf")
-        for name in clf or ():
-            learn.check_classifier(name, {})
-        options = learn.FitOptions(
+        options = api.FitOptions(
             classifier=(clf or ["logistic"])[0],
-            labels=with_where(with_splits(labels, splits), where),
+            labels=api.with_where(api.with_splits(labels, splits), where),
             cv=cross_validation,
             group=group,
             balanced=balanced,

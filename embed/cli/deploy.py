@@ -23,10 +23,6 @@ def export_model(
         ),
     ],
     model: common.ModelOption = None,
-    int8: Annotated[
-        bool,
-        typer.Option("--int8", help="Compute with whole numbers of 8 bits: smaller, faster, less exact."),
-    ] = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -40,15 +36,12 @@ def export_model(
     \b
     embed export model --to classifier.onnx
     embed export model --model dense --to classifier.tflite
-    embed export model --to small.onnx --int8
     """
     from embed import api
 
     known = common.open_features(cache, features)
-    done = api.export_model(
-        known, to, model, int8=int8, notify=lambda what: common.say(f"{common.printable(what)} …")
-    )
-    common.say(_told(done, int8))
+    done = api.export_model(known, to, model, notify=lambda what: common.say(f"{common.printable(what)} …"))
+    common.say(_told(done))
     if as_json:
         common.print_json({"files": [str(file) for file in done.files], **done.document})
     else:
@@ -56,16 +49,11 @@ def export_model(
             print(file)
 
 
-def _told(done: "Deployed", int8: bool) -> str:
+def _told(done: "Deployed") -> str:
     """Return how a file answered beside embed."""
     parity = done.parity
-    told = (
+    return (
         f"By {done.runtime} the same class as by embed for {parity.same_class} of"
         f" {common.counted(parity.photographs, 'photograph')} held out; probabilities differ by"
         f" {parity.largest_difference:.2g} at most."
     )
-    if int8:
-        told += (
-            f" Accuracy on them: {parity.accuracy_of_embed:.3f} before, {parity.accuracy:.3f} with 8 bits."
-        )
-    return told

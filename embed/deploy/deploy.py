@@ -47,7 +47,6 @@ def deploy(
     model: Model,
     to: Path,
     *,
-    int8: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Write a fitted model with its network into one file for elsewhere.
@@ -59,8 +58,6 @@ def deploy(
     model : Model
     to : Path
         The file, whose suffix says the format. A file of that name is replaced.
-    int8 : bool
-        Whether the network computes with whole numbers of 8 bits.
     notify : callable
         Told what is under way.
 
@@ -77,7 +74,7 @@ def deploy(
     """
     suffix, format = formats.of(to)
     network = network_of(features)
-    formats.check(format, network.backbone.name, of_keras=network.backbone.framework == "keras", int8=int8)
+    formats.check(format, network.backbone.name, of_keras=network.backbone.framework == "keras")
     steps = head.read(model.head, model.document["classifier"])
     _check_place(to, suffix)
     held_out = parity.held_out(features, model)
@@ -85,7 +82,6 @@ def deploy(
         network=network,
         head=steps,
         any_size=format.any_size and features.recipe.fit == STRETCH,
-        calibration=parity.calibration(features, model) if int8 else None,
     )
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +92,7 @@ def deploy(
             work.write(suffix, plan, draft, folder)
             notify(f"comparing it with embed on {len(held_out.pixels)} photographs by {format.runtime}")
             found = held_out.compare(model, work.run(suffix, draft, held_out.pixels, folder))
-            parity.check(found, features, int8=int8, format=format.name)
+            parity.check(found, features, format=format.name)
             document = _document(features, model, plan, format, found)
             format.describe(draft, json.dumps(document, sort_keys=True), model.classes)
             written = _publish(draft, to)
@@ -145,7 +141,6 @@ def _document(
             "size": side,
         },
         "output": {"name": PROBABILITIES, "type": "float32", "shape": ["n", len(model.classes)]},
-        "int8": plan.calibration is not None,
         "model": model.name,
         "classifier": model.document["classifier"],
         "recipe": recipe.to_json(),

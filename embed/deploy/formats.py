@@ -33,16 +33,14 @@ def of(to: Path) -> tuple[str, Format]:
     return suffix, FORMATS[suffix]
 
 
-def check(format: Format, backbone: str, *, of_keras: bool, int8: bool) -> None:
-    """Raise UsageError where a format cannot be had: for this network, with whole numbers, or on this machine."""
+def check(format: Format, backbone: str, *, of_keras: bool) -> None:
+    """Raise UsageError where a format cannot be had: for this network, or on this machine."""
     if not of_keras and not format.any_network:
         raise UsageError(
             f"cannot be a file of {format.name}: {backbone} is a network in an ONNX file, which stays one; write .onnx or "
             "OpenVINO's .xml",
             "to",
         )
-    if int8 and not format.int8:
-        raise UsageError(f"True cannot be used: whole numbers are for .onnx, not for {format.name}", "int8")
     missing = [module for module in format.packages if find_spec(module) is None]
     if missing:
         raise UsageError(

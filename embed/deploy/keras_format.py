@@ -20,7 +20,6 @@ class Keras:
     packages: Sequence[str] = ()
     any_size = True
     any_network = False
-    int8 = False
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""

@@ -23,7 +23,6 @@ class LiteRT:
     packages: Sequence[str] = ("ai_edge_litert",)
     any_size = False
     any_network = False
-    int8 = False
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""

@@ -25,15 +25,12 @@ class ONNX:
     packages: Sequence[str] = ("onnx", "onnxruntime", "tf2onnx")
     any_size = True
     any_network = True
-    int8 = True
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""
         import onnx
 
         onnx.save(_model(plan), file)
-        if plan.calibration is not None:
-            _quantize(file, plan.calibration)
 
     def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:
         """Return the probabilities. See `Format.run`."""
@@ -86,30 +83,3 @@ def _resize(graph: Graph, side: int) -> None:
     )
     x = graph.node("Cast", graph.node("Round", x), to=UINT8)
     graph.node("Transpose", x, perm=[0, 2, 3, 1], out=RESIZED)
-
-
-def _quantize(file: Path, calibration: np.ndarray) -> None:
-    """Let the network in a file compute with whole numbers; the head and what is before the network stay as they are."""
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    class Pictures(CalibrationDataReader):
-        def __init__(self) -> None:
-            self._waiting = iter(calibration)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            picture = next(self._waiting, None)
-            return None if picture is None else {PIXELS: picture[None]}
-
-    nodes = onnx.load(file).graph.node
-    whole = file.with_name(f"whole-{file.name}")
-    quantize_static(
-        file,
-        whole,
-        Pictures(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=[node.name for node in nodes if node.name.startswith(OURS)],
-    )
-    whole.replace(file)

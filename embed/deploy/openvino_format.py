@@ -25,7 +25,6 @@ class OpenVINO:
     packages: Sequence[str] = ()
     any_size = True
     any_network = True
-    int8 = False
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier. See `Format.write`."""

@@ -14,11 +14,9 @@ from embed.learn.evaluation import decide
 
 MOST_PHOTOGRAPHS = 512
 MOST_BYTES = 256 << 20  # of pixels
-MOST_CALIBRATION = 128  # photographs
 # Of a probability. Sums are taken in another order elsewhere; where the features were computed or kept in halves, they are
 # only near to what float32 gives.
 BOUND, BOUND_OF_HALVES = 0.01, 0.1
-LEAST_AGREEMENT = 0.9  # of whole numbers of 8 bits with float32
 
 
 @dataclass(frozen=True)
@@ -83,17 +81,11 @@ class HeldOut:
         )
 
 
-def check(parity: Parity, features: FeatureCache, *, int8: bool, format: str) -> None:
+def check(parity: Parity, features: FeatureCache, *, format: str) -> None:
     """Raise ModelError where a file gives something else than `embed`."""
     halves = (features.recipe.precision, features.recipe.dtype) != ("float32", "float32")
     bound = BOUND_OF_HALVES if halves else BOUND
-    if int8:
-        if parity.agreement < LEAST_AGREEMENT:
-            raise ModelError(
-                f"with whole numbers of 8 bits the file decides like embed for {parity.same_class} of "
-                f"{parity.photographs} photographs only, and is not kept; write it without them"
-            )
-    elif not parity.largest_difference <= bound:  # NaN is not
+    if not parity.largest_difference <= bound:  # NaN is not
         raise ModelError(
             f"the file of {format} gives probabilities that differ by up to {parity.largest_difference:.2g} from those of "
             f"embed on {parity.photographs} photographs, more than {bound:g}, and is not kept; take another format"
@@ -121,19 +113,6 @@ def held_out(features: FeatureCache, model: Model) -> HeldOut:
         )
     y = np.array([label_of[features.path(row)] for row in kept], object)
     return HeldOut(pixels, model.predict_proba(features.rows(kept)), y)
-
-
-def calibration(features: FeatureCache, model: Model) -> np.ndarray:
-    """Return pixels of photographs that a model was not judged on, uint8 (n, size, size, 3); errors as of `held_out`."""
-    judged = set(model.evaluation().paths.tolist())
-    others = [row for row, path in enumerate(features.paths) if path not in judged]
-    # Where a model was cross-validated, all were judged; ranges of values are no answers.
-    kept, pixels = _read(
-        features, _spread(others or [*range(len(features))], MOST_CALIBRATION, features.recipe.size)
-    )
-    if not kept:
-        raise InputError(f"no photograph to find ranges by is as it was below {features.root}; put them back")
-    return pixels
 
 
 def _spread(rows: list[int], most: int, side: int) -> list[int]:

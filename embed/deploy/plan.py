@@ -27,32 +27,25 @@ class Plan:
     head : Head
     any_size : bool
         Whether pictures of any size are taken, and stretched inside as `embed` stretches them.
-    calibration : uint8 ndarray of shape (n, size, size, 3), optional
-        Pixels of photographs to find the range of every value by; whole numbers of 8 bits are computed with then.
     """
 
     network: ResolvedNetwork
     head: Head
     any_size: bool
-    calibration: np.ndarray | None = None
 
     def to_job(self, folder: Path) -> dict[str, Any]:
         """Return it as `from_job` reads it, with its arrays as files in a folder."""
         (folder / "head.npz").write_bytes(self.head.to_bytes())
-        if self.calibration is not None:
-            np.save(folder / "calibration.npy", self.calibration)
         return {"network": self.network.to_json(), "any_size": self.any_size, "folder": str(folder)}
 
     @classmethod
     def from_job(cls, job: dict[str, Any]) -> "Plan":
         """Return what `to_job` wrote."""
         folder = Path(job["folder"])
-        calibration = folder / "calibration.npy"
         return cls(
             network=from_json(job["network"]),
             head=Head.from_bytes((folder / "head.npz").read_bytes()),
             any_size=job["any_size"],
-            calibration=np.load(calibration) if calibration.exists() else None,
         )
 
 
@@ -71,8 +64,6 @@ class Format(Protocol):
         Whether it can resize inside.
     any_network : bool
         Whether a network can be written into it that is none of Keras's.
-    int8 : bool
-        Whether it can compute with whole numbers of 8 bits.
     """
 
     @property
@@ -85,8 +76,6 @@ class Format(Protocol):
     def any_size(self) -> bool: ...
     @property
     def any_network(self) -> bool: ...
-    @property
-    def int8(self) -> bool: ...
 
     def write(self, plan: Plan, file: Path) -> None:
         """Write a classifier: `PIXELS`, uint8 (n, h, w, 3), in and `PROBABILITIES`, float32 (n, K), out."""

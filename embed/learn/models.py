@@ -87,7 +87,7 @@ LATER: dict[str, type | tuple[type, ...]] = {
     "near_duplicates": int,
     "notes": list,
 }
-OWN = LATER.keys() - {"reference", "keras"}  # what a document of this format has
+OWN = LATER.keys() - {"reference", "keras", "labels_version"}  # what a document of this format has
 
 
 def check_name(name: str) -> str:

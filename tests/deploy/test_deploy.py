@@ -14,7 +14,7 @@ from PIL import Image
 
 import embed
 from embed import demo
-from embed.deploy import parity, work
+from embed.deploy import work
 from embed.errors import InputError, ModelError, UsageError
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "deploy.md").read_text("utf-8")
@@ -128,7 +128,7 @@ def test_a_network_of_keras_answers_the_same_in_every_format(of_keras, tmp_path,
 
 
 def test_openvino_keeps_what_the_file_says_about_itself(of_onnx, tmp_path):
-    done = embed.export_model(of_onnx, tmp_path / "c.xml")
+    done = embed.export_model(of_onnx, tmp_path / "c.xml", "logistic")
     assert [file.name for file in done.files] == ["c.xml", "c.bin"]
     said = openvino.Core().read_model(tmp_path / "c.xml").get_rt_info(["embed", "classifier"]).astype(str)
     document = json.loads(said)
@@ -151,11 +151,6 @@ def test_what_there_is_not_is_told_before_anything_is_done(of_onnx, tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whole_numbers_are_for_one_format(of_onnx, tmp_path):
-    with pytest.raises(UsageError, match=r"int8 True cannot be used: .* not for OpenVINO"):
-        embed.export_model(of_onnx, tmp_path / "c.xml", int8=True)
-
-
 def test_a_head_that_no_format_has_is_told(of_onnx, tmp_path):
     of_onnx.fit("knn", name="neighbours")
     with pytest.raises(UsageError, match="'knn' cannot be written"):
@@ -174,17 +169,17 @@ def test_a_file_that_answers_otherwise_is_not_kept(of_onnx, tmp_path, monkeypatc
     monkeypatch.setattr(work, "run", run)
     (tmp_path / "c.onnx").write_bytes(b"the former one")
     with pytest.raises(ModelError, match=r"differ by up to .* and is not kept"):
-        embed.export_model(of_onnx, tmp_path / "c.onnx")
+        embed.export_model(of_onnx, tmp_path / "c.onnx", "logistic")
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"the former one"]
 
 
 def test_nothing_that_was_not_named_is_replaced(of_onnx, tmp_path):
     (tmp_path / "c.bin").write_bytes(b"mine")
     with pytest.raises(UsageError, match=r"would have its weights in .*c\.bin"):
-        embed.export_model(of_onnx, tmp_path / "c.xml")
+        embed.export_model(of_onnx, tmp_path / "c.xml", "logistic")
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
-        embed.export_model(of_onnx, tmp_path / "folder.onnx")
+        embed.export_model(of_onnx, tmp_path / "folder.onnx", "logistic")
 
 
 def test_photographs_that_are_gone_or_others_cannot_be_compared_by(of_onnx, place, tmp_path):
@@ -201,18 +196,6 @@ def test_photographs_that_are_gone_or_others_cannot_be_compared_by(of_onnx, plac
     finally:
         shutil.rmtree(place / "pictures", ignore_errors=True)
         aside.rename(place / "pictures")
-
-
-def test_whole_numbers_are_told_with_the_accuracy_before_and_after(of_onnx, place, tmp_path, run_embed):
-    arguments = ["export", "model", "--model", "logistic", "--cache", place / "tiny"]
-    done = run_embed(*arguments, "--to", tmp_path / "c.onnx", "--int8", "--json", check=True)
-    document = json.loads(done.stdout)
-    accuracy = document["parity"]
-    assert document["int8"] and accuracy["agreement"] >= parity.LEAST_AGREEMENT
-    before, after = accuracy["accuracy_of_embed"], accuracy["accuracy"]
-    assert f"Accuracy on them: {before:.3f} before, {after:.3f} with 8 bits." in done.stderr
-    run_embed(*arguments, "--to", tmp_path / "float.onnx", check=True)
-    assert (tmp_path / "c.onnx").stat().st_size < 0.5 * (tmp_path / "float.onnx").stat().st_size
 
 
 def test_features_are_still_exported_by_the_shorter_command(of_onnx, place, tmp_path, run_embed):
