@@ -124,6 +124,8 @@ def _entry(document: Any) -> Entry:
     if (entry.first is None) != (entry.last is None) or (entry.first is not None and not entry.rows):
         raise ValueError("first and last of no rows")
     for path in (entry.first, entry.last):
-        if path is not None and b"\0" in path.encode("utf-8", "surrogateescape"):
+        if path is None:
+            continue
+        if not isinstance(path, str) or b"\0" in path.encode("utf-8", "surrogateescape"):
             raise ValueError("no path")
     return entry
