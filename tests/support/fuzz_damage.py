@@ -172,7 +172,7 @@ def _document(draw, document):
         if not places:
             break
         holder, key = draw(st.sampled_from(places))
-        value = draw(st.sampled_from(VALUES))
+        value = copy.deepcopy(draw(st.sampled_from(VALUES)))
         match draw(st.integers(0, 5)):
             case 0:
                 if key in holder if isinstance(holder, dict) else key < len(holder):
