@@ -21,6 +21,7 @@ lock:  ## take the newest versions into the lock
 	$(VENV)-lock/bin/pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
+	$(VENV)-lock/bin/pip install --quiet --dry-run --ignore-installed --require-hashes --requirement requirements.lock
 	rm -rf $(VENV)-lock
 
 pythons:  ## the wheel, with the newest versions, on every Python >= 3.11 that this machine has
