@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embed.api import export_model, extract_features, import_features, open
     from embed.api.features import Features
     from embed.api.photographs import Photographs
+    from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import Recipe
@@ -49,6 +50,7 @@ __all__ = [
     "Photographs",
     "Progress",
     "Recipe",
+    "Searcher",
     "Summary",
     "export_model",
     "extract_features",
@@ -72,6 +74,7 @@ _HOMES = {
     "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
+    "Searcher": "embed.api.searcher",
     "Summary": "embed.extract",
     "export_model": "embed.api",
     "extract_features": "embed.api",

@@ -6,7 +6,7 @@ cell's part is the slope of the score along its share, which for average pooling
 its cut at zero.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -187,6 +187,7 @@ class Explainer:
         head: the fitted classifier.
         run: device and threads.
         weights: the file of the backbone's weights, where they are the user's own and no map has been made with them yet.
+        notify: is told, in a sentence, where the backbone has to be prepared, which takes seconds.
     """
 
     def __init__(
@@ -195,11 +196,13 @@ class Explainer:
         head: Any,
         run: RunOptions | None = None,
         weights: Path | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.features = features
         self.head = head
         self.run = run or RunOptions()
         self.weights = weights
+        self.notify = notify
 
     @cached_property
     def runtime(self) -> "Runtime":
@@ -213,7 +216,7 @@ class Explainer:
         if self.weights is not None:
             network = replace(network, weights_file=self._own_weights(self.weights))
         try:
-            return open_runtime(network, self.run.device, self.features.recipe.precision)
+            return open_runtime(network, self.run.device, self.features.recipe.precision, self.notify)
         except WeightsError as error:
             if not network.own_weights or self.weights is not None:
                 raise
@@ -245,7 +248,7 @@ class Explainer:
     def _explain_batch(self, pairs: list[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
         source = sources.Files(files)
-        embedded = list(embed_files(files, self.features, self.run))
+        embedded = list(embed_files(files, self.features, self.run, notify=self.notify))
         with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:
             decoded = list(decoder.map(source.read([*source.items()])))
         seen = [one.pixels[0] for one in decoded if one.pixels is not None]

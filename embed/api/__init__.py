@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
+    from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
         check_classifier,
         fit,
         load,
+        mislabelled,
         parse_settings,
         place,
         predict_files,
     )
-    from embed.search import Clusters
+    from embed.search import Clusters, layout, outliers, similarity_matrix
     from embed.sources import expand
     from embed.vectors import Imported
 
@@ -67,6 +69,7 @@ _HOMES = {
         "Scores",
         "review",
     ),
+    "embed.api.searcher": ("Searcher",),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
@@ -100,11 +103,17 @@ _HOMES = {
         "check_classifier",
         "fit",
         "load",
+        "mislabelled",
         "parse_settings",
         "place",
         "predict_files",
     ),
-    "embed.search": ("Clusters",),
+    "embed.search": (
+        "Clusters",
+        "layout",
+        "outliers",
+        "similarity_matrix",
+    ),
     "embed.sources": ("expand",),
     "embed.vectors": ("Imported",),
 }  # the module → what is imported from it (PEP 562)
@@ -134,6 +143,7 @@ __all__ = [
     "Review",
     "RunOptions",
     "Scores",
+    "Searcher",
     "Summary",
     "carry_out",
     "check_classifier",
@@ -147,14 +157,18 @@ __all__ = [
     "group",
     "import_features",
     "label",
+    "layout",
     "list_features",
     "load",
+    "mislabelled",
     "open",
+    "outliers",
     "parse_settings",
     "place",
     "predict_files",
     "review",
     "sick_features",
+    "similarity_matrix",
     "understood",
     "undo_label",
     "verify",

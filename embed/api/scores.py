@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from embed.learn import Model
     from embed.learn.evaluation import Evaluation
     from embed.learn.splits import Split
-    from embed.search import Clusters, DuplicateGroup
+    from embed.search import Clusters, DuplicateGroup, Progress
 
 EXPLAINED = 24  # photographs with the greatest losses whose maps are made
+MAPPING = "Making class-activation maps"
 CHANGED = (
     "The photographs, their features or their labels have changed since this model was fitted. Its numbers are those of"
     " the photographs as they were then; near duplicates across the split and class-activation maps are left out. Run"
@@ -119,6 +120,7 @@ def review(
     labels: str = "folder",
     explained: int = EXPLAINED,
     notify: Callable[[str], None] = warnings.warn,
+    progress: "Progress | None" = None,
 ) -> Review:
     """Gather what there is to say about a feature set and a model.
 
@@ -137,6 +139,8 @@ def review(
         them from being made is told in the result.
     notify : callable
         Takes the sentence that tells that the model had to be fitted again.
+    progress : callable, optional
+        Is told what is done, and how many photographs of how many.
 
     Returns
     -------
@@ -149,16 +153,17 @@ def review(
     LabelError, InputError
         The labels cannot be had.
     """
-    from embed import learn
+    from embed import learn, search
 
+    progress = progress or search.silent
     if model is None and not learn.all_models(features):
-        return _unfitted(features, labels)
+        return _unfitted(features, labels, progress)
     fitted = learn.load(features, model, notify=notify)
     labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
-    return Review(features, labelled, _scores(features, fitted, labelled, explained))
+    return Review(features, labelled, _scores(features, fitted, labelled, explained, progress))
 
 
-def _unfitted(features: "FeatureCache", labels: str) -> Review:
+def _unfitted(features: "FeatureCache", labels: str, progress: "Progress") -> Review:
     from embed import search
 
     labelled = label_rules.of(features, labels)
@@ -167,13 +172,16 @@ def _unfitted(features: "FeatureCache", labels: str) -> Review:
     return Review(
         features,
         labelled,
-        clusters=search.clusters(features),
-        duplicates=search.duplicates(features, label_rule=labels),
+        clusters=search.clusters(features, progress=progress),
+        duplicates=search.duplicates(features, label_rule=labels, progress=progress),
         notes=(*labelled.notes, *label_rules.conflicts(labelled, features)),
     )
 
 
-def _scores(features: "FeatureCache", fitted: "Model", labelled: "Labels", explained: int) -> Scores:
+def _scores(
+    features: "FeatureCache", fitted: "Model", labelled: "Labels", explained: int, progress: "Progress"
+) -> Scores:
+    progress("Looking through what the classifier was judged on", 0, 0)
     evaluation = fitted.evaluation()
     predictions = _predictions(evaluation)
     split = _split_scored(features, fitted, labelled, evaluation)
@@ -182,7 +190,7 @@ def _scores(features: "FeatureCache", fitted: "Model", labelled: "Labels", expla
     no_maps = ""
     if split is not None and explained:
         try:
-            maps = _maps(features, fitted, predictions[:explained])
+            maps = _maps(features, fitted, predictions[:explained], progress)
         except ModelError:
             raise
         except EmbedError as error:
@@ -268,7 +276,7 @@ def _near_duplicates(
 
 
 def _maps(
-    features: "FeatureCache", fitted: "Model", worst: "pd.DataFrame"
+    features: "FeatureCache", fitted: "Model", worst: "pd.DataFrame", progress: "Progress"
 ) -> "dict[str, tuple[ClassMap, ...]]":
     from embed.explain import Explainer
 
@@ -279,4 +287,10 @@ def _maps(
         for row in known[["path", "predicted", "label"]].itertuples()
     ]
     explained = Explainer(features, fitted.head).explain(asked)
-    return {path: one.maps for path, one in zip(known["path"], explained, strict=True) if one.maps}
+    maps = {}
+    progress(MAPPING, 0, len(asked))
+    for done, (path, one) in enumerate(zip(known["path"], explained, strict=True), 1):
+        progress(MAPPING, done, len(asked))
+        if one.maps:
+            maps[path] = one.maps
+    return maps

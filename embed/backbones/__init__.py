@@ -12,9 +12,9 @@ from embed.backbones.backbone import (
     network_name,
 )
 from embed.backbones.export import export
-from embed.backbones.home import home
+from embed.backbones.home import home, kept
 from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
-from embed.backbones.runtime import PRECISIONS, Runtime, open_runtime
+from embed.backbones.runtime import PRECISIONS, Runtime, faster_in_bfloat16, open_runtime
 from embed.backbones.weights import own as check_weights
 
 __all__ = [
@@ -29,10 +29,12 @@ __all__ = [
     "Runtime",
     "check_weights",
     "export",
+    "faster_in_bfloat16",
     "get",
     "grid_spans",
     "home",
     "is_file",
+    "kept",
     "known",
     "network_name",
     "open_runtime",

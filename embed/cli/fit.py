@@ -180,7 +180,7 @@ def _print_result(fitted: "Fitted") -> None:
         rows = [
             [label, *counts] for label, counts in zip(confusion.index, confusion.values.tolist(), strict=True)
         ]
-        common.print_table(["true \\ predicted", *confusion.columns], rows, title="Confusion")
+        common.print_table(["true \\ predicted", *confusion.columns], rows, title="Confusion", verbatim=True)
     confused = evaluation.most_confused(5)
     if len(confused):
         print()

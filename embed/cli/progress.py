@@ -67,7 +67,7 @@ class ExtractionDisplay:
 
 
 class StageDisplay:
-    """Shows what takes longer than two seconds: what is done, and how many of how many. A context manager."""
+    """Shows what takes longer than two seconds: what is done, and how many of how many, where that is known. A context manager."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -91,7 +91,8 @@ class StageDisplay:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far the work is."""
-        self._line = f"{what}: {done:,} of {total:,}" if done else what
+        of = f" of {total:,}" if total else ""
+        self._line = f"{what}: {done:,}{of}" if done else what
         self._show()
 
     def _show(self) -> None:

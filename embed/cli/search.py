@@ -86,11 +86,19 @@ def similar(
             for one in found
             for rank, neighbour in enumerate(one.neighbours, 1)
         ]
-        common.print_table(("query", "rank", "path", "similarity", "label"), rows, form=form, heading="query")
+        common.print_table(
+            ("query", "rank", "path", "similarity", "label"), rows, form=form, heading=("query",)
+        )
     if html is not None:
         from embed import report
 
         publish(html, report.similar_page(known.root, found), show=show)
+    for one in found:
+        if one.closest is not None:
+            common.say(
+                f"Nothing is that similar to {common.printable(str(one.query))}; the closest is"
+                f" {common.printable(one.closest.path)} with {one.closest.similarity:.3f}."
+            )
     for file, problem in failed:
         common.say_failed(file, problem)
     return exits.of_photographs(done=len(found) - len(failed), failed=len(failed), strict=strict)

@@ -1,9 +1,10 @@
 """Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -100,76 +101,106 @@ def embed_files(
     run: RunOptions | None = None,
     *,
     views: bool = False,
+    notify: Callable[[str], None] | None = None,
 ) -> Iterator[Embedded]:
-    """Yield the features of each photograph, in order, computed as the rows of `cache` were.
+    """Yield the features of each photograph, in order, computed as the rows of `cache` were; see `Embedder`."""
+    yield from Embedder(cache, run, notify).embed(files, views=views)
 
-    A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
-    Where the features of the cache were imported, another photograph has none, and the reason is told.
+
+class Embedder:
+    """Computes the features of photographs as the rows of a feature set were; any thread may ask.
+
+    A file whose content is in the set takes its features from there; the backbone is opened when another comes along, and stays
+    open. Where the features of the set were imported, another photograph has none, and the reason is told.
 
     Parameters
     ----------
-    files : iterable of Path, or Given
-    cache : FeatureCache
+    features : FeatureCache
         The feature set whose recipe is followed.
     run : RunOptions, optional
         Device and workers.
-    views : bool
-        All views of the recipe rather than the plain photograph alone.
-
-    Raises
-    ------
-    WeightsError, CacheError
-        As `network_of`, where a photograph is not in the cache.
+    notify : callable, optional
+        Is told, in a sentence, where the backbone has to be prepared, which takes seconds.
     """
-    recipe, run = cache.recipe, run or RunOptions()
-    parts = recipe.joined or (recipe,)
-    if len(parts) > 1 and not isinstance(files, images.Given):
-        files = list(files)  # each network looks at them
-    source = files if isinstance(files, images.Given) else sources.Files(files)
-    imported = next((part for part in parts if part.imported), None)
-    if imported is not None:
-        yield from _looked_up(source, cache, imported)
-        return
-    count = recipe.views if views else 1
-    of_each = [_computed(source, part, cache, run, count) for part in parts]
-    for results in zip(*of_each, strict=True):
-        yield _embedded(_together(results), cache, count)
 
+    def __init__(
+        self,
+        features: FeatureCache,
+        run: RunOptions | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        self._cache, self._run, self._notify = features, run or RunOptions(), notify
+        self._parts = features.recipe.joined or (features.recipe,)
+        self._opened: dict[str, Future[Runtime]] = {}  # by the recipe
+        self._lock = threading.Lock()
 
-def _computed(
-    source: images.Given | sources.Files, recipe: Recipe, cache: FeatureCache, run: RunOptions, count: int
-) -> Iterator[pipeline.Result]:
-    """Yield what one network makes of each photograph that is not in the cache."""
-    opening: Future[Runtime] | None = None
-    lock = threading.Lock()
+    def embed(self, files: Iterable[Path] | images.Given, *, views: bool = False) -> Iterator[Embedded]:
+        """Yield the features of each photograph, in order.
 
-    def runtime() -> Future[Runtime]:
-        nonlocal opening
-        with lock:
-            if opening is None:
-                opening = background.submit(
-                    lambda: open_runtime(
-                        _network(recipe, cache), device=run.device, precision=recipe.precision
-                    )
-                )
-            return opening
+        Parameters
+        ----------
+        files : iterable of Path, or Given
+        views : bool
+            All views of the recipe rather than the plain photograph alone.
 
-    def known(sha256: bytes) -> bool:
-        if cache.row_of_content(sha256) is not None:
-            return True
-        runtime()  # made ready while the photograph is decoded
-        return False
+        Raises
+        ------
+        WeightsError, CacheError
+            As `network_of`, where a photograph is not in the cache.
+        """
+        if len(self._parts) > 1 and not isinstance(files, images.Given):
+            files = list(files)  # each network looks at them
+        source = files if isinstance(files, images.Given) else sources.Files(files)
+        imported = next((part for part in self._parts if part.imported), None)
+        if imported is not None:
+            yield from _looked_up(source, self._cache, imported)
+            return
+        count = self._cache.recipe.views if views else 1
+        of_each = [self._computed(source, part, count) for part in self._parts]
+        for results in zip(*of_each, strict=True):
+            yield _embedded(_together(results), self._cache, count)
 
-    groups = ([item] for item in source.items())
-    with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
-        yield from pipeline.compute(
-            source,
-            groups,
-            decoder,
-            lambda: runtime().result(),
-            skip=known,
-            batch_size=run.batch_size,
-        )
+    def _computed(
+        self, source: images.Given | sources.Files, recipe: Recipe, count: int
+    ) -> Iterator[pipeline.Result]:
+        """Yield what one network makes of each photograph that is not in the cache."""
+
+        @cache
+        def runtime() -> Future[Runtime]:
+            return self._runtime(recipe)
+
+        def known(sha256: bytes) -> bool:
+            if self._cache.row_of_content(sha256) is not None:
+                return True
+            runtime()  # made ready while the photograph is decoded
+            return False
+
+        groups = ([item] for item in source.items())
+        with pipeline.open_decoder(recipe, self._run, count) as decoder:
+            yield from pipeline.compute(
+                source,
+                groups,
+                decoder,
+                lambda: runtime().result(),
+                skip=known,
+                batch_size=self._run.batch_size,
+            )
+
+    def _runtime(self, recipe: Recipe) -> "Future[Runtime]":
+        """Return the network of a recipe, which a thread of its own opens; one that could not be opened is tried anew."""
+        with self._lock:
+            opened = self._opened.get(recipe.hash)
+            if opened is None or (opened.done() and opened.exception() is not None):
+                opened = self._opened[recipe.hash] = Future()
+                threading.Thread(target=self._open, args=(recipe, opened), name="open").start()
+            return opened
+
+    def _open(self, recipe: Recipe, opened: "Future[Runtime]") -> None:
+        try:
+            network = _network(recipe, self._cache)
+            opened.set_result(open_runtime(network, self._run.device, recipe.precision, self._notify))
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            opened.set_exception(error)
 
 
 def _together(results: Sequence[pipeline.Result]) -> pipeline.Result:

@@ -126,6 +126,7 @@ def extract_features(
                 writer.write_failures(outcome.failures)
                 write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
     done = outcome.progress
+    slow = bottleneck == "forward" and recipe.precision == "float32"
     return Summary(
         features=writer.folder.name,
         folder=writer.folder,
@@ -146,6 +147,7 @@ def extract_features(
         kept=kept,
         left_out=tuple(outcome.left_out),
         filters=filters,
+        bfloat16=slow and backbones.faster_in_bfloat16(run.device),
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )

@@ -11,11 +11,12 @@ from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
 from embed.learn import splits
+from embed.learn.choice import silent
 from embed.learn.evaluation import wilson_interval
 from embed.learn.heads import HEADS
 from embed.learn.protocol import check_classifier
 from embed.learn.splits import Split
-from embed.learn.trainer import FitOptions, Trainer
+from embed.learn.trainer import FitOptions, Progress, Trainer
 
 PER_CLASS = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # photographs of each class on a learning curve
 DRAWS = 3  # sets of so few photographs that are drawn; the accuracy is their mean
@@ -74,11 +75,12 @@ def compare(
     feature_sets: Sequence[FeatureCache],
     heads: Sequence[str] = tuple(HEADS),
     options: FitOptions | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Yield the cross-validated score of every head on every feature set, on the same folds.
 
     Photographs in a test folder, or in a validation folder where there is no other, take no part: `fit` gives its number
-    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default.
+    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default. `progress` is told what is done.
 
     Raises
     ------
@@ -96,7 +98,9 @@ def compare(
         groups = labels.groups(labelled, features.paths.tolist(), options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         for head in heads:
-            trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
+            trainer = Trainer(
+                features, labelled, replace(options, classifier=classifiers[head]), _of(head, progress)
+            )
             started = time.perf_counter()
             answers = trainer.cross_validate(split.train, split.fold)
             summary = answers.summary()
@@ -118,12 +122,15 @@ def compare(
 
 
 def learning_curve(
-    features: FeatureCache, heads: Sequence[str] = ("logistic",), options: FitOptions | None = None
+    features: FeatureCache,
+    heads: Sequence[str] = ("logistic",),
+    options: FitOptions | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Yield the accuracy of heads fitted on 2, 5, 10, ... photographs of each class.
 
     The photographs are drawn `DRAWS` times and the scores averaged. Scored is the validation folder, or a held-out
-    share; test is not looked at.
+    share; test is not looked at. `progress` is told what is done.
 
     Raises
     ------
@@ -139,7 +146,9 @@ def learning_curve(
     most = max(int(np.sum(of_train == label)) for label in set(of_train))
     numbers = [number for number in PER_CLASS if number < most]
     for head in heads:
-        trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
+        trainer = Trainer(
+            features, labelled, replace(options, classifier=classifiers[head]), _of(head, progress)
+        )
         for number in (*numbers, None):
             started = time.perf_counter()
             draws = DRAWS if number else 1
@@ -166,6 +175,11 @@ def learning_curve(
                 log_loss=None if None in losses else float(np.mean(losses)),
                 seconds=(time.perf_counter() - started) / draws,
             )
+
+
+def _of(head: str, progress: Progress) -> Progress:
+    """Return what tells of the work of one head."""
+    return lambda what, done, total: progress(f"{head}: {what}", done, total)
 
 
 def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, labels.Labels]:

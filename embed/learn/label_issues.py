@@ -68,6 +68,14 @@ class LabelIssues(Sequence[LabelIssue]):
         """How many labels are probably wrong."""
         return sum(one.probably_wrong for one in self.issues)
 
+    @property
+    def in_words(self) -> str:
+        """How many labels are probably wrong, as a sentence."""
+        labels = f"{self.judged:,} label{'s' if self.judged > 1 else ''}"
+        if not self.wrong:
+            return f"No label stands out as wrong among the {labels} that were judged."
+        return f"About {self.wrong:,} of {labels} {'is' if self.wrong == 1 else 'are'} probably wrong."
+
     def __len__(self) -> int:
         return len(self.issues)
 

@@ -1,6 +1,6 @@
 """What a model predicts for photographs, in the cache or not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +63,7 @@ def predict_files(
     *,
     views: bool = False,
     min_probability: float = 0.0,
+    notify: Callable[[str], None] | None = None,
 ) -> Iterator[Prediction]:
     """Yield what the model predicts for each photograph, in order; a folder stands for the photographs below it.
 
@@ -81,6 +82,8 @@ def predict_files(
         Average the probabilities over all views of the recipe.
     min_probability : float
         No class is predicted whose probability is below it.
+    notify : callable, optional
+        Is told, in a sentence, where the backbone has to be prepared, which takes seconds.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def predict_files(
         raise UsageError(f"must lie between 0 and 1, not at {min_probability:g}", "min_probability")
     waiting: list[Embedded] = []
     found = files if isinstance(files, images.Given) else sources.expand(files)
-    for embedded in embed_files(found, features, run, views=views):
+    for embedded in embed_files(found, features, run, views=views, notify=notify):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
             yield from _judge(waiting, model, min_probability)

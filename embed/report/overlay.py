@@ -142,6 +142,18 @@ def write_pictures(
         yield one, file
 
 
+def explained_pictures(
+    explained: Iterable[Explained], fit: str, head: str
+) -> Iterator[tuple[bytes | None, str]]:
+    """Yield the picture of each photograph's first map with words about it; None where there is nothing to draw."""
+    for one in explained:
+        if one.maps:
+            content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}")
+            yield content, f"{one.file}: {one.maps[0].label}"
+        else:
+            yield None, f"{one.file} {one.problem}"
+
+
 def _free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
     names = (f"{stem}{number}.explained.png" for number in ("", *(f"-{n}" for n in range(2, len(taken) + 3))))
     return next(folder / name for name in names if folder / name not in taken)

@@ -1,20 +1,18 @@
-"""Pages of what a search found: photographs in groups, and the map."""
+"""Pages of what a search found: photographs in groups."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embed import sources
-from embed.report.page import counted, data_uri, middle, render, visible
-from embed.report.pictures import Card, Pictures, thumbnails
-from embed.report.plots import FADED, OTHER, colours
+from embed.report.page import counted, render, sure
+from embed.report.pictures import Card, Pictures
 
 if TYPE_CHECKING:
     from embed.learn import LabelIssues
-    from embed.search import DuplicateGroup, Layout, Neighbours, Outlier
+    from embed.search import DuplicateGroup, Neighbours, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
-MAP_PIXELS = 128
 
 
 class Gallery:
@@ -61,7 +59,12 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
         What `embed.search.similar` yields.
     """
     gallery = Gallery(
-        root, [*(one.query for one in found), *(each.path for one in found for each in one.neighbours)]
+        root,
+        [
+            *(one.query for one in found),
+            *(each.path for one in found for each in one.neighbours),
+            *(one.closest.path for one in found if one.closest is not None),
+        ],
     )
     for one in found:
         cards = [
@@ -69,7 +72,14 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
             for each in one.neighbours
         ]
         lead = gallery.card(one.query, one.query.name, name="query", lead=True)
-        note = one.problem or ("" if cards else "Nothing is that similar.")
+        note = one.problem or ""
+        if one.closest is not None:
+            note = f"Nothing is that similar; the closest has {one.closest.similarity:.3f}:"
+            cards = [
+                gallery.card(
+                    one.closest.path, name=one.closest.label or "", figure=f"{one.closest.similarity:.3f}"
+                )
+            ]
         gallery.add(str(one.query), [lead, *cards], note)
     asked = counted(len(found), "photograph")
     return gallery.page(
@@ -108,55 +118,23 @@ def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
         cards = [
             gallery.card(
                 one.path,
-                name=one.label,
-                figure=f"{one.probability:.2f}",
-                note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
+                label=one.label,
+                predicted=one.suggested,
+                sure=one.suggested_probability,
+                note=(one.label, sure(one.probability)),
             )
             for one in found[:shown]
             if one.probably_wrong is wrong
         ]
         if cards:
             gallery.add(title, cards, "The likeliest first." if wrong else "")
-    return gallery.page(
-        "Label issues",
-        f"About {found.wrong:,} of {counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'} probably wrong."
-        f" {counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
-        " the figures are probabilities by a classifier that did not see the photograph.",
-    )
-
-
-def map_page(root: Path, layout: "Layout") -> str:
-    """Return a page with a map of the photographs: pointing at a dot shows the photograph."""
-    colour_of = colours(layout.labels)
-    names, shades = list(colour_of), list(colour_of.values())
-    number = {label: i for i, label in enumerate(names)}
-    labels = [len(names) if label is None else number.get(label, len(names)) for label in layout.labels]
-    if len(names) in labels:
-        names.append(OTHER)
-        shades.append(FADED)
-    pictures = thumbnails(map(sources.locator(root), layout.paths), MAP_PIXELS)
-    data = {
-        "x": [round(float(x), 4) for x in layout.positions[:, 0]],
-        "y": [round(float(y), 4) for y in layout.positions[:, 1]],
-        "label": labels,
-        "names": [visible(middle(name)) for name in names],
-        "colours": shades,
-        "path": [visible(path) for path in layout.paths],
-        "picture": [data_uri(one) if isinstance(one, bytes) else "" for one in pictures],
-    }
-    left_out = f" {layout.left_out:,} more are not on the map." if layout.left_out else ""
-    summary = (
-        f"{counted(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
-        f" zoom with the wheel, click a label to hide it.{left_out}"
-    )
-    return render(
-        "map.html",
-        styles=("page.css", "map.css"),
-        scripts=("map.js",),
-        title="Map of the features",
-        summary=summary,
-        data=data,
-    )
+    summary = found.in_words
+    if found:
+        summary += (
+            f" {counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
+            " the figures are probabilities by a classifier that did not see the photograph."
+        )
+    return gallery.page("Label issues", summary)
 
 
 def _of(shown: int, found: Sequence[object]) -> str:

@@ -56,11 +56,21 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What looks like one query, most similar first; or the problem for which it could not be asked."""
+    """What looks like one query, most similar first; or the problem for which it could not be asked.
+
+    Attributes
+    ----------
+    query : Path
+    neighbours : list of Neighbour
+    problem : str or None
+    closest : Neighbour or None
+        The most similar photograph, where none is as similar as was asked for.
+    """
 
     query: Path
     neighbours: list[Neighbour]
     problem: str | None = None
+    closest: Neighbour | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,19 +225,24 @@ def _neighbours(
         if query.features is None:
             yield Neighbours(query.file, [], query.problem)
             continue
-        neighbours = []
+        neighbours: list[Neighbour] = []
+        closest = None
         for row, similarity in zip(*next(remaining), strict=True):
-            if similarity < options.threshold:
+            if similarity < options.threshold and (neighbours or closest):
                 break
             same = copies[int(row)]
             if features.sha256[row].tobytes() == query.sha256 and not options.include_self:
                 same = np.delete(same, _own(features, same, query.file))
-            neighbours += [
+            near = [
                 Neighbour(features.path(copy), float(similarity), label_of_row[copy])
                 for copy in same.tolist()
                 if allowed is None or allowed[copy]
             ]
-        yield Neighbours(query.file, neighbours[: options.k])
+            if similarity >= options.threshold:
+                neighbours += near
+            elif near:
+                closest = near[0]
+        yield Neighbours(query.file, neighbours[: options.k], closest=None if neighbours else closest)
 
 
 def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
