@@ -71,9 +71,9 @@ class LabelIssues(Sequence[LabelIssue]):
     @property
     def in_words(self) -> str:
         """How many labels are probably wrong, as a sentence."""
-        labels = f"{self.judged:,} label{'s' if self.judged > 1 else ''}"
+        labels = f"{self.judged:,} label{'' if self.judged == 1 else 's'}"
         if not self.wrong:
-            return f"No label stands out as wrong among the {labels} that were judged."
+            return f"No label stands out as wrong among the {labels} that {'was' if self.judged == 1 else 'were'} judged."
         return f"About {self.wrong:,} of {labels} {'is' if self.wrong == 1 else 'are'} probably wrong."
 
     def __len__(self) -> int:

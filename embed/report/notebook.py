@@ -1,5 +1,6 @@
 """What a notebook shows: tables with their photographs, pictures, and whole pages."""
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,14 +28,14 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]], root: Path
     there : int
         Rows of the whole table.
     """
-    file_of = sources.locator(root)
-    rows = [row for row, _ in zip(rows, range(ROWS), strict=False)]
-    files = [file_of(str(row[list(columns).index("path")])) for row in rows]
+    file_of, place = sources.locator(root), list(columns).index("path")
+    first = list(itertools.islice(rows, ROWS))
+    paths = [str(row[place]) for row in first]
     pictures = Pictures(PIXELS, link=lambda file: "")
-    pictures.fetch(files)
+    pictures.fetch(map(file_of, paths))
     shown = [
-        (pictures.get(file), str(file), [_cell(value) for value in row])
-        for file, row in zip(files, rows, strict=True)
+        (pictures.get(file_of(path)), path, [_cell(value) for value in row])
+        for path, row in zip(paths, first, strict=True)
     ]
     return environment().get_template("table.html").render(columns=columns, rows=shown, there=there)
 

@@ -104,7 +104,8 @@ def confusion(table: "pd.DataFrame") -> dict[str, Any]:
             shade = share if i == j else LIGHTEST + (1 - LIGHTEST) * share
             words = f"{counts[i, j]} of {totals[i]} {names[i]}, predicted to be {columns[j]} ({share:.0%})"
             cell = {"count": counts[i, j], "right": i == j, "shade": round(shade * SHADES), "title": words}
-            cells.append({**cell, "id": f"cell-{i}-{j}", "true": names[i], "predicted": columns[j]})
+            cell |= {"id": f"cell-{i}-{j}", "true": names[i], "predicted": columns[j], "opens": False}
+            cells.append(cell)
         rows.append((names[i], cells))
     return {"classes": len(names), "columns": [columns[j] for j in shown if j < len(columns)], "rows": rows}
 
