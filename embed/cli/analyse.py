@@ -64,7 +64,7 @@ def duplicates(
     if html is not None:
         from embed import report
 
-        publish(html, report.duplicates_page(known.root, found, SHOWN), show=show)
+        publish(html, lambda progress: report.duplicates_page(known.root, found, SHOWN, progress), show=show)
 
 
 @app.command()
@@ -101,7 +101,7 @@ def outliers(
     if html is not None:
         from embed import report
 
-        publish(html, report.outliers_page(known.root, found, limit), show=show)
+        publish(html, lambda progress: report.outliers_page(known.root, found, limit, progress), show=show)
 
 
 @app.command()
@@ -165,7 +165,9 @@ def mislabelled(
     if html is not None:
         from embed import report
 
-        publish(html, report.label_issues_page(known.root, found, limit), show=show)
+        publish(
+            html, lambda progress: report.label_issues_page(known.root, found, limit, progress), show=show
+        )
 
 
 @app.command()
@@ -241,8 +243,7 @@ def map_features(
         for file, form in wanted:
             report.write(file, report.map_file(placed, form))
             print(file)
-        page = report.map_page(known.root, placed, progress) if html is not None else ""
     if placed.left_out:
         common.say(f"{placed.left_out:,} more photographs are not on the map; --limit says how many are.")
     if html is not None:
-        publish(html, page, show=show)
+        publish(html, lambda progress: report.map_page(known.root, placed, progress), show=show)

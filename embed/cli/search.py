@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from embed.cli import common, exits
 from embed.cli.app import app
 from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
+
+if TYPE_CHECKING:
+    from embed.search import Progress
 
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Write a page with the photographs.", show_default=False)
@@ -92,7 +95,7 @@ def similar(
     if html is not None:
         from embed import report
 
-        publish(html, report.similar_page(known.root, found), show=show)
+        publish(html, lambda progress: report.similar_page(known.root, found, progress), show=show)
     for one in found:
         if one.closest is not None:
             common.say(
@@ -150,10 +153,12 @@ def check_page(html: Path | None, show: bool) -> None:
         raise UsageError("--open shows the page that --html FILE writes; name the file.")
 
 
-def publish(html: Path, content: str, *, show: bool) -> None:
-    """Write a page, say where, and show it where that is asked for."""
+def publish(html: Path, page: Callable[["Progress"], str], *, show: bool) -> None:
+    """Make a page, write it, say where, and show it where that is asked for."""
     from embed import report
 
+    with StageDisplay() as progress:
+        content = page(progress)
     report.write(html, content)
     common.say(f"Wrote {html}")
     if show:

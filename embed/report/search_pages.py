@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embed import sources
 from embed.report.page import counted, render, sure
-from embed.report.pictures import Card, Pictures
+from embed.report.pictures import Card, Pictures, Progress, silent
 
 if TYPE_CHECKING:
     from embed.learn import LabelIssues
@@ -24,12 +24,14 @@ class Gallery:
         The data folder.
     files : iterable of path
         All photographs of the page: as text relative to that folder, and otherwise as they are.
+    progress : callable
+        Is told how many of them have been read.
     """
 
-    def __init__(self, root: Path, files: Iterable[str | Path]) -> None:
+    def __init__(self, root: Path, files: Iterable[str | Path], progress: Progress) -> None:
         self._file_of = sources.locator(root)
         self.groups: list[dict[str, Any]] = []
-        self._pictures = Pictures(CARD_PIXELS)
+        self._pictures = Pictures(CARD_PIXELS, progress=progress)
         self._pictures.fetch(self._file(file) for file in files)
 
     def card(self, file: str | Path, path: str = "", **words: Any) -> Card:
@@ -48,7 +50,7 @@ class Gallery:
         return file if isinstance(file, Path) else self._file_of(file)
 
 
-def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
+def similar_page(root: Path, found: "Sequence[Neighbours]", progress: Progress = silent) -> str:
     """Return a page with each query and the photographs that look like it.
 
     Parameters
@@ -57,6 +59,8 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
         The data folder that the paths of the neighbours are relative to.
     found : sequence of Neighbours
         What `embed.search.similar` yields.
+    progress : callable
+        Is told what is done, and how many photographs of how many; as of the other pages.
     """
     gallery = Gallery(
         root,
@@ -65,6 +69,7 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
             *(each.path for one in found for each in one.neighbours),
             *(one.closest.path for one in found if one.closest is not None),
         ],
+        progress,
     )
     for one in found:
         cards = [
@@ -88,9 +93,11 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
     )
 
 
-def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -> str:
+def duplicates_page(
+    root: Path, found: "Sequence[DuplicateGroup]", shown: int, progress: Progress = silent
+) -> str:
     """Return a page with the groups of photographs that show the same picture, as many as are to be shown."""
-    gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs])
+    gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs], progress)
     for number, group in enumerate(found[:shown], 1):
         cards = [
             gallery.card(one.path, name=one.split or "", figure=f"{one.similarity:.3f}", lead=i == 0)
@@ -101,9 +108,9 @@ def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -
     return gallery.page("Duplicates", f"{groups}; the figure is the similarity to the framed photograph.")
 
 
-def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
+def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int, progress: Progress = silent) -> str:
     """Return a page with the photographs that are furthest from all others."""
-    gallery = Gallery(root, [one.path for one in found[:shown]])
+    gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     cards = [
         gallery.card(one.path, name=one.label or "", figure=f"{one.similarity:.3f}") for one in found[:shown]
     ]
@@ -111,9 +118,9 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
+def label_issues_page(root: Path, found: "LabelIssues", shown: int, progress: Progress = silent) -> str:
     """Return a page with the photographs whose label the others contradict: first those that are probably wrong."""
-    gallery = Gallery(root, [one.path for one in found[:shown]])
+    gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     for title, wrong in (("Probably wrong", True), ("Doubtful", False)):
         cards = [
             gallery.card(
