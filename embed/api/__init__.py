@@ -38,7 +38,9 @@ if TYPE_CHECKING:
         place,
         predict_files,
     )
-    from embed.search import Clusters, layout, outliers, similarity_matrix
+    from embed.search import Clusters, closest_pair, similarity_matrix
+    from embed.search.layout import layout
+    from embed.search.outliers import outliers
     from embed.sources import expand
     from embed.vectors import Imported
 
@@ -110,6 +112,7 @@ _HOMES = {
     ),
     "embed.search": (
         "Clusters",
+        "closest_pair",
         "layout",
         "outliers",
         "similarity_matrix",
@@ -147,6 +150,7 @@ __all__ = [
     "Summary",
     "carry_out",
     "check_classifier",
+    "closest_pair",
     "describe",
     "expand",
     "export_model",

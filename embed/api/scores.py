@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from embed.learn import Model
     from embed.learn.evaluation import Evaluation
     from embed.learn.splits import Split
-    from embed.search import Clusters, DuplicateGroup, Progress
+    from embed.search import Clusters, DuplicateGroup, Pair, Progress
 
 EXPLAINED = 24  # photographs with the greatest losses whose maps are made
 MAPPING = "Making class-activation maps"
@@ -101,6 +101,8 @@ class Review:
         Groups of photographs that are alike, where there is no model.
     duplicates : list of DuplicateGroup
         Photographs that are there more than once, where there is no model.
+    closest : Pair or None
+        The two photographs that look most alike, where there is no model and nothing more than once.
     notes : tuple of str
         What could be read otherwise, and photographs in several classes or splits, where there is no model.
     """
@@ -110,6 +112,7 @@ class Review:
     scores: Scores | None = None
     clusters: "Clusters | None" = field(default=None, repr=False)
     duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
+    closest: "Pair | None" = None
     notes: tuple[str, ...] = ()
 
 
@@ -169,11 +172,15 @@ def _unfitted(features: "FeatureCache", labels: str, progress: "Progress") -> Re
     labelled = label_rules.of(features, labels)
     if not len(features):
         return Review(features, labelled)
+    clusters = search.clusters(features, progress=progress)
+    duplicates = search.duplicates(features, label_rule=labels, progress=progress)
+    closest = None if duplicates else search.closest_pair(features, label_rule=labels, progress=progress)
     return Review(
         features,
         labelled,
-        clusters=search.clusters(features, progress=progress),
-        duplicates=search.duplicates(features, label_rule=labels, progress=progress),
+        clusters=clusters,
+        duplicates=duplicates,
+        closest=closest,
         notes=(*labelled.notes, *label_rules.conflicts(labelled, features)),
     )
 

@@ -1,7 +1,7 @@
 """``embed duplicates``, ``outliers``, ``mislabelled``, ``matrix`` and ``map``: what a data set is like."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from embed.cli import common
 from embed.cli.app import app
 from embed.cli.progress import StageDisplay
 from embed.cli.search import HtmlOption, check_page, publish
+
+if TYPE_CHECKING:
+    from embed.api import Features
 
 SHOWN = 200  # groups or photographs on a page, unless told otherwise
 
@@ -61,6 +64,8 @@ def duplicates(
     common.print_table(
         ("group", "path", "similarity", "label", "split"), rows, form=common.output(as_json, as_csv)
     )
+    if not found and not across_splits:
+        _say_closest(known)
     if html is not None:
         from embed import report
 
@@ -247,3 +252,16 @@ def map_features(
         common.say(f"{placed.left_out:,} more photographs are not on the map; --limit says how many are.")
     if html is not None:
         publish(html, lambda progress: report.map_page(known.root, placed, progress), show=show)
+
+
+def _say_closest(known: "Features") -> None:
+    """Say which two photographs look most alike."""
+    from embed import api
+
+    with StageDisplay() as progress:
+        pair = api.closest_pair(known.cache, label_rule=known.rule, progress=progress)
+    if pair is not None:
+        common.say(
+            f"Nothing is there more than once; {common.printable(pair.one)} and {common.printable(pair.other)} look most alike,"
+            f" with {pair.similarity:.3f}."
+        )

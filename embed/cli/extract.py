@@ -256,7 +256,7 @@ def _tell(summary: "Summary", rule: str, given: Sequence[Path | None], *, as_jso
             f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
             "its set and its models back; --as NAME names a set of its own."
         )
-    if summary.bfloat16:
+    if summary.bfloat16 and summary.seconds > 5:
         common.say(FASTER)
     if summary.failed:
         common.say(

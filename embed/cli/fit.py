@@ -151,6 +151,9 @@ def _head_options(
     }
     options = {key: value for key, value in given.items() if value is not None}
     if options and clf != "dense":
+        from embed import api
+
+        api.check_classifier(clf, {})  # a name that is mistyped comes first
         names = ", ".join("--" + key.replace("_", "-") for key in options)
         raise UsageError(f"{names} is for --clf dense, not for {clf}")
     return options

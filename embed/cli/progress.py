@@ -72,19 +72,17 @@ class StageDisplay:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._next_line = time.monotonic() + SECONDS_BEFORE_STAGES
-        self._line = ""
+        self._line = self._told = ""
         self._shown = False
         self._writing = threading.RLock()
-        # A stage that goes on for long tells nothing meanwhile.
-        self._first = threading.Timer(SECONDS_BEFORE_STAGES, self._show)
-        self._first.daemon = True
+        self._ended = threading.Event()
 
     def __enter__(self) -> "StageDisplay":
-        self._first.start()
+        threading.Thread(target=self._watch, name="progress", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._first.cancel()
+        self._ended.set()
         with self._writing:
             self._quiet = True
             self._clear()
@@ -95,13 +93,22 @@ class StageDisplay:
         self._line = f"{what}: {done:,}{of}" if done else what
         self._show()
 
+    def _watch(self) -> None:
+        """Show a stage that goes on for long and tells nothing meanwhile."""
+        while not self._ended.wait(max(0.01, self._next_line - time.monotonic())):
+            self._show()
+
     def _show(self) -> None:
         with self._writing:
-            if self._quiet or not self._line or time.monotonic() < self._next_line:
+            if self._quiet or time.monotonic() < self._next_line:
                 return
             in_terminal = sys.stderr.isatty()
+            if self._line == self._told:
+                self._next_line = time.monotonic() + SECONDS_BETWEEN_CHANGES
+                return
             pause = SECONDS_BETWEEN_CHANGES if in_terminal else SECONDS_BETWEEN_LINES
             self._next_line = time.monotonic() + pause
+            self._told = self._line
             if in_terminal:
                 print(f"\r{self._line}{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
                 self._shown = True
@@ -118,6 +125,7 @@ class StageDisplay:
         if self._shown:
             print(f"\r{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
             self._shown = False
+            self._told = ""
 
 
 def _new_bar() -> "Bar":

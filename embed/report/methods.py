@@ -44,6 +44,7 @@ WILSON = (
     "Wilson EB. Probable Inference, the Law of Succession, and Statistical Inference. Journal of the American Statistical"
     " Association 22, 1927."
 )
+SHIPPED = "tiny"  # the backbone that comes with the package
 FITS = {
     "stretch": "stretched to",
     "crop": "cropped to their central square and scaled to",
@@ -88,17 +89,19 @@ def methods(review: "Review") -> dict[str, Any]:
 def _features(recipe: "Recipe", cited: Citations) -> str:
     if recipe.imported:
         return f"The features of the photographs were computed elsewhere ({recipe.weights})."
-    weights = {
-        "imagenet": f"pretrained on ImageNet{cited.cite(IMAGENET)}",
-        "tiny": "as it is distributed with embed",
-    }.get(recipe.weights, f"with the weights {recipe.weights}")
+    network = f"{recipe.backbone}{_of_network(recipe.backbone, cited)}"
+    weights = f"with the weights {recipe.weights}"
+    if recipe.backbone == SHIPPED:
+        weights = f"as embed {__version__} brings it along"
+    elif recipe.weights == "imagenet":
+        weights = f"pretrained on ImageNet{cited.cite(IMAGENET)}"
     mirrored = ", averaged with those of the mirror image" if recipe.mirror else ""
     augmented = (
         f" {recipe.views - 1} augmented views of each were computed as well." if recipe.views > 1 else ""
     )
     return (
         f"Photographs were {FITS[recipe.fit]} {recipe.size} × {recipe.size} pixels ({recipe.interpolation}) and passed once through"
-        f" {recipe.backbone}{_of_network(recipe.backbone, cited)} {weights}, which was not trained further; the output of its layer"
+        f" {network} {weights}, which was not trained further; the output of its layer"
         f" {recipe.layer} was {POOLED[recipe.pooling]} ({recipe.precision}){mirrored}.{augmented}"
     )
 

@@ -84,6 +84,8 @@ def _unfitted(review: "Review", pictures: Pictures) -> Iterator[Section]:
         found = sections.groups(review.features, review.clusters, review.labels, pictures)
         yield Section("groups", "Groups", found, GROUPS_EXPLAINED)
     alike = "Photographs that are probably there more than once; the figure is the similarity to the framed one before them."
+    if review.closest is not None:
+        alike = f"Nothing is there more than once; the two that look most alike have a similarity of {review.closest.similarity:.3f}."
     yield Section("duplicates", "Duplicates", sections.duplicates(review, pictures), alike)
     if not review.labels.classes:
         yield Section("sample", "Contact sheet", sections.sample(review, pictures))

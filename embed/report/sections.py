@@ -113,13 +113,13 @@ def confusion(table: "pd.DataFrame") -> dict[str, Any]:
 def _fill(matrix: dict[str, Any], predictions: "pd.DataFrame", root: Path, pictures: Pictures) -> None:
     """Give the cells of a confusion matrix their photographs: the surest errors, and what was hardly recognised."""
     cells = [cell for _, row in matrix["rows"] for cell in row]
-    by_pair = predictions.groupby(["label", "predicted"], sort=False)
+    pairs_of = list(zip(predictions["label"], predictions["predicted"], strict=True))
     left, matrix["opened"] = OF_CELLS, []
     for cell in sorted(cells, key=lambda cell: (cell["right"], -cell["count"])):
         cell["opens"] = bool(cell["count"]) and left > 0
         if not cell["opens"]:
             continue
-        members = by_pair.get_group((cell["true"], cell["predicted"]))
+        members = predictions[[pair == (cell["true"], cell["predicted"]) for pair in pairs_of]]
         members = members.sort_values("probability", ascending=cell["right"], kind="stable")
         paths = members["path"][: min(OF_CELL, left)].tolist()
         left -= len(paths)
@@ -249,7 +249,7 @@ def groups(
 
 
 def duplicates(review: "Review", pictures: Pictures) -> dict[str, Any] | None:
-    """Return a few groups of photographs that show the same picture; None where there are none."""
+    """Return a few groups of photographs that show the same picture, or the two that look most alike; None where there are none."""
     shown = review.duplicates[:NEAR_PAIRS]
     file_of = sources.locator(review.features.root)
     several = [group.photographs[:PHOTOGRAPHS_OF_PAIR] for group in shown]
@@ -259,6 +259,10 @@ def duplicates(review: "Review", pictures: Pictures) -> dict[str, Any] | None:
         for group in several
         for i, one in enumerate(group)
     ]
+    if review.closest is not None:
+        pair = (review.closest.one, review.closest.other)
+        pictures.fetch(map(file_of, pair))
+        cards = [Card(pictures.get(file_of(path)), path) for path in pair]
     return {"cards": cards, "shown": len(shown), "of": len(review.duplicates)} if cards else None
 
 

@@ -6,6 +6,7 @@ the vectors names candidates by their content, and the features in the cache ran
 What lies on disk, and what is trusted, is described in ``cache/README.md`` under "Derived files".
 """
 
+from embed.search.closest import Pair, closest_pair
 from embed.search.clusters import Cluster, Clusters, clusters
 from embed.search.current import measured, open_index, silent
 from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
@@ -32,10 +33,12 @@ __all__ = [
     "Neighbour",
     "Neighbours",
     "Outlier",
+    "Pair",
     "Progress",
     "Searcher",
     "SimilarOptions",
     "Store",
+    "closest_pair",
     "clusters",
     "duplicates",
     "group_rows",

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import sys
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
 from pages import DECODED, PHONE, SCREEN
+from waiting import until
 
 from embed import demo, files, search
 from embed.backbones import Network
@@ -39,10 +41,20 @@ def placed(features):
     return search.layout(features)
 
 
+@pytest.fixture(scope="module")
+def page(features, placed):
+    file = features.root.parent / "map.html"
+    files.write(file, map_page(features.root, placed))
+    return file
+
+
 @pytest.fixture
-def tab(features, placed, tmp_path, open_tab):
-    files.write(tmp_path / "map.html", map_page(features.root, placed))
-    return open_tab(tmp_path / "map.html", viewport=SCREEN)
+def tab(page, open_tab):
+    return open_tab(page, viewport=SCREEN)
+
+
+def reaches(tab, state):
+    until(lambda: tab.evaluate(state), state)
 
 
 def point(tab, i, placed):
@@ -77,9 +89,9 @@ def test_what_is_pointed_at_stays_there_while_one_looks_closer_and_its_tip_besid
     shown = point(tab, 0, placed)
     before = tab.evaluate(f"place({shown})")
     tab.mouse.wheel(0, -400)
-    tab.wait_for_function("scale > 2")
+    reaches(tab, "scale > 2")
     tab.mouse.wheel(60, -400)
-    tab.wait_for_function("scale > 4")
+    reaches(tab, "scale > 4 && !waiting")
     x, y = tab.evaluate(f"place({shown})")
     assert (x, y) == pytest.approx(before, abs=60)
     tip, canvas = tab.locator("#tip").bounding_box(), tab.locator("#map").bounding_box()
@@ -87,11 +99,11 @@ def test_what_is_pointed_at_stays_there_while_one_looks_closer_and_its_tip_besid
     across = max(left - x, x - left - tip["width"], 0)
     assert across < 80 and top - 80 < y < top + tip["height"] + 80
     tab.click("#whole")
-    tab.wait_for_function("scale === 1 && left === 0")
+    reaches(tab, "scale === 1 && left === 0")
 
 
 def test_where_there_is_room_photographs_are_shown(tab, placed):
-    tab.wait_for_function("shown.size > 5")  # so few have room from the start
+    reaches(tab, "shown.size > 5")  # so few have room from the start
     seen = tab.evaluate("[...shown].map(place)")
     side = tab.evaluate("shown.side")
     for i, (x, y) in enumerate(seen):
@@ -132,25 +144,24 @@ def test_keys_and_buttons_do_what_the_wheel_does(tab):
     tab.locator("#map").focus()
     tab.keyboard.press("+")
     tab.click("#closer")
-    tab.wait_for_function("scale > 2")
+    reaches(tab, "scale > 2")
     tab.keyboard.press("0")
-    tab.wait_for_function("scale === 1")
+    reaches(tab, "scale === 1")
 
 
 def test_a_photograph_without_a_small_picture_is_read_from_its_file(
     features, placed, tmp_path, open_tab, monkeypatch
 ):
-    monkeypatch.setattr("embed.report.map_page.PIXELS", ((5, 64),))
+    monkeypatch.setattr(sys.modules[map_page.__module__], "PIXELS", ((5, 64),))
     files.write(tmp_path / "map.html", map_page(features.root, placed))
     tab = open_tab(tmp_path / "map.html", viewport=SCREEN)
     assert sum(map(bool, tab.evaluate("data.picture"))) == 5
-    tab.wait_for_function("[...pictures.values()].some((one) => one.naturalWidth === 160)")
+    reaches(tab, "[...pictures.values()].some((one) => one.naturalWidth === 160)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_map_fits_a_phone_and_everybody_can_use_it(scheme, features, placed, tmp_path, open_tab):
-    files.write(tmp_path / "map.html", map_page(features.root, placed))
-    tab = open_tab(tmp_path / "map.html", viewport=PHONE, color_scheme=scheme, bypass_csp=True)
+def test_the_map_fits_a_phone_and_everybody_can_use_it(scheme, page, open_tab):
+    tab = open_tab(page, viewport=PHONE, color_scheme=scheme, bypass_csp=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     violations = axe.Axe().run(tab).response["violations"]

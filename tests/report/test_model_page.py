@@ -171,7 +171,7 @@ def test_a_dense_head_shows_its_learning_curve(drawn):
 def test_without_a_model_there_are_still_sheets_and_the_recipe(drawn, tmp_path):
     extract_features(drawn / "pictures", tmp_path / "cache", TINY)
     read = Page(report_page(review(open_features(tmp_path / "cache"))))
-    assert read.ids() == ["next", "notes", "groups", "duplicates", "sheets", "failures", "recipe"]
+    assert read.ids() == ["next", "notes", "groups", "duplicates", "sheets", "failures", "methods", "recipe"]
     assert "embed fit" in read.text
 
 

@@ -208,7 +208,7 @@ const keys = {
   "+": () => closer(1.5), "=": () => closer(1.5), "-": () => closer(1 / 1.5), "0": () => closer(0),
   ArrowLeft: () => move(60, 0), ArrowRight: () => move(-60, 0), ArrowUp: () => move(0, 60), ArrowDown: () => move(0, -60),
 };
-canvas.addEventListener("keydown", (event) => {
+canvas.parentElement.addEventListener("keydown", (event) => {
   if (!keys[event.key]) return;
   event.preventDefault();
   keys[event.key]();
