@@ -25,6 +25,7 @@ from embed.backbones import (
     store,
     weights,
 )
+from embed.backbones.home import home
 from embed.errors import CacheWriteError, UsageError, WeightsError
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
@@ -225,6 +226,19 @@ def test_published_weights_that_change_are_told_and_not_used(models):
     file.write_bytes(b"as damaged..")
     Path(record).unlink()
     assert Network("mobilenetv2").resolve().weights_sha256 == sha256(b"as damaged..")
+
+
+def test_a_record_of_a_hash_with_a_flipped_bit_is_made_again(models):
+    file = models / MOBILENETV2.weights_file
+    file.write_bytes(b"as published")
+    first = Network("mobilenetv2").resolve()
+    (record,) = home().glob("weights*/*.json")
+    intact = record.read_bytes()
+
+    for at in range(0, len(intact), 7):
+        record.write_bytes(intact[:at] + bytes([intact[at] ^ 1]) + intact[at + 1 :])
+        assert Network("mobilenetv2").resolve() == first
+        assert record.read_bytes() == intact
 
 
 def test_weights_that_keras_did_not_publish_are_not_imagenets(models, monkeypatch):
