@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from embed import files
+from embed import files, sources
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta, meta_from_parts, read_meta
 from embed.cache.names import check_name, comparable, folder_names
@@ -97,7 +97,7 @@ class Claim:
 
 
 def lock_set(
-    cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish | None = None, again: str = ""
+    cache: Path, dataset: str, root: Path | str, recipe: Recipe, wish: Wish | None = None, again: str = ""
 ) -> Claim:
     """Lock the feature set of a data folder, or a new one.
 
@@ -151,14 +151,16 @@ class _Choice:
 class _Search:
     """Looks for the set of one data folder; what was looked up, or asked, is not looked up or asked again."""
 
-    def __init__(self, cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish, again: str) -> None:
+    def __init__(
+        self, cache: Path, dataset: str, root: Path | str, recipe: Recipe, wish: Wish, again: str
+    ) -> None:
         self._again = again
         self._cache, self._root, self._recipe, self._wish = cache, root, recipe, wish
         self._start, self._end = folder_names(dataset, recipe)
         if wish.name is not None:
             self._start = check_name(wish.name.removesuffix(self._end))
         self._dataset = dataset if wish.name is None else self._start
-        self._place = Place.of_folder(root, cache)
+        self._place = Place.of_data(root, cache)
         self._metas: dict[str, Meta] = {}
         self._looked: dict[tuple[str, str], Presence] = {}
         self._opened: tuple[str, Photographs] | None = None
@@ -325,6 +327,8 @@ class _Search:
     def _is_away(self, name: str) -> bool | None:
         """Return whether a set's folder is not where it was; None where that cannot be told."""
         root = self._metas[name].root
+        if isinstance(sources.address(root), str):
+            return False  # elsewhere, where it stays
         try:
             os.stat(root or ".")
         except (FileNotFoundError, NotADirectoryError):
@@ -334,7 +338,7 @@ class _Search:
         share = self._sampled(name, Path(root)).share if root else 0.0
         return None if share is None else share < SAME_SHARE
 
-    def _sampled(self, name: str, root: Path) -> Presence:
+    def _sampled(self, name: str, root: Path | str) -> Presence:
         return self._look(name, f"some {root}", lambda photographs: photographs.sampled(root))
 
     def _all(self, name: str) -> Presence:

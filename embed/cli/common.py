@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embed.api import FeatureCache, Features, FeatureSet
 
 ImagesArgument = Annotated[
-    list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+    list[str], typer.Argument(help="Photographs, or folders and archives of them.", show_default=False)
 ]
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
@@ -136,7 +136,7 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def say_failed(file: Path, problem: str) -> None:
+def say_failed(file: Path | str, problem: str) -> None:
     """Name a photograph that could not be used, and why."""
     say(f"embed: {printable(os.fspath(file))}: {problem}")
 

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from embed.cache import Moved
     from embed.extract import Summary
     from embed.labels import Labels
-    from embed.sources import Filters, Source
+    from embed.sources import Address, Filters, Source
 
 
 @app.command()
 def extract(
     data: Annotated[
-        list[Path] | None, typer.Argument(help="Folder of photographs, or several.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Folder of photographs, archive (.tar, .zip) or table of them (.csv, .parquet); or several.",
+            show_default=False,
+        ),
     ] = None,
     from_file: Annotated[
         Path | None,
@@ -138,6 +142,9 @@ def extract(
     embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
     embed extract spring/ autumn/ --exclude 'drafts/'
+    embed extract shards/train-*.tar
+    embed extract photos.zip
+    embed extract table.parquet
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet
     embed extract photos/ --backbone mobilenetv2 --backbone model.onnx
@@ -192,7 +199,7 @@ def extract(
     # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
-    given: list[Path | None] = [*data] if data else [from_file]
+    given: list[str | Path | None] = [*data] if data else [from_file]
     summaries: list[Summary] = []
     code = 0
     for features in wanted:
@@ -235,7 +242,7 @@ def _join(summaries: Sequence["Summary"], cache: Path, name: str | None, *, quie
     return {"features": joined.name, "images": len(joined), "dimension": joined.dimension}
 
 
-def _tell(summary: "Summary", rule: str, given: Sequence[Path | None], *, as_json: bool) -> None:
+def _tell(summary: "Summary", rule: str, given: Sequence[str | Path | None], *, as_json: bool) -> None:
     """Say what an extraction did, and what is to be known about it."""
     for sentence in summary.damaged:
         common.say(common.printable(sentence))
@@ -274,9 +281,9 @@ def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters |
 
 
 def _source(
-    data: list[Path], from_file: Path | None, zero: bool, filters: "Filters | None"
-) -> "list[Path] | Source":
-    """Return what is to be extracted: folders, or a list."""
+    data: list[str], from_file: Path | None, zero: bool, filters: "Filters | None"
+) -> "list[Address] | Source":
+    """Return what is to be extracted: places, or a list."""
     from embed import sources
 
     if from_file is None:
@@ -284,7 +291,7 @@ def _source(
             raise UsageError("is for a list: --from-file", "zero")
         if not data:
             raise UsageError("name a folder of photographs, or a list of them: --from-file LIST")
-        kept, others = sources.apart(data)
+        kept, others = sources.apart([sources.address(place) for place in data])
         for folder in others:
             common.say(
                 f"{common.printable(str(folder))} is given twice, or lies in another folder that is given."
@@ -297,7 +304,7 @@ def _source(
     return sources.Listing(None if piped else from_file, listed, zero=zero, filters=filters)
 
 
-def _shown(places: Sequence[Path | None]) -> str:
+def _shown(places: Sequence[str | Path | None]) -> str:
     return ", ".join(common.printable(str(place)) for place in places)
 
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,7 @@ class Embedded:
 
     Parameters
     ----------
-    file : Path
+    file : path, or URL as text
     sha256 : bytes
         Of the content; empty where it could not be read.
     features : ndarray of shape (views, d), float32, or None
@@ -32,7 +31,7 @@ class Embedded:
         Whether the features came from the cache, without a forward pass.
     """
 
-    file: Path
+    file: sources.Address
     sha256: bytes
     features: np.ndarray | None
     problem: str | None = None
@@ -95,7 +94,7 @@ def _network(recipe: Recipe, features: FeatureCache) -> ResolvedNetwork:
 
 
 def embed_files(
-    files: Iterable[Path] | images.Given,
+    files: Iterable[sources.Address] | images.Given,
     cache: FeatureCache,
     run: RunOptions | None = None,
     *,
@@ -108,7 +107,7 @@ def embed_files(
 
     Parameters
     ----------
-    files : iterable of Path, or Given
+    files : iterable of path or URL, or Given
     cache : FeatureCache
         The feature set whose recipe is followed.
     run : RunOptions, optional
@@ -192,7 +191,7 @@ def _looked_up(
     )
     for item in source.items():
         for _, content in source.read([item]):
-            file = Path(item.name)
+            file = sources.address(item.name)
             if isinstance(content, str):
                 yield Embedded(file, b"", None, content)
                 continue
@@ -204,7 +203,7 @@ def _looked_up(
 
 
 def _embedded(result: pipeline.Result, cache: FeatureCache, views: int) -> Embedded:
-    file = Path(result.item.name)
+    file = sources.address(result.item.name)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
     row = cache.row_of_content(result.sha256)

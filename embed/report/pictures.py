@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,6 +14,7 @@ from embed import images
 from embed.errors import ImageError
 from embed.report import overlay
 from embed.report.page import data_uri
+from embed.sources import Address
 
 THREADS = 4
 
@@ -63,9 +63,9 @@ class Pictures:
         self.size, self.fit, self.most_bytes = size, fit, most_bytes
         self.used = 0
         self.left_out = 0
-        self._read: dict[tuple[Path, int], bytes | str] = {}
+        self._read: dict[tuple[Address, int], bytes | str] = {}
 
-    def fetch(self, files: Iterable[Path], size: int | None = None) -> None:
+    def fetch(self, files: Iterable[Address], size: int | None = None) -> None:
         """Read several photographs side by side."""
         size = size or self.size
         new = [file for file in dict.fromkeys(files) if (file, size) not in self._read]
@@ -73,7 +73,7 @@ class Pictures:
         self._read.update(((file, size), one) for file, one in zip(new, read, strict=True))
 
     def get(
-        self, file: Path, size: int | None = None, heat: Iterable[tuple[str, np.ndarray]] = ()
+        self, file: Address, size: int | None = None, heat: Iterable[tuple[str, np.ndarray]] = ()
     ) -> Picture:
         """Return the picture of a photograph, with maps of its cells over it as (CSS class, cells)."""
         self.fetch([file], size)
@@ -93,13 +93,13 @@ class Pictures:
         return Picture(source, heat=tuple(maps))
 
 
-def thumbnails(files: Iterable[Path], size: int) -> list[bytes | str]:
+def thumbnails(files: Iterable[Address], size: int) -> list[bytes | str]:
     """Return each photograph as a JPEG no wider and no higher than `size` pixels, or why it cannot be had."""
     with ThreadPoolExecutor(THREADS) as threads:
         return list(threads.map(partial(_thumbnail, size=size), files))
 
 
-def _thumbnail(file: Path, size: int) -> bytes | str:
+def _thumbnail(file: Address, size: int) -> bytes | str:
     try:
         return images.thumbnail(file, size)
     except ImageError as error:

@@ -1,5 +1,6 @@
 """Pages of what a search found: photographs in groups, and the map."""
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,13 @@ class Gallery:
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     files : iterable of path
-        All photographs of the page: as text relative to that folder, and otherwise as they are.
+        All photographs of the page: as text by their names there, and paths and URLs as they are.
     """
 
-    def __init__(self, root: Path, files: Iterable[str | Path]) -> None:
+    def __init__(self, root: Path | str, files: Iterable[str | Path]) -> None:
         self._file_of = sources.locator(root)
         self.groups: list[dict[str, Any]] = []
         self._pictures = Pictures(CARD_PIXELS)
@@ -46,16 +47,17 @@ class Gallery:
         """Return the page."""
         return render("gallery.html", title=title, summary=summary, groups=self.groups)
 
-    def _file(self, file: str | Path) -> Path:
-        return file if isinstance(file, Path) else self._file_of(file)
+    def _file(self, file: str | Path) -> sources.Address:
+        given = sources.address(file)
+        return file if isinstance(file, Path) else given if isinstance(given, str) else self._file_of(file)
 
 
-def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
+def similar_page(root: Path | str, found: "Sequence[Neighbours]") -> str:
     """Return a page with each query and the photographs that look like it.
 
     Parameters
     ----------
-    root : Path
+    root : path, or URL as text
         The data folder that the paths of the neighbours are relative to.
     found : sequence of Neighbours
         What `embed.search.similar` yields.
@@ -68,7 +70,7 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
             gallery.card(each.path, name=each.label or "", figure=f"{each.similarity:.3f}")
             for each in one.neighbours
         ]
-        lead = gallery.card(one.query, one.query.name, name="query", lead=True)
+        lead = gallery.card(one.query, posixpath.basename(str(one.query)), name="query", lead=True)
         note = one.problem or ("" if cards else "Nothing is that similar.")
         gallery.add(str(one.query), [lead, *cards], note)
     asked = counted(len(found), "photograph")
@@ -78,7 +80,7 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
     )
 
 
-def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -> str:
+def duplicates_page(root: Path | str, found: "Sequence[DuplicateGroup]", shown: int) -> str:
     """Return a page with the groups of photographs that show the same picture, as many as are to be shown."""
     gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs])
     for number, group in enumerate(found[:shown], 1):
@@ -91,7 +93,7 @@ def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -
     return gallery.page("Duplicates", f"{groups}; the figure is the similarity to the framed photograph.")
 
 
-def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
+def outliers_page(root: Path | str, found: "Sequence[Outlier]", shown: int) -> str:
     """Return a page with the photographs that are furthest from all others."""
     gallery = Gallery(root, [one.path for one in found[:shown]])
     cards = [
@@ -101,7 +103,7 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
+def label_issues_page(root: Path | str, found: "LabelIssues", shown: int) -> str:
     """Return a page with the photographs whose label the others contradict: first those that are probably wrong."""
     gallery = Gallery(root, [one.path for one in found[:shown]])
     for title, wrong in (("Probably wrong", True), ("Doubtful", False)):
@@ -125,7 +127,7 @@ def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
     )
 
 
-def map_page(root: Path, layout: "Layout") -> str:
+def map_page(root: Path | str, layout: "Layout") -> str:
     """Return a page with a map of the photographs: pointing at a dot shows the photograph."""
     colour_of = colours(layout.labels)
     names, shades = list(colour_of), list(colour_of.values())

@@ -71,7 +71,7 @@ def confusion(table: "pd.DataFrame") -> dict[str, Any]:
     return {"classes": len(names), "columns": [columns[j] for j in shown if j < len(columns)], "rows": rows}
 
 
-def pairs(scores: Scores, root: Path, pictures: Pictures) -> list[dict[str, Any]]:
+def pairs(scores: Scores, root: Path | str, pictures: Pictures) -> list[dict[str, Any]]:
     """Return the pairs of classes confused most often, with the photographs that were the surest."""
     found = []
     for pair in scores.confused[:PAIRS].to_dict("records"):
@@ -82,7 +82,7 @@ def pairs(scores: Scores, root: Path, pictures: Pictures) -> list[dict[str, Any]
     return found
 
 
-def losses(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
+def losses(scores: Scores, root: Path | str, pictures: Pictures) -> dict[str, Any]:
     """Return the photographs whose true class was given the least probability, with what spoke for either class."""
     cards = _judged(scores.predictions[:TOP_LOSSES], root, pictures, scores)
     return {
@@ -91,7 +91,7 @@ def losses(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
     }
 
 
-def wrong(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any] | None:
+def wrong(scores: Scores, root: Path | str, pictures: Pictures) -> dict[str, Any] | None:
     """Return all other photographs that were misclassified, the surest first; None where there are none."""
     others = scores.predictions[TOP_LOSSES:]
     missed = others[others["predicted"] != others["label"]]
@@ -114,7 +114,7 @@ def curves(scores: Scores) -> list[dict[str, Any]]:
     return [{"name": name, "chart": chart} for name, chart in drawn]
 
 
-def leakage(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any]:
+def leakage(scores: Scores, root: Path | str, pictures: Pictures) -> dict[str, Any]:
     """Return photographs that are scored beside what they nearly equal in training."""
     shown = scores.near_duplicates[:NEAR_PAIRS]
     file_of = sources.locator(root)
@@ -219,7 +219,7 @@ def _thumbnails(features: "FeatureCache", rows: np.ndarray, pictures: Pictures) 
 
 
 def _judged(
-    rows: "pd.DataFrame", root: Path, pictures: Pictures, scores: Scores | None = None
+    rows: "pd.DataFrame", root: Path | str, pictures: Pictures, scores: Scores | None = None
 ) -> Sequence[Card]:
     """Return a card for each prediction, with its maps where the scores that have them are given."""
     file_of = sources.locator(root)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from embed.errors import UsageError
+from embed.sources.source import Content
 
 if TYPE_CHECKING:
     import pathspec
@@ -45,6 +46,11 @@ DRAWN = "was drawn by embed"
 def is_drawn(data: bytes) -> bool:
     """Return whether a picture is one that embed draws itself."""
     return any(mark in part for part in (data[:_MARKED_BYTES], data[-_MARKED_BYTES:]) for mark in _MARKS)
+
+
+def unless_drawn(content: Content) -> Content | str:
+    """Return the content of a photograph, or that it is none: embed drew it."""
+    return DRAWN if is_drawn(content.data) else content
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""What lies at a place: a folder of photographs, a folder of shards, an archive, a table."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from embed.errors import UsageError
+from embed.sources.address import address
+from embed.sources.archive import Archive
+from embed.sources.blob import LocalFile
+from embed.sources.folder import Folder, named_as_image
+from embed.sources.formats import format_of
+from embed.sources.left_out import Filters
+from embed.sources.several import Several, apart
+from embed.sources.source import Address, Source
+from embed.sources.table import is_table, open_table
+
+SHARD = ".tar"
+
+
+def open_place(place: Address, filters: Filters | None = None) -> Source:
+    """Return the source at one place. Whether anything is there is told when it is looked into."""
+    if isinstance(place, str):
+        raise UsageError(f"names {place}, and nothing is downloaded here", "data")
+    if place.is_dir():
+        shards = _shards(place.resolve())
+        if not shards:
+            return Folder(place, filters)
+        return Several({shard: open_place(shard, filters) for shard in shards}, root=place.resolve())
+    if is_table(place):
+        return open_table(place, filters)
+    format = format_of(place.name)
+    return Folder(place, filters) if format is None else Archive(LocalFile(place), format, filters)
+
+
+def open(places: str | Path | Sequence[Address], filters: Filters | None = None) -> Source:
+    """Return the source at a place, or at several. Whether anything is there is told when it is looked into.
+
+    Raises
+    ------
+    UsageError
+        No place is named, or they cannot be one source.
+    """
+    given = [address(places)] if isinstance(places, (str, Path)) else [*places]
+    kept, _ = apart(given)
+    if not kept:
+        raise UsageError("names no folder", "data")
+    if len(kept) == 1:
+        return open_place(kept[0], filters)
+    for place in kept:
+        if isinstance(place, Path) and is_table(place):
+            raise UsageError(f"names {place} beside others; a table is a source by itself", "data")
+    if len({isinstance(place, str) for place in kept}) > 1:
+        raise UsageError("names places on this machine and elsewhere; extract them apart", "data")
+    absolute = [
+        Path(os.path.normpath(place.absolute())) if isinstance(place, Path) else place for place in kept
+    ]
+    return Several({place: open_place(place, filters) for place in absolute})
+
+
+def is_place(path: Address) -> bool:
+    """Return whether several photographs may lie at a path, rather than one."""
+    if isinstance(path, str):
+        return False
+    return path.is_dir() or (format_of(path.name) is not None and path.is_file()) or is_table(path)
+
+
+def _shards(folder: Path) -> list[Path]:
+    """Return the tar archives of a folder that holds neither photographs nor folders; none of any other."""
+    found = []
+    try:
+        with os.scandir(os.fsencode(folder)) as entries:
+            for entry in entries:
+                if named_as_image(entry.name) or entry.is_dir():
+                    return []
+                if entry.name.lower().endswith(SHARD.encode()) and not entry.name.startswith(b"."):
+                    found.append(Path(os.fsdecode(entry.path)))
+    except OSError:
+        return []
+    return sorted(found)
