@@ -14,8 +14,11 @@ from embed.sources import file
 from embed.sources.archive import Archive
 from embed.sources.blob import LocalFile
 from embed.sources.formats import format_of
+from embed.sources.objects import read_object
+from embed.sources.remote import RemoteFile, scheme
 from embed.sources.source import Address, Content, Item
 
+WEB = ("http", "https", "data")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -43,15 +46,31 @@ def read(place: Address) -> Content:
         The message is the reason.
     """
     if isinstance(place, str):
-        raise ImageError("is a URL, and nothing is downloaded here: save it as a file first")
-    inside = None if os.path.lexists(place) else _inside(place)
-    if inside is None:
-        return file.read(place)
+        if scheme(place) in WEB:
+            raise ImageError("is a URL, and nothing is downloaded here: save it as a file first")
+        inside = _inside_remote(place)
+        if inside is None:
+            folder, _, name = place.rpartition("/")
+            return read_object(folder, name)
+    else:
+        inside = None if os.path.lexists(place) else _inside(place)
+        if inside is None:
+            return file.read(place)
     archive, name = inside
     ((_, content),) = archive.read([Item(name)])
     if isinstance(content, str):
         raise ImageError(content)
     return content
+
+
+def _inside_remote(url: str) -> tuple[Archive, str] | None:
+    start, _, path = url.partition("://")
+    parts = path.split("/")
+    for end in range(1, len(parts)):
+        format = format_of(parts[end - 1]) if end > 1 else None
+        if format is not None:
+            return Archive(RemoteFile(f"{start}://{'/'.join(parts[:end])}"), format), "/".join(parts[end:])
+    return None
 
 
 def own_file(place: Address) -> Path | None:

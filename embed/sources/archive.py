@@ -94,19 +94,10 @@ class Archive:
 
     def _left_out(self, name: str, found: Listing) -> tuple[str, str] | None:
         """Return the place that is left out, and why, where a member is."""
-        path = os.fsencode(name)
-        if self._filters.takes_in(path):
-            return None
-        parts = path.split(b"/")
-        for depth, part in enumerate(parts[:-1], 1):
-            folder = b"/".join(parts[:depth])
-            if reason := self._filters.reason(folder, part, True):
-                return os.fsdecode(folder), reason
-        folder = os.fsdecode(b"/".join(parts[:-1]))
-        if reason := self._filters.reason(path, parts[-1], False):
-            return folder, reason
+        if (out := self._filters.left_out(name)) is not None or self._filters.takes_in(os.fsencode(name)):
+            return out
         if any(picture in found.members for picture in pictures_of(name)):
-            return folder, TAKEN_AS_PICTURE
+            return name.rpartition("/")[0], TAKEN_AS_PICTURE
         return None
 
 

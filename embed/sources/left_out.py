@@ -97,6 +97,20 @@ class Filters:
         """Return whether a file is taken, whatever leaves it out."""
         return self._included is not None and self._included.match_file(os.fsdecode(path))
 
+    def left_out(self, name: str) -> tuple[str, str] | None:
+        """Return the place that is left out, and why, where a file is, or a folder on the way to it."""
+        path = os.fsencode(name)
+        if self.takes_in(path):
+            return None
+        parts = path.split(b"/")
+        for depth, part in enumerate(parts[:-1], 1):
+            folder = b"/".join(parts[:depth])
+            if reason := self.reason(folder, part, True):
+                return os.fsdecode(folder), reason
+        if reason := self.reason(path, parts[-1], False):
+            return os.fsdecode(b"/".join(parts[:-1])), reason
+        return None
+
     @cached_property
     def _excluded(self) -> pathspec.GitIgnoreSpec | None:
         return _patterns(self.exclude, "exclude")

@@ -4,24 +4,27 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from embed.errors import UsageError
-from embed.sources.address import address
+from embed.errors import InputError, UsageError
+from embed.sources.address import WEB, address
 from embed.sources.archive import Archive
 from embed.sources.blob import LocalFile
 from embed.sources.folder import Folder, named_as_image
 from embed.sources.formats import format_of
 from embed.sources.left_out import Filters
+from embed.sources.objects import Objects
+from embed.sources.remote import RemoteError, RemoteFile, remote, scheme
 from embed.sources.several import Several, apart
 from embed.sources.source import Address, Source
 from embed.sources.table import is_table, open_table
 
 SHARD = ".tar"
+LOOKED_AT = 100  # entries of a place elsewhere, until it is none of shards
 
 
 def open_place(place: Address, filters: Filters | None = None) -> Source:
     """Return the source at one place. Whether anything is there is told when it is looked into."""
     if isinstance(place, str):
-        raise UsageError(f"names {place}, and nothing is downloaded here", "data")
+        return _open_remote(place, filters)
     if place.is_dir():
         shards = _shards(place.resolve())
         if not shards:
@@ -61,8 +64,40 @@ def open(places: str | Path | Sequence[Address], filters: Filters | None = None)
 def is_place(path: Address) -> bool:
     """Return whether several photographs may lie at a path, rather than one."""
     if isinstance(path, str):
-        return False
+        return format_of(path) is not None or not named_as_image(os.fsencode(path))
     return path.is_dir() or (format_of(path.name) is not None and path.is_file()) or is_table(path)
+
+
+def _open_remote(url: str, filters: Filters | None) -> Source:
+    if scheme(url) in WEB:
+        raise UsageError(f"names {url}, and nothing is downloaded from the web here", "data")
+    format = format_of(url)
+    if format is not None:
+        return Archive(RemoteFile(url), format, filters)
+    shards = _remote_shards(url.rstrip("/"))
+    if not shards:
+        return Objects(url, filters)
+    return Several({shard: open_place(shard, filters) for shard in shards}, root=url.rstrip("/"))
+
+
+def _remote_shards(url: str) -> list[str]:
+    """Return the tar archives below a URL where nothing else that begins the list may be photographs; none otherwise."""
+    names: list[str] = []
+    try:
+        for number, entry in enumerate(remote(url).entries()):
+            is_shard = entry.name.lower().endswith(SHARD) and "/" not in entry.name
+            if (
+                number < LOOKED_AT
+                and not is_shard
+                and (named_as_image(os.fsencode(entry.name)) or "/" in entry.name)
+            ):
+                return []
+            if number >= LOOKED_AT and not names:
+                return []
+            names += [entry.name] if is_shard else []
+    except RemoteError as error:
+        raise InputError(f"{url} {error}.") from error
+    return [f"{url}/{name}" for name in sorted(names)]
 
 
 def _shards(folder: Path) -> list[Path]:
