@@ -29,7 +29,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Where labels come from: folder, hand, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+        help="Where labels come from: folder, hand, source, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
     ),
 ]
 WhereOption = Annotated[

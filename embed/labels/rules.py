@@ -150,7 +150,7 @@ def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERS
 
     if plain == hand.RULE:
         return assigned(f"{hand.RULE}:{photographs.labels_file}")
-    if plain == brought.RULE or rule == "folder":
+    if plain == brought.RULE or (plain == "folder" and not prefix):
         with_them = photographs.labels_of_source
         if with_them is not None:
             given = assigned(f"{brought.RULE}:{with_them}")
