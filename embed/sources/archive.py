@@ -31,7 +31,7 @@ class Archive:
         place = blob.address
         self.root: Path | str = place if isinstance(place, str) else Path(os.path.normpath(place.absolute()))
         file = place.rpartition("/")[2] if isinstance(place, str) else place.name
-        self.name = next((file[: -len(end)] for end in format.suffixes if file.lower().endswith(end)), file)
+        self.name = file.rpartition(".")[0] or file
         self.again = ""
         self.places: tuple[str, ...] = ()
 

@@ -1,14 +1,26 @@
-"""The formats in which photographs lie together in one file, and what the name of such a file looks like."""
+"""The formats in which photographs lie together in one file, by the end of its name; each is imported when it is needed."""
+
+from functools import cache
+from importlib import import_module
 
 from embed.sources.member import Format
-from embed.sources.pictures_table import PicturesTable
-from embed.sources.tar import Tar
-from embed.sources.zip import Zip
 
-FORMATS: tuple[Format, ...] = (Tar(), Zip(), PicturesTable())
+FORMATS = {".tar": "tar.Tar", ".zip": "zip.Zip", ".parquet": "pictures_table.PicturesTable"}
+
+
+def suffix_of(name: str) -> str | None:
+    """Return the end of the name of an archive, or of a table that may be one; None of any other name."""
+    return next((suffix for suffix in FORMATS if name.lower().endswith(suffix)), None)
 
 
 def format_of(name: str) -> Format | None:
     """Return the format that the name of a file says, or None."""
-    lower = name.lower()
-    return next((one for one in FORMATS if lower.endswith(one.suffixes)), None)
+    suffix = suffix_of(name)
+    return None if suffix is None else _format(suffix)
+
+
+@cache
+def _format(suffix: str) -> Format:
+    module, _, kind = FORMATS[suffix].partition(".")
+    made: Format = getattr(import_module(f"embed.sources.{module}"), kind)()
+    return made

@@ -43,13 +43,10 @@ class Format(Protocol):
 
     Attributes
     ----------
-    suffixes : tuple of str
-        Ends of names, in lower case.
     pictures_only : bool
         Whether every member is meant to be a photograph, whatever its name.
     """
 
-    suffixes: tuple[str, ...]
     pictures_only: bool
 
     def members(self, window: Window) -> Iterator[Member]:

@@ -23,7 +23,6 @@ PICTURES = ("image", "img", "picture", "photo", "photograph", "jpg", "png", "byt
 class PicturesTable:
     """Parquet with a column of photographs. They are named by their path where each has one of its own, or by their row."""
 
-    suffixes = (".parquet",)
     pictures_only = True
 
     def __init__(self) -> None:

@@ -5,19 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embed.errors import InputError, UsageError
-from embed.sources.address import WEB, address
-from embed.sources.archive import Archive
-from embed.sources.blob import LocalFile
+from embed.sources.address import WEB, address, scheme
 from embed.sources.folder import Folder, named_as_image
-from embed.sources.formats import format_of
+from embed.sources.formats import suffix_of
 from embed.sources.left_out import Filters
-from embed.sources.objects import Objects
-from embed.sources.remote import RemoteError, RemoteFile, remote, scheme
 from embed.sources.several import Several, apart
 from embed.sources.source import Address, Source
-from embed.sources.table import is_table, open_table
 
 SHARD = ".tar"
+TABLES = (".csv", ".tsv", ".parquet")
 LOOKED_AT = 100  # entries of a place elsewhere, until it is none of shards
 
 
@@ -30,10 +26,16 @@ def open_place(place: Address, filters: Filters | None = None) -> Source:
         if not shards:
             return Folder(place, filters)
         return Several({shard: open_place(shard, filters) for shard in shards}, root=place.resolve())
-    if is_table(place):
+    # What most extractions do not need is imported where it is.
+    if _is_table(place):
+        from embed.sources.table import open_table
+
         return open_table(place, filters)
-    format = format_of(place.name)
-    return Folder(place, filters) if format is None else Archive(LocalFile(place), format, filters)
+    if suffix_of(place.name) is None:
+        return Folder(place, filters)
+    from embed.sources.within import archive_at
+
+    return archive_at(place, filters) or Folder(place, filters)
 
 
 def open(places: str | Path | Sequence[Address], filters: Filters | None = None) -> Source:
@@ -51,7 +53,7 @@ def open(places: str | Path | Sequence[Address], filters: Filters | None = None)
     if len(kept) == 1:
         return open_place(kept[0], filters)
     for place in kept:
-        if isinstance(place, Path) and is_table(place):
+        if isinstance(place, Path) and _is_table(place):
             raise UsageError(f"names {place} beside others; a table is a source by itself", "data")
     if len({isinstance(place, str) for place in kept}) > 1:
         raise UsageError("names places on this machine and elsewhere; extract them apart", "data")
@@ -64,16 +66,26 @@ def open(places: str | Path | Sequence[Address], filters: Filters | None = None)
 def is_place(path: Address) -> bool:
     """Return whether several photographs may lie at a path, rather than one."""
     if isinstance(path, str):
-        return format_of(path) is not None or not named_as_image(os.fsencode(path))
-    return path.is_dir() or (format_of(path.name) is not None and path.is_file()) or is_table(path)
+        return scheme(path) not in WEB and (
+            suffix_of(path) is not None or not named_as_image(os.fsencode(path))
+        )
+    is_named = suffix_of(path.name) is not None or path.name.lower().endswith(TABLES)
+    return path.is_dir() or (is_named and path.is_file())
+
+
+def _is_table(path: Path) -> bool:
+    return path.name.lower().endswith(TABLES) and path.is_file()
 
 
 def _open_remote(url: str, filters: Filters | None) -> Source:
     if scheme(url) in WEB:
         raise UsageError(f"names {url}, and nothing is downloaded from the web here", "data")
-    format = format_of(url)
-    if format is not None:
-        return Archive(RemoteFile(url), format, filters)
+    from embed.sources.objects import Objects
+    from embed.sources.within import archive_at
+
+    archive = archive_at(url, filters)
+    if archive is not None:
+        return archive
     shards = _remote_shards(url.rstrip("/"))
     if not shards:
         return Objects(url, filters)
@@ -81,18 +93,15 @@ def _open_remote(url: str, filters: Filters | None) -> Source:
 
 
 def _remote_shards(url: str) -> list[str]:
-    """Return the tar archives below a URL where nothing else that begins the list may be photographs; none otherwise."""
+    """Return the tar archives below a URL where neither photographs nor folders are; none of any other."""
+    from embed.sources.remote import RemoteError, remote
+
     names: list[str] = []
     try:
         for number, entry in enumerate(remote(url).entries()):
             is_shard = entry.name.lower().endswith(SHARD) and "/" not in entry.name
-            if (
-                number < LOOKED_AT
-                and not is_shard
-                and (named_as_image(os.fsencode(entry.name)) or "/" in entry.name)
-            ):
-                return []
-            if number >= LOOKED_AT and not names:
+            is_other = not is_shard and (named_as_image(os.fsencode(entry.name)) or "/" in entry.name)
+            if is_other or (number >= LOOKED_AT and not names):
                 return []
             names += [entry.name] if is_shard else []
     except RemoteError as error:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from embed.errors import ImageError, InputError
+from embed.sources.address import scheme
 from embed.sources.blob import State
 from embed.sources.source import Address
 
@@ -81,11 +82,6 @@ def remote(url: str) -> Remote:
     from embed.sources.remote_files import FileSystem
 
     return FileSystem(url)
-
-
-def scheme(url: str) -> str:
-    """Return what a URL begins with, in lower case."""
-    return url.partition("://")[0].lower()
 
 
 def stamp(time: datetime | None, tag: str) -> int:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from embed.errors import InputError
+from embed.sources.address import scheme
 from embed.sources.blob import State
-from embed.sources.remote import VANISHED, Entry, RemoteError, scheme, stamp
+from embed.sources.remote import VANISHED, Entry, RemoteError, stamp
 
 TIMES = ("mtime", "LastModified", "last_modified", "modified", "updated", "created")
 TAGS = ("ETag", "etag", "e_tag", "sha", "checksum", "md5", "blob_id", "ino")

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from embed.errors import InputError
+from embed.sources.address import scheme
 from embed.sources.blob import CHANGED, State
 from embed.sources.credentials import check_credentials, settings
-from embed.sources.remote import VANISHED, Entry, RemoteError, scheme, stamp
+from embed.sources.remote import VANISHED, Entry, RemoteError, stamp
 
 CHUNK = 1000  # objects that are listed at once
 RETRY = {"max_retries": 10}  # of a request that the server was too busy for

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from embed.sources.archive import Archive
+from embed.sources.formats import suffix_of
 from embed.sources.source import Address, Described, Failed, Item, LeftOut, Listed, Read, Source, Told
 
 NAMED = 3  # folders in the name of a source
@@ -102,7 +102,7 @@ class Several:
         """Return a name: of numbered archives, what they share."""
         names = [source.name for source in self._sources.values()]
         shared = {_NUMBERED.sub("", name) for name in names}
-        if len(shared) == 1 and all(isinstance(source, Archive) for source in self._sources.values()):
+        if len(shared) == 1 and all(map(suffix_of, self._sources)):
             return shared.pop() or names[0]
         prefixes = [prefix.replace("/", "-") for prefix in self._sources]
         more = len(prefixes) - NAMED

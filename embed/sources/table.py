@@ -13,13 +13,7 @@ from embed.sources.listing import Listing
 from embed.sources.pictures_table import PicturesTable, picture_column
 from embed.sources.source import Described, Source
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
-MARK = b"PAR1"
-
-
-def is_table(path: Path) -> bool:
-    """Return whether the name of a file is that of a table."""
-    return path.name.lower().endswith(SUFFIXES) and path.is_file()
+PARQUET = ".parquet"
 
 
 def open_table(file: Path, filters: Filters | None = None) -> Source:
@@ -32,7 +26,7 @@ def open_table(file: Path, filters: Filters | None = None) -> Source:
     UsageError
         It is Parquet, and the library that reads it is not installed.
     """
-    if file.name.lower().endswith(PicturesTable.suffixes) and _holds_pictures(file):
+    if file.name.lower().endswith(PARQUET) and _holds_pictures(file):
         return Archive(LocalFile(file), PicturesTable(), filters)
     return TableOfPaths(file, filters)
 

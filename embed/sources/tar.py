@@ -25,7 +25,6 @@ SPARSE = "is a sparse file in the archive"
 class Tar:
     """Plain tar: ustar, pax and GNU."""
 
-    suffixes = (".tar",)
     pictures_only = False
 
     def members(self, window: Window) -> Iterator[Member]:

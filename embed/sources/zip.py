@@ -26,7 +26,6 @@ DAMAGED = "is damaged: it does not unpack to what was packed"
 class Zip:
     """Zip, with 64-bit sizes too; stored or deflated."""
 
-    suffixes = (".zip",)
     pictures_only = False
 
     def members(self, window: Window) -> Iterator[Member]:

@@ -164,7 +164,7 @@ def test_photographs_in_archives_are_asked_about_like_files(shop, capsys, tmp_pa
     (first, *_) = json.loads(run(shop, capsys, "similar", member, "-k", "1", "--json"))
     assert first["query"] == member and first["path"] != "test-0.tar/00000.jpg"
     predicted = json.loads(run(shop, capsys, "predict", str(shop / "shards/test-0.tar"), "--json"))
-    assert [one["path"] for one in predicted][0] == member and len(predicted) == 6
+    assert predicted[0]["path"] == member and len(predicted) == 6
     explained = json.loads(run(shop, capsys, "explain", member, "--out", str(tmp_path), "--json"))
     assert explained[0]["path"] == member and (tmp_path / "00000-explained.png").exists() | len(
         list(tmp_path.glob("*.png"))
