@@ -150,7 +150,7 @@ def _figure(inches: tuple[float, float], form: str) -> Iterator[tuple[Any, "Axes
         figure.savefig(stream, format=form, metadata=METADATA[form])
 
 
-def _put_photographs(axes: "Axes", files: Sequence[Path], pixels: int, away: float) -> None:
+def _put_photographs(axes: "Axes", files: Sequence[sources.Address], pixels: int, away: float) -> None:
     """Put photographs along the left side and the lower one of a matrix, `away` points deep."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     from PIL import Image

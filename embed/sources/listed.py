@@ -191,7 +191,9 @@ def _read(key: str) -> Listing | None:
         found = Listing(State(int(document["size"]), int(document["stamp"])))
         found.refused = [str(one) for one in document["refused"]]
         for one, row in zip(names, numbers.tolist(), strict=True):
-            found.members[one] = Member(one, *row, problem=str(problems.get(one, "")))
+            start, span, size, packing, checksum = row
+            found.members[one] = Member(str(one), start, span, size, packing, checksum)
+            found.members[one].problem = str(problems.get(one, ""))
         for column, values in document["columns"].items():
             for one, value in zip(names, values, strict=True):
                 if value is not None:

@@ -80,7 +80,7 @@ def _columns(file: Path) -> dict[str, list[str]]:
     try:
         found = named_columns(file)
     except (InputError, LabelError) as error:
-        raise InputError(f"{error.message}.") from error
+        raise InputError(f"{error.message.rstrip('.')}.") from error
     except UsageError as error:
         raise UsageError(error.message, "data") from error
     return {name: [str(cell) for cell in cells] for name, cells in found.items()}

@@ -32,7 +32,7 @@ class Zip:
         """Yield each file. Raises BrokenError, ImageError."""
         window.most = MOST_LISTED
         try:
-            with zipfile.ZipFile(window) as archive:  # type: ignore[arg-type]
+            with zipfile.ZipFile(window) as archive:
                 infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
                 end = archive.start_dir
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError) as error:

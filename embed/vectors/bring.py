@@ -193,7 +193,7 @@ def _digest(vectors: Path | NDArray[Any], matrix: Matrix) -> str:
 
 
 def _matched(
-    called: Sequence[str], found: Sequence[Item], root: Path, missing: str
+    called: Sequence[str], found: Sequence[Item], root: Path | str, missing: str
 ) -> tuple[list[_Photograph | None], str]:
     """Return the photograph that each name means, None for one to be left out; and how they were matched."""
     match = labels.match(called, [item.name for item in found], root, None)
@@ -227,7 +227,7 @@ def _matched(
     return photographs, match.way
 
 
-def _normal(name: str, root: Path) -> str:
+def _normal(name: str, root: Path | str) -> str:
     """Return the name of a photograph that is not there as a path below the data folder."""
     path = posixpath.normpath(name.replace("\0", " "))
     inside = os.fspath(root).rstrip("/") + "/"

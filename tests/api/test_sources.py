@@ -103,7 +103,7 @@ def test_a_rewritten_shard_is_read_again_and_not_computed_again(drawn, tmp_path,
     summary = embed.extract_features(shards, tmp_path / "cache", backbone="tiny")
     assert (summary.reused, summary.extracted, summary.removed, backbone.seen) == (24, 0, 0, seen)
     # One that lost photographs loses their rows, and one that is damaged keeps them.
-    write_tar(tmp_path / "train-0.tar", {"00007.jpg": [*drawn.values()][7], "00007.cls": b"boat"})
+    write_tar(tmp_path / "train-0.tar", {"00008.jpg": [*drawn.values()][8], "00008.cls": b"boat"})
     (tmp_path / "train-1.tar").write_bytes((tmp_path / "train-1.tar").read_bytes()[:2000])
     summary = embed.extract_features(shards, tmp_path / "cache", backbone="tiny")
     assert summary.removed == 8 and summary.unreachable == 9
