@@ -32,6 +32,7 @@ class Archive:
         self.root: Path | str = place if isinstance(place, str) else Path(os.path.normpath(place.absolute()))
         file = place.rpartition("/")[2] if isinstance(place, str) else place.name
         self.name = file.rpartition(".")[0] or file
+        self._stamp: int | None = None  # of what was found
         self.again = ""
         self.places: tuple[str, ...] = ()
 
@@ -44,6 +45,7 @@ class Archive:
             There is no such archive, it cannot be read, or is none.
         """
         found = listed(self._blob, self._format)
+        self._stamp = found.state.stamp
         left: Counter[tuple[str, str]] = Counter()
         for name in sorted(found.members, key=os.fsencode):
             member = found.members[name]
@@ -86,7 +88,7 @@ class Archive:
 
     def described(self) -> Iterator[Described]:
         """Yield what lies beside the photographs and says something of them."""
-        yield from listed(self._blob, self._format).columns.items()
+        yield from listed(self._blob, self._format, self._stamp).columns.items()
 
     def address(self, name: str) -> Address:
         """Return what leads to a photograph."""

@@ -10,8 +10,14 @@ from pathlib import Path
 from embed.errors import InputError
 
 VENDOR = Path("/sys/class/dmi/id/sys_vendor")
+ENDPOINTS = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL_S3",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+)
 S3, GOOGLE, AZURE = ("s3", "s3a"), ("gs",), ("az", "azure", "adl", "abfs", "abfss")
-SKIP = {"AWS_SKIP_SIGNATURE": S3, "GOOGLE_SKIP_SIGNATURE": GOOGLE, "AZURE_SKIP_SIGNATURE": AZURE}
 
 # Variables of which one is enough, for each kind of storage; what else is enough; and what to say where nothing is there.
 _KNOWN = {
@@ -96,6 +102,14 @@ def settings(scheme: str) -> dict[str, str] | None:
     if "endpoint_url" in found and not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")):
         named["endpoint"] = found["endpoint_url"]
     return named or None
+
+
+def is_plain(found: dict[str, str] | None) -> bool:
+    """Return whether the user names a server without TLS."""
+    named = [os.environ.get(name, "") for name in ENDPOINTS] + [(found or {}).get("endpoint", "")]
+    return any(endpoint.startswith("http://") for endpoint in named) or bool(
+        os.environ.get("AZURE_STORAGE_USE_EMULATOR")
+    )
 
 
 def _profile() -> dict[str, str]:

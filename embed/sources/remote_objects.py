@@ -8,7 +8,7 @@ from urllib.parse import quote
 from embed.errors import InputError
 from embed.sources.address import scheme
 from embed.sources.blob import CHANGED, State
-from embed.sources.credentials import check_credentials, settings
+from embed.sources.credentials import check_credentials, is_plain, settings
 from embed.sources.remote import VANISHED, Entry, RemoteError, stamp
 
 CHUNK = 1000  # objects that are listed at once
@@ -41,13 +41,12 @@ class ObjectStore:
         check_credentials(scheme(url), url)
         start, _, rest = url.partition("://")
         place, slash, path = rest.partition("/")
-        client = dict(CLIENT)
         config = settings(scheme(url))
         try:
             self._store = from_url(
                 f"{start}://{place}{slash}{quote(path)}",
                 config=config,
-                client_options=client,
+                client_options={**CLIENT, "allow_http": is_plain(config)},
                 retry_config=RETRY,
             )
         except (BaseError, ValueError) as error:
@@ -135,7 +134,7 @@ def _reason(error: Exception) -> RemoteError:
     if isinstance(error, exceptions.PreconditionError):
         return RemoteError(CHANGED)
     if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-        return RemoteError("cannot be read: access is denied to these credentials")
+        return RemoteError(f"cannot be read: {DENIED}")
     if not isinstance(error, (exceptions.BaseError, OSError)):
         raise error
     for sign, words in SIGNS:
@@ -144,7 +143,10 @@ def _reason(error: Exception) -> RemoteError:
     return RemoteError(f"cannot be read: {_line(error)}")
 
 
+DENIED = "access is denied to these credentials"
 SIGNS = (
+    ("403 Forbidden", DENIED),
+    ("401 Unauthorized", DENIED),
     ("503", "the server was too busy (503), after several tries"),
     ("SlowDown", "the server was too busy (SlowDown), after several tries"),
     ("429", "the server was too busy (429), after several tries"),

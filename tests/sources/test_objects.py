@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import timedelta
 
 import obstore
 import pytest
@@ -15,7 +16,8 @@ from embed.cache import open_features
 from embed.errors import InputError
 from embed.sources import Failed, Item, Listed, listed, remote, remote_objects
 
-QUICK = {"max_retries": 2, "backoff": {"init_backoff": "1ms", "max_backoff": "2ms", "base": 2}}
+MOMENT = timedelta(milliseconds=1)
+QUICK = {"max_retries": 2, "backoff": {"init_backoff": MOMENT, "max_backoff": MOMENT, "base": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -139,13 +141,14 @@ def test_what_cannot_be_read_just_now_keeps_its_row(proxy, place, tmp_path, back
 def test_a_server_that_is_busy_now_and_then_is_asked_again(proxy, place, tmp_path, backbone):
     for number in range(8):
         place.put(f"{number}.png", photograph((number, 0, 0)))
-    asked = []
+    asked = set()
 
-    def every_other(method, path):
-        asked.append(path)
-        return 503 if len(asked) % 2 else None
+    def at_first(method, path):
+        again = (method, path) in asked
+        asked.add((method, path))
+        return None if again else 503
 
-    proxy.rule = every_other
+    proxy.rule = at_first
     assert extract(place, tmp_path).extracted == 8
 
 
@@ -249,9 +252,9 @@ def test_a_shard_that_cannot_be_listed_keeps_its_rows(proxy, place, tmp_path, ba
         file = write_tar(tmp_path / "shard.tar", samples(*COLOURS))
         place.put(f"train-{number}.tar", file.read_bytes())
     extract(place, tmp_path)
-    place.put("train-1.tar", file.read_bytes()[:3000])
+    place.put("train-1.tar", file.read_bytes()[:1500])
     summary = extract(place, tmp_path)
-    assert (summary.reused, summary.removed) == (4, 0) and summary.unreachable >= 2
+    assert (summary.reused, summary.removed, summary.unreachable) == (5, 0, 3)
     assert {reason for name, reason in summary.unreachable_places if name == "train-1.tar"}
 
 
@@ -325,7 +328,6 @@ def test_the_files_of_the_tools_are_read(tmp_path, monkeypatch, server, place):
     (tmp_path / ".aws" / "config").write_text(f"[profile lab]\nregion = us-east-1\nendpoint_url = {server}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_PROFILE", "lab")
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     remote.remote.cache_clear()
     place.put("red.png", photograph("red"))
     assert read(sources.open(place.url)) == {"red.png": photograph("red")}

@@ -112,7 +112,9 @@ def test_rows_without_a_photograph_and_names_that_are_no_paths(folder):
 
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
 def test_a_damaged_parquet_file_fails_in_a_sentence(at, folder):
-    file = write_parquet(folder / "train.parquet", {"image": [photograph((i, 0, 0), 9 + i) for i in range(50)]})
+    file = write_parquet(
+        folder / "train.parquet", {"image": [photograph((i, 0, 0), 9 + i) for i in range(50)]}
+    )
     data = bytearray(file.read_bytes())
     place = int(at * len(data))
     data[place : place + 200] = bytes(200)

@@ -31,7 +31,6 @@ def environment(endpoint):
         "AWS_ACCESS_KEY_ID": KEYS["accessKey"],
         "AWS_SECRET_ACCESS_KEY": KEYS["secretKey"],
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ALLOW_HTTP": "true",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
