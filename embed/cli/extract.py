@@ -142,7 +142,6 @@ def extract(
     embed extract photos/ --views 8
     embed extract spring/ autumn/ --exclude 'drafts/'
     embed extract shards/train-*.tar
-    embed extract photos.zip
     embed extract table.parquet
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet

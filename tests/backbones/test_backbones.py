@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from embed.backbones.home import home
 
 from embed import files
 from embed.backbones import (
@@ -26,7 +27,6 @@ from embed.backbones import (
     store,
     weights,
 )
-from embed.backbones.home import home
 from embed.errors import CacheWriteError, UsageError, WeightsError
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
