@@ -96,7 +96,14 @@ class Photographs:
         return [*map(sources.locator(self.root), self.paths)]
 
     def locate(self, path: str) -> Path | str:
-        """Return where a photograph is, by its path relative to `root`; whether it is there or not."""
+        """Return where a photograph is, by its path relative to `root`; whether it is there or not.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.locate(features.paths[0]) == features.files[0]
+        True
+        """
         return sources.locator(self.root)(path)
 
     @cached_property
