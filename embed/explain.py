@@ -76,7 +76,7 @@ class ClassMap:
 class Explained:
     """One photograph with its maps, one for each class asked for; or the reason why there are none."""
 
-    file: Path
+    file: sources.Address
     maps: tuple[ClassMap, ...] = ()
     problem: str | None = None
 
@@ -231,7 +231,7 @@ class Explainer:
             raise WeightsError(f"{file} does not hold the weights that computed {self.features.name}")
         return found
 
-    def explain(self, wanted: Iterable[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def explain(self, wanted: Iterable[tuple[sources.Address, Sequence[str | None]]]) -> Iterator[Explained]:
         """Yield one result for every file, in order, with a map for each of its classes (None: the most probable one).
 
         Raises UsageError, before anything is computed, for a class that the head does not know.
@@ -245,7 +245,9 @@ class Explainer:
         for start in range(0, len(pairs), BATCH):
             yield from self._explain_batch(pairs[start : start + BATCH])
 
-    def _explain_batch(self, pairs: list[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def _explain_batch(
+        self, pairs: list[tuple[sources.Address, Sequence[str | None]]]
+    ) -> Iterator[Explained]:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
         source = sources.Files(files)
         embedded = list(embed_files(files, self.features, self.run, notify=self.notify))

@@ -12,10 +12,10 @@ from embed.backbones.backbone import (
     network_name,
 )
 from embed.backbones.export import export
-from embed.backbones.home import home, kept
 from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
 from embed.backbones.runtime import PRECISIONS, Runtime, faster_in_bfloat16, open_runtime
 from embed.backbones.weights import own as check_weights
+from embed.files.home import home
 
 __all__ = [
     "BACKBONES",
@@ -34,7 +34,6 @@ __all__ = [
     "grid_spans",
     "home",
     "is_file",
-    "kept",
     "known",
     "network_name",
     "open_runtime",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from embed import files
 from embed.backbones import child
-from embed.backbones.home import boundary, home, kept
 from embed.backbones.table import Application
 from embed.errors import CacheError, CacheWriteError, WeightsError
+from embed.files.home import boundary, home, kept
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"

@@ -81,7 +81,7 @@ def similar(
     form = common.output(as_json, as_csv)
     if paths or print0:
         print_paths(
-            (known.root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0
+            (known.locate(neighbour.path) for one in found for neighbour in one.neighbours), zero=print0
         )
     elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
@@ -139,7 +139,7 @@ def index(
         common.print_table(tuple(figures), [tuple(figures.values())], form=common.output(as_json, as_csv))
 
 
-def print_paths(files: Iterable[Path], *, zero: bool) -> None:
+def print_paths(files: Iterable[Path | str], *, zero: bool) -> None:
     """Print files for other programs: the very bytes of their names."""
     sys.stdout.flush()
     for file in files:

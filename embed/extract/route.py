@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from embed import backbones, sources
+from embed import backbones, labels, sources
 from embed.cache import FeatureWriter, Moved, Origin, Recipe, Wish, list_features, origin_of, write_origin
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
@@ -19,7 +19,7 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path | Sequence[Path] | sources.Source,
+    data: sources.Address | Sequence[sources.Address] | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
@@ -36,8 +36,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path, sequence of Path, or Source
-        Where the photographs are: a folder, several, or another kind of source.
+    data : path or URL, sequence of them, or Source
+        Where the photographs are: a folder, an archive, a table, a place in object storage; several; or another source.
     cache : Path
         Folder of the feature sets.
     features : FeatureOptions, optional
@@ -123,6 +123,7 @@ def extract_features(
             outcome.tick()
             writer.commit()
             if not interrupted:
+                labels.brought.write(writer.folder, source.described)
                 writer.write_failures(outcome.failures)
                 write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
     done = outcome.progress
@@ -153,7 +154,9 @@ def extract_features(
     )
 
 
-def _filtered(data: Path | Sequence[Path] | sources.Source, filters: sources.Filters) -> sources.Source:
+def _filtered(
+    data: sources.Address | Sequence[sources.Address] | sources.Source, filters: sources.Filters
+) -> sources.Source:
     """Return a source that leaves out, and takes in, what filters say."""
     if isinstance(data, (Path, Sequence)):
         return sources.open(data, filters)

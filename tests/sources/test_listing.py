@@ -52,7 +52,7 @@ def test_paths_are_relative_to_the_working_folder_or_else_to_the_list(place):
 def test_absolute_paths_are_below_the_top(place):
     source = Listing(Path("list.txt"), f"{place}/photos/a/1.jpg\n".encode())
     (name,) = items(source)
-    assert source.local_path(name) == place / "photos/a/1.jpg"
+    assert source.address(name) == place / "photos/a/1.jpg"
 
 
 def test_two_lists_of_one_name_are_two_sources(place):
