@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
     from embed.api.transformer import ImageFeatures
+    from embed.api.tuning import list_cuts, tune_backbone
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
@@ -68,6 +69,10 @@ _HOMES = {
         "review",
     ),
     "embed.api.transformer": ("ImageFeatures",),
+    "embed.api.tuning": (
+        "list_cuts",
+        "tune_backbone",
+    ),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
         "FeatureCache",
@@ -147,6 +152,7 @@ __all__ = [
     "group",
     "import_features",
     "label",
+    "list_cuts",
     "list_features",
     "load",
     "open",
@@ -155,6 +161,7 @@ __all__ = [
     "predict_files",
     "review",
     "sick_features",
+    "tune_backbone",
     "understood",
     "undo_label",
     "verify",

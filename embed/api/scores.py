@@ -9,6 +9,7 @@ import numpy as np
 
 from embed import labels as label_rules
 from embed import sources
+from embed.cache import read_tuned, tuned_on
 from embed.errors import EmbedError, LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Review:
         Photographs that are there more than once, where there is no model.
     notes : tuple of str
         What could be read otherwise, and photographs in several classes or splits, where there is no model.
+    tuned : dict or None
+        How the weights of the network were tuned; None where they were not.
     """
 
     features: "FeatureCache"
@@ -110,6 +113,7 @@ class Review:
     clusters: "Clusters | None" = field(default=None, repr=False)
     duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
     notes: tuple[str, ...] = ()
+    tuned: dict[str, Any] | None = None
 
 
 def review(
@@ -155,7 +159,8 @@ def review(
         return _unfitted(features, labels)
     fitted = learn.load(features, model, notify=notify)
     labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
-    return Review(features, labelled, _scores(features, fitted, labelled, explained))
+    scores = _scores(features, fitted, labelled, explained)
+    return Review(features, labelled, scores, tuned=read_tuned(features))
 
 
 def _unfitted(features: "FeatureCache", labels: str) -> Review:
@@ -229,7 +234,7 @@ def _split_scored(
     features: "FeatureCache", fitted: "Model", labelled: "Labels", evaluation: "Evaluation"
 ) -> "Split | None":
     """Draw the split that a model was fitted by again; None where it is not that of the model any more."""
-    from embed.learn.splits import divide
+    from embed.learn.splits import divide, unseen
 
     document = fitted.document
     if document["fingerprint"] != features.fingerprint:
@@ -238,6 +243,7 @@ def _split_scored(
     groups = label_rules.groups(labelled, paths, document["group"])
     try:
         split = divide(labelled, features.sha256, seed=document["seed"], cv=document["cv"], groups=groups)
+        split = unseen(split, tuned_on(features))
     except LabelError:  # too few labels are left
         return None
     today = dict(zip(features.paths[split.scored], labelled.labels[split.scored], strict=True))

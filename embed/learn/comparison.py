@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embed import labels
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, tuned_on
 from embed.errors import LabelError
 from embed.learn import splits
 from embed.learn.evaluation import wilson_interval
@@ -78,25 +78,30 @@ def compare(
     """Yield the cross-validated score of every head on every feature set, on the same folds.
 
     Photographs in a test folder, or in a validation folder where there is no other, take no part: `fit` gives its number
-    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default.
+    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default. What the network of one of the sets
+    was tuned on is scored on none.
 
     Raises
     ------
     LabelError
-        There are no labels, or too few.
+        There are no labels, or too few; or there is no photograph that no network was tuned on.
     UsageError
         A head is not known.
     """
     options = replace(options or FitOptions(), cv=(options.cv if options else None) or 5)
     classifiers = {head: check_classifier(head, {}) for head in heads}
+    seen = {row.tobytes() for one in feature_sets for row in one.sha256[tuned_on(one)]}
     for features in feature_sets:
+        not_scored = np.array([row.tobytes() in seen for row in features.sha256], bool)
         labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
         groups = labels.groups(labelled, features.paths.tolist(), options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
+        splits.unseen(split, not_scored)
         for head in heads:
-            trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
+            own = replace(options, classifier=classifiers[head])
+            trainer = Trainer(features, labelled, own, not_scored=not_scored)
             started = time.perf_counter()
             answers = trainer.cross_validate(split.train, split.fold)
             summary = answers.summary()
@@ -174,6 +179,7 @@ def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, l
         labelled = _without(labelled, "test")
     groups = labels.groups(labelled, features.paths.tolist(), options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
+    split = splits.unseen(split, tuned_on(features))
     if not len(split.validation):
         raise LabelError("there is no photograph to score on")
     return split, labelled

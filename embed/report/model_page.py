@@ -112,7 +112,7 @@ def _judgement(review: Review, scores: Scores, pictures: Pictures) -> Iterator[S
         worst += f" No class-activation maps: {scores.no_maps}"
     yield Section("losses", "Top losses", sections.losses(scores, root, pictures), worst)
     yield Section("wrong", "Also misclassified", sections.wrong(scores, root, pictures))
-    yield Section("curves", "Scores and calibration", sections.curves(scores))
+    yield Section("curves", "Scores and calibration", sections.curves(scores, review.tuned))
     if len(scores.near_duplicates):
         near = (
             f"{len(scores.near_duplicates):,} of {scores.compared:,} scored photographs look nearly like one that was"
@@ -128,6 +128,13 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     yield "photographs from", str(features.root)
     for part in recipe.joined or (recipe,):
         yield from _computed(part)
+    if review.tuned and "cut" in review.tuned:
+        tuned = review.tuned
+        yield (
+            "tuned",
+            f"above {tuned['cut']}, on {counted(tuned['photographs'], 'photograph')} ({tuned['held_out']:,} held out), from the"
+            f" weights {tuned['tuned_from'][:12]}",
+        )
     yield "features", f"{features.dimension}, stored as {recipe.dtype}"
     if recipe.views > 1:
         yield "views", f"{recipe.views}, seed {recipe.view_seed}"

@@ -99,18 +99,23 @@ def wrong(scores: Scores, root: Path, pictures: Pictures) -> dict[str, Any] | No
     return {"cards": _judged(surest, root, pictures), "of": len(missed)} if len(missed) else None
 
 
-def curves(scores: Scores) -> list[dict[str, Any]]:
-    """Return the charts of scores, thresholds, calibration and learning."""
+def curves(scores: Scores, tuned: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the charts of scores, thresholds, calibration and learning, and those of how the network was tuned."""
     classes, threshold = list(scores.confusion.columns), scores.summary["threshold"]
     drawn = [("Scores", figures.score_histogram(scores.predictions, classes, threshold))]
     if scores.thresholds is not None:
         drawn.append(("Threshold", figures.threshold_curve(scores.thresholds, threshold)))
     drawn.append(("Calibration", figures.calibration_curve(scores.calibration)))
-    if learned := scores.document["learning_curve"]:
-        drawn += [
-            (f"Learning: {measure}", figures.learning_curve(learned, measure))
-            for measure in ("loss", "accuracy")
-        ]
+    learned = {
+        "Learning": scores.document["learning_curve"],
+        "Tuning": tuned and tuned.get("learning_curve"),
+    }
+    for name, curve in learned.items():
+        if curve:
+            drawn += [
+                (f"{name}: {measure}", figures.learning_curve(curve, measure))
+                for measure in ("loss", "accuracy")
+            ]
     return [{"name": name, "chart": chart} for name, chart in drawn]
 
 
