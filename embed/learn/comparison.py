@@ -43,6 +43,8 @@ class Compared:
         As in `embed.learn.evaluation`.
     seconds : float
         That one fit took, with the choice of its strength.
+    not_scored : int
+        Photographs that are not among the `n` because a network was tuned on them.
     """
 
     features: str
@@ -57,6 +59,7 @@ class Compared:
     balanced_accuracy: float
     log_loss: float | None
     seconds: float
+    not_scored: int = 0
 
     def row(self) -> dict[str, Any]:
         """Return the values by name."""
@@ -98,7 +101,7 @@ def compare(
             labelled = _without(labelled, "validation")
         groups = labels.groups(labelled, features.paths.tolist(), options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
-        splits.unseen(split, not_scored)
+        scored = splits.unseen(split, not_scored).scored
         for head in heads:
             own = replace(options, classifier=classifiers[head])
             trainer = Trainer(features, labelled, own, not_scored=not_scored)
@@ -119,6 +122,7 @@ def compare(
                 log_loss=summary["log_loss"],
                 seconds=(time.perf_counter() - started)
                 / (int(split.fold.max()) + 1 if split.fold is not None else 1),
+                not_scored=len(split.train) - len(scored),
             )
 
 

@@ -59,10 +59,13 @@ class LabelIssues(Sequence[LabelIssue]):
         Those that are probably wrong, and all others whose label is not the likeliest one.
     judged : int
         Photographs whose label was judged.
+    seen : int
+        Photographs that were not judged because the network was tuned on them.
     """
 
     issues: tuple[LabelIssue, ...]
     judged: int
+    seen: int = 0
 
     @property
     def wrong(self) -> int:
@@ -153,6 +156,7 @@ def mislabelled(
             if place < found.wrong or given[i] < other[i]
         ),
         int(found.judged.sum()),
+        int(seen.sum()),
     )
 
 
