@@ -219,7 +219,7 @@ def test_one_tunes_at_a_time_and_a_full_disk_is_told_before(tuned, jobs, data, c
 
 
 def test_what_cannot_be_tuned_is_told(jobs, data, weights, tmp_path):
-    with pytest.raises(UsageError, match="cut 'conv1' is no cut|cut 'conv9' is no cut"):
+    with pytest.raises(UsageError, match="cut 'conv9' is no cut"):
         embed.tune_backbone(data, tmp_path, weights=weights, **SETTINGS, cut="conv9")
     (tmp_path / "one" / "a").mkdir(parents=True)
     demo.draw(tmp_path / "drawn", train=1, test=1)
