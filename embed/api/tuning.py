@@ -1,6 +1,6 @@
 """The upper layers of a network, trained on photographs of one's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from embed import extract, tune
 from embed.api.functions import DEFAULT_CACHE
 from embed.arguments import Positive, Seed, checked
 from embed.backbones import Cut, Network
-from embed.labels import with_splits
+from embed.labels import with_splits, with_where
 from embed.tune.options import BATCH_SIZE, EPOCHS, LEARNING_RATE, PATIENCE
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def tune_backbone(
     learning_rate: float = LEARNING_RATE,
     batch_size: Positive = BATCH_SIZE,
     labels: str = "folder",
-    splits: str | None = None,
+    splits: str | Mapping[str, str | Sequence[str]] | None = None,
+    where: str | None = None,
     group: str | None = None,
     random_state: Seed = 0,
     device: str = "auto",
@@ -99,8 +100,10 @@ def tune_backbone(
         Photographs in a step.
     labels : str
         Where labels come from; see `open`.
-    splits : str, optional
-        Folders that are splits, as ``"train=training,test=testing"``.
+    splits : str or mapping, optional
+        Which folders are splits; see `open`.
+    where : str, optional
+        Only photographs as this condition says; see `Photographs.select`.
     group : str, optional
         Photographs with one value stay on one side; see `Features.fit`.
     random_state : int
@@ -139,7 +142,7 @@ def tune_backbone(
         patience=patience,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        labels=with_splits(labels, splits),
+        labels=with_where(with_splits(labels, splits), where),
         group=group,
         seed=random_state,
         keep=keep,

@@ -37,8 +37,13 @@ class ExtractionDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Leave the terminal to others, until there is more to show."""
         if self.bar is not None:
             self.bar.stop()
+            self.bar = None
 
     def update(self, progress: "Progress") -> None:
         """Show how far the extraction is."""
@@ -132,8 +137,13 @@ class TrainingDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Leave the terminal to others, until there is more to show."""
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def update(self, step: "Step") -> None:
         """Show how far the training is: the time left is that of all epochs, before which it may stop."""

@@ -15,7 +15,8 @@ from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.backbones import Cut
-    from embed.tune import Tuned
+    from embed.extract import Progress
+    from embed.tune import Step, Tuned
 
 
 @app.command()
@@ -57,6 +58,7 @@ def tune(
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest of Adam.")] = 3e-4,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Photographs in a step.")] = 32,
     labels: common.LabelsOption = "folder",
+    where: common.WhereOption = None,
     splits: common.SplitsOption = None,
     group: Annotated[str | None, typer.Option(help=GROUP_HELP, show_default=False)] = None,
     seed: common.SeedOption = 0,
@@ -99,6 +101,20 @@ def tune(
         ExtractionDisplay(quiet=quiet) as extraction,
         TrainingDisplay(quiet=quiet) as training,
     ):
+        # A terminal shows one at a time.
+        def extracting(progress: "Progress") -> None:
+            training.clear()
+            extraction.update(progress)
+
+        def trained(step: "Step") -> None:
+            extraction.clear()
+            training.update(step)
+
+        def staged(what: str, done: int, total: int) -> None:
+            extraction.clear()
+            training.clear()
+            stages(what, done, total)
+
         tuned = api.tune_backbone(
             data,
             cache,
@@ -114,13 +130,14 @@ def tune(
             batch_size=batch_size,
             labels=labels,
             splits=splits,
+            where=where,
             group=group,
             random_state=seed,
             device=device,
             keep=keep,
-            progress=extraction.update,
-            training=training.update,
-            stage=stages,
+            progress=extracting,
+            training=trained,
+            stage=staged,
             notice=None if quiet else stages.notice,
         )
     if as_json:
