@@ -124,6 +124,7 @@ def serve(work: Callable[..., dict[str, Any]], *, tells: bool = False) -> None:
         reply_to.write(json.dumps(message) + "\n")
         reply_to.flush()
 
+    reply: dict[str, Any]
     try:
         reply = {"reply": work(job, lambda *told: say({"told": told})) if tells else work(job)}
     except errors.UsageError as error:

@@ -136,10 +136,10 @@ def unseen(split: Split, tuned_on: np.ndarray) -> Split:
         return split
     if split.fold is None:
         seen = held_out[tuned_on[held_out]]
-        left = [part[~tuned_on[part]] for part in (split.validation, split.test)]
+        validation, test = (part[~tuned_on[part]] for part in (split.validation, split.test))
         train = np.sort(np.concatenate([split.train, seen]))
         description = f"{split.description}, without {len(seen)} that the network was tuned on"
-        split = Split(train, *left, None, description)
+        split = Split(train, validation, test, None, description)
     else:
         split = replace(split, not_scored=np.flatnonzero(tuned_on))
     if not len(split.scored):

@@ -72,6 +72,6 @@ def read(file: Path, boundary: files.Boundary | None = None) -> State | None:
                 group: [arrays[f"{group}_{i}"] for i in range(sum(n.startswith(f"{group}_") for n in arrays))]
                 for group in GROUPS
             }
-            return State(**about, **groups)
+            return State(about["threads"], about["history"], about["best_epoch"], **groups)
     except (FileNotFoundError, CacheError, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError):
         return None

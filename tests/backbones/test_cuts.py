@@ -206,7 +206,7 @@ def test_a_tail_keeps_the_statistics_of_batch_normalisation(tmp_path):
     application = BACKBONES["mobilenet"]
     file = weights_of(application, 32, tmp_path)
     tail = Tail(application, resolved(application, file, 32), "conv_pw_11_relu")
-    before = [np.array(one) for one in tail.model.non_trainable_variables]
+    before = [one.numpy() for one in tail.model.non_trainable_variables]
     assert len(before) > 4
     x = keras.Input(tail.model.input_shape[1:])
     model = keras.Model(x, tail.model(x, training=False))
@@ -214,4 +214,4 @@ def test_a_tail_keeps_the_statistics_of_batch_normalisation(tmp_path):
     outputs = np.random.default_rng(0).random((8, *tail.model.input_shape[1:]), np.float32)
     model.fit(outputs, np.zeros((8, 1024), np.float32), verbose=0)
     for was, one in zip(before, tail.model.non_trainable_variables, strict=True):
-        np.testing.assert_array_equal(was, np.array(one))
+        np.testing.assert_array_equal(was, one.numpy())

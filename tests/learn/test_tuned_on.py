@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fitting_samples import features_of, flat, make_features, with_splits
 
-import embed
+from embed import api
 from embed.cache import join, tuned_on, write_tuned
 from embed.cli import main
 from embed.errors import CacheDamagedError, LabelError
@@ -70,7 +70,7 @@ def test_cross_validation_scores_the_others_only(tmp_path):
     fitted = fit(features, FitOptions(cv=4))
     assert len(fitted.evaluation) == 18
     assert all(int(path[-7:-4]) >= 14 for path in fitted.evaluation.paths)
-    assert embed.api.review(features, "logistic", explained=0).scores.changed == ""
+    assert api.review(features, "logistic", explained=0).scores.changed == ""
 
 
 def test_sets_are_compared_on_photographs_that_no_network_was_tuned_on(tmp_path):
