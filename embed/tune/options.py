@@ -9,6 +9,7 @@ from embed.errors import UsageError
 EPOCHS, PATIENCE, BATCH_SIZE = 30, 6, 32
 LEARNING_RATE = 3e-4  # the highest of Adam, after the warm-up
 WEIGHT_DECAY = 0.05  # decoupled, of kernels
+LABEL_SMOOTHING = 0.1  # few photographs are learned by heart otherwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,8 @@ class TuneOptions:
     def of_training(self) -> dict[str, Any]:
         """Return those that change the weights, as JSON knows them."""
         names = ("views", "epochs", "patience", "learning_rate", "batch_size", "seed")
-        return {**{name: getattr(self, name) for name in names}, "weight_decay": WEIGHT_DECAY}
+        own = {name: getattr(self, name) for name in names}
+        return {**own, "weight_decay": WEIGHT_DECAY, "label_smoothing": LABEL_SMOOTHING}
 
 
 class Step(NamedTuple):

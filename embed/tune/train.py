@@ -109,24 +109,29 @@ def train(
     optimizer.exclude_from_weight_decay(var_list=[*not_decayed, *dense.trainable_variables])
     optimizer.build(variables)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
+    smooth_loss_of = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=options["label_smoothing"], reduction=None
+    )
     signature = [
         tensorflow.TensorSpec((None, *tail.input_shape[1:]), tensorflow.float32),
         tensorflow.TensorSpec((None,), tensorflow.int64),
     ]
 
-    @tensorflow.function(input_signature=signature)
-    def judge(x: Any, y: Any) -> Any:
-        logits = model(x, training=False)
+    def judged(logits: Any, y: Any) -> Any:
         right = tensorflow.equal(tensorflow.argmax(logits, axis=1), y)
         return tensorflow.reduce_sum(loss_of(y, logits)), tensorflow.math.count_nonzero(right)
 
     @tensorflow.function(input_signature=signature)
+    def judge(x: Any, y: Any) -> Any:
+        return judged(model(x, training=False), y)
+
+    @tensorflow.function(input_signature=signature)
     def learn(x: Any, y: Any) -> Any:
         with tensorflow.GradientTape() as tape:
-            total, right = judge(x, y)
-            loss = total / tensorflow.cast(tensorflow.shape(y)[0], total.dtype)
+            logits = model(x, training=False)
+            loss = tensorflow.reduce_mean(smooth_loss_of(tensorflow.one_hot(y, len(head.bias)), logits))
         optimizer.apply(tape.gradient(loss, variables), variables)
-        return total, right
+        return judged(logits, y)
 
     if state.history:
         _assign(variables, state.weights)

@@ -83,3 +83,34 @@ def test_no_more_is_read_at_a_time_than_the_buffer_holds(outputs, monkeypatch):
         pass
     assert len(asked) >= PHOTOGRAPHS // 8
     assert max(asked) <= 8 + 3
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from embed.cache import open_features
+from embed.tune import batches
+import numpy as np
+
+batches.BUFFER_BYTES = 16 << 20
+outputs = open_features(Path(sys.argv[1]))
+rows = np.arange(len(outputs))
+given = batches.Batches(outputs, rows, rows % 7, (10, 20, 30), 32, 0)
+assert sum(len(y) for _, y in given.epoch(1)) == len(rows)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+@pytest.mark.torture
+def test_memory_does_not_grow_with_the_photographs(tmp_path, run_embed):
+    peak = {}
+    for count in (3_000, 30_000):
+        folder = tmp_path / str(count)
+        values = np.random.default_rng(0).random((16, 6_000), np.float32)
+        with open_writer(folder, make_recipe(dtype="float16"), dimension=6_000) as writer:
+            for i in range(count):
+                path = f"{i:06d}.jpg"
+                one = row_of(path, dimension=1)
+                writer.put(path, one.sha256, one.size, one.mtime_ns, values[i % 16])
+        peak[count] = int(run_embed.python("-c", MEMORY, folder / "cache", check=True).stdout)
+    assert peak[30_000] < peak[3_000] + 24, peak  # megabytes; the outputs of the others take 324

@@ -50,7 +50,7 @@ def run(folder, epochs):
     tail = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
     random = np.random.default_rng(1)
     head = Head(random.normal(size=(12, 3)).astype(np.float32), np.zeros(3, np.float32))
-    options = {"epochs": epochs, "patience": 100, "learning_rate": 3e-3, "weight_decay": 0.05}
+    options = {"epochs": epochs, "patience": 100, "learning_rate": 3e-3, "weight_decay": 0.05, "label_smoothing": 0.1}
     state = checkpoint.read(file) or State(2, [], 0, [], [], [])
     state = train(tail, head, Data(240, 1), Data(60, 2), options, file, state, lambda *step: os.write(1, b"."))
     np.savez(Path(folder) / "weights.npz", *tail.get_weights())

@@ -59,7 +59,7 @@ def weights(tmp_path_factory):
     random = np.random.default_rng(3)
     for variable in base.weights:
         if len(variable.shape) == 4:  # so large that something of the picture arrives at the end
-            fan = 9 if "depthwise" in variable.path else np.prod(variable.shape[:3])
+            fan = 9 if "dw" in variable.path else np.prod(variable.shape[:3])
             variable.assign(random.normal(0, np.sqrt(2 / fan), variable.shape))
     file = tmp_path_factory.mktemp("weights") / "random.weights.h5"
     base.save_weights(file)
