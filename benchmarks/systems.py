@@ -73,7 +73,7 @@ SYSTEMS = {
         ("GlobalAveragePooling2D", "Dense:1024:relu"),
         "RMSprop:1e-5",
         3,
-        ("tune {data} --backbone {network} --views 2", "fit --clf dense --hidden 1024"),
+        ("tune {data} --backbone {network}", "fit --clf dense --hidden 1024"),
         augmented=("RandomShear:0.2", "RandomZoom:0.2", "RandomFlip:horizontal"),
         unfrozen=1,
         above=0.8,  # layers 140 and above of 175
@@ -218,6 +218,9 @@ def worker_theirs(
             base.trainable = True
             for one in base.layers[: int(system.above * len(base.layers))]:
                 one.trainable = False
+            for one in base.layers:  # whose statistics are those of ImageNet
+                if isinstance(one, keras.layers.BatchNormalization):
+                    one.trainable = False
         name, rate = system.optimiser.split(":")
         optimiser = getattr(keras.optimizers, name)(float(rate) / (10 if kind == "unfrozen" else 1))
         model.compile(optimiser, "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -50,11 +50,11 @@ def tune(
             help="Views of each photograph, of which each epoch takes one: the plain one and N - 1 augmented."
         ),
     ] = 1,
-    epochs: Annotated[int, typer.Option(help="Passes over the photographs, at most.")] = 30,
+    epochs: Annotated[int, typer.Option(help="Passes over the photographs, at most.")] = 12,
     patience: Annotated[
         int,
         typer.Option(help="Passes without a lower loss on held-out photographs after which it stops."),
-    ] = 6,
+    ] = 5,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest of Adam.")] = 3e-4,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Photographs in a step.")] = 32,
     labels: common.LabelsOption = "folder",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from embed.errors import UsageError
 
-EPOCHS, PATIENCE, BATCH_SIZE = 30, 6, 32
+EPOCHS, PATIENCE, BATCH_SIZE = 12, 5, 32
 LEARNING_RATE = 3e-4  # the highest of Adam, after the warm-up
 WEIGHT_DECAY = 0.05  # decoupled, of kernels
 LABEL_SMOOTHING = 0.1  # few photographs are learned by heart otherwise

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from embed.learn.selection import one_blas_thread
 from embed.tune.train import Head
 
-STRENGTH = 100.0  # C: features of unit length lie close together
+STRENGTH = 1.0  # C: weak, so that the layers below have something to learn from
 SOLVER_STEPS = 500
 
 

@@ -91,10 +91,7 @@ def train(
 
     dense = keras.layers.Dense(len(head.bias), name="head")
     outputs = keras.Input(tail.input_shape[1:])
-    # In training, too: batch normalisation keeps the mean and the variance that the weights were trained with, and with those of
-    # a batch the features would be others than everything afterwards computes.
-    features = tail(outputs, training=False)
-    model = keras.Model(outputs, dense(keras.layers.UnitNormalization()(features)))
+    model = keras.Model(outputs, dense(keras.layers.UnitNormalization()(tail(outputs))))
     dense.set_weights([head.kernel, head.bias])
     variables = [*tail.trainable_variables, *dense.trainable_variables]
     steps = len(batches) * options["epochs"]
@@ -117,6 +114,8 @@ def train(
         tensorflow.TensorSpec((None,), tensorflow.int64),
     ]
 
+    # Every call is one of prediction, the outermost included, which Keras lets all inner ones follow: batch normalisation keeps the
+    # mean and the variance that the weights came with. With those of a batch, features would be others than are computed ever after.
     def judged(logits: Any, y: Any) -> Any:
         right = tensorflow.equal(tensorflow.argmax(logits, axis=1), y)
         return tensorflow.reduce_sum(loss_of(y, logits)), tensorflow.math.count_nonzero(right)

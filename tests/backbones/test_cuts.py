@@ -8,7 +8,7 @@ import pytest
 from embed.backbones import BACKBONES, Network, ResolvedNetwork, build, choose_cut, get
 from embed.backbones.backbone import Request
 from embed.backbones.cuts import Cut, cuts_between
-from embed.backbones.tail import Tail, cuts_of
+from embed.backbones.tail import cuts_of
 from embed.errors import UsageError
 
 SIZES = {"inceptionv3": 96, "inceptionresnetv2": 96, "xception": 96}
@@ -200,18 +200,3 @@ def test_networks_in_files_are_not_tuned(name, tmp_path, monkeypatch):
         Network(name, preprocess=None if name == "tiny" else "none").cuts()
     with pytest.raises(UsageError, match="cannot be tuned"):
         get(name, None if name == "tiny" else "none").tail(None, "layer")
-
-
-def test_a_tail_keeps_the_statistics_of_batch_normalisation(tmp_path):
-    application = BACKBONES["mobilenet"]
-    file = weights_of(application, 32, tmp_path)
-    tail = Tail(application, resolved(application, file, 32), "conv_pw_11_relu")
-    before = [one.numpy() for one in tail.model.non_trainable_variables]
-    assert len(before) > 4
-    x = keras.Input(tail.model.input_shape[1:])
-    model = keras.Model(x, tail.model(x, training=False))
-    model.compile("adam", "mse")
-    outputs = np.random.default_rng(0).random((8, *tail.model.input_shape[1:]), np.float32)
-    model.fit(outputs, np.zeros((8, 1024), np.float32), verbose=0)
-    for was, one in zip(before, tail.model.non_trainable_variables, strict=True):
-        np.testing.assert_array_equal(was, one.numpy())

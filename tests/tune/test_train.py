@@ -138,6 +138,14 @@ def test_it_learns_and_keeps_the_best_epoch(uninterrupted):
     assert state.history[-1]["accuracy"] > 0.6
 
 
+def test_batch_normalisation_keeps_the_statistics_that_it_began_with(uninterrupted):
+    # Of each of two layers: kernel, bias; gamma, beta, mean, variance.
+    for kernel, _, gamma, _, mean, variance in zip(*[iter(uninterrupted[1])] * 6, strict=True):
+        assert kernel.ndim == 4
+        assert (mean == 0).all() and (variance == 1).all()
+        assert not (gamma == 1).all(), "they are trained all the same"
+
+
 def test_the_state_is_whole_or_not_believed(tmp_path):
     state = State(2, [{"epoch": 1, "loss": 0.5}], 1, [np.arange(3.0)], [np.array(7)], [np.ones((2, 2))])
     file = tmp_path / "state.npz"
