@@ -225,11 +225,11 @@ class Explainer:
                 f" {network.weights}: say where that file is (weights)"
             ) from error
 
-    def _own_weights(self, file: Path) -> Path:
-        found, sha256 = check_weights(file)
-        if sha256 != self.features.recipe.weights_sha256:
+    def _own_weights(self, file: Path) -> Path | None:
+        found = check_weights(file)
+        if found.sha256 != self.features.recipe.weights_sha256:
             raise WeightsError(f"{file} does not hold the weights that computed {self.features.name}")
-        return found
+        return found.file
 
     def explain(self, wanted: Iterable[tuple[sources.Address, Sequence[str | None]]]) -> Iterator[Explained]:
         """Yield one result for every file, in order, with a map for each of its classes (None: the most probable one).

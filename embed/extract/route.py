@@ -9,7 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from embed import backbones, labels, sources
-from embed.cache import FeatureWriter, Moved, Origin, Recipe, Wish, list_features, origin_of, write_origin
+from embed.cache import (
+    FeatureWriter,
+    Moved,
+    Origin,
+    Recipe,
+    Wish,
+    list_features,
+    origin_of,
+    write_origin,
+    write_tuned,
+)
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -111,6 +121,8 @@ def extract_features(
             filters = before or sources.Filters()
             origin = Origin(filters.exclude, filters.include, origin.left_out, source.again, source.places)
             write_origin(writer.folder, origin)
+            if (tuning := backbones.tuning(network)) is not None:
+                write_tuned(writer.folder, tuning.to_json())
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False

@@ -46,9 +46,10 @@ def map_page(root: Path | str, layout: "Layout", progress: Progress = silent) ->
     folder = sources.address(root)
     paths = [visible(path) for path in layout.paths]
     # What lies in archives and elsewhere is on the page as a small picture only.
-    base = (
-        folder.absolute().as_uri().rstrip("/") + "/" if isinstance(folder, Path) and folder.is_dir() else ""
-    )
+    base, link = "", {}
+    if isinstance(folder, Path) and folder.is_dir():
+        base = folder.absolute().as_uri().rstrip("/") + "/"
+        link = _links(folder, files, layout.paths, paths)
     data = {
         "x": [round(float(x), 5) for x in layout.positions[:, 0]],
         "y": [round(float(y), 5) for y in layout.positions[:, 1]],

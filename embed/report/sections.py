@@ -155,28 +155,34 @@ def wrong(scores: "Scores", root: Path | str, pictures: Pictures) -> dict[str, A
     return {"cards": _judged(surest, root, pictures), "of": len(missed)} if len(missed) else None
 
 
-def statistics(scores: "Scores") -> dict[str, Any]:
+def statistics(scores: "Scores", tuned: dict[str, Any] | None) -> dict[str, Any]:
     """Return what statisticians ask for: figures of probabilities, and charts, each as a file, too."""
     return {
         "scores": scores.summary,
         "second": scores.confusion.columns[1],
         "charts": [
-            {**one, "file": data_uri(chart_file(one["chart"]), "image/svg+xml")} for one in _charts(scores)
+            {**one, "file": data_uri(chart_file(one["chart"]), "image/svg+xml")}
+            for one in _charts(scores, tuned)
         ],
     }
 
 
-def _charts(scores: "Scores") -> list[dict[str, Any]]:
+def _charts(scores: "Scores", tuned: dict[str, Any] | None) -> list[dict[str, Any]]:
     classes, threshold = list(scores.confusion.columns), scores.summary["threshold"]
     drawn = [("Scores", figures.score_histogram(scores.predictions, classes, threshold))]
     if scores.thresholds is not None:
         drawn.append(("Threshold", figures.threshold_curve(scores.thresholds, threshold)))
     drawn.append(("Calibration", figures.calibration_curve(scores.calibration)))
-    if learned := scores.document["learning_curve"]:
-        drawn += [
-            (f"Learning: {measure}", figures.learning_curve(learned, measure))
-            for measure in ("loss", "accuracy")
-        ]
+    learned = {
+        "Learning": scores.document["learning_curve"],
+        "Tuning": tuned and tuned.get("learning_curve"),
+    }
+    for name, curve in learned.items():
+        if curve:
+            drawn += [
+                (f"{name}: {measure}", figures.learning_curve(curve, measure))
+                for measure in ("loss", "accuracy")
+            ]
     return [{"name": name, "chart": chart} for name, chart in drawn]
 
 
