@@ -140,7 +140,13 @@ def read_list(file: Path) -> bytes:
 
 
 def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
-    """Return what a list names, in order: one on each line, or each ending in a zero byte."""
+    """Return what a list names, in order: one on each line, or each ending in a zero byte.
+
+    Raises
+    ------
+    InputError
+        A line holds a zero byte, which no name does.
+    """
     if zero:
         return [os.fsdecode(entry) for entry in data.split(b"\0") if entry]
     for mark, encoding in _MARKS:
@@ -151,4 +157,10 @@ def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
     lines = data.split(b"\n")
     if all(line.endswith(b"\r") for line in lines[:-1]):
         lines = [line.removesuffix(b"\r") for line in lines]
+    for number, line in enumerate(lines, 1):
+        if b"\0" in line:
+            raise InputError(
+                f"Line {number} of the list holds a zero byte, which no file name does: save the list as UTF-8, or give -0 "
+                "where every name in it ends in one."
+            )
     return [os.fsdecode(line) for line in lines if line.strip()]
