@@ -92,4 +92,4 @@ def test_a_list_that_names_nothing_or_is_not_there_is_an_error(place):
 
 def test_a_line_with_a_zero_byte_is_told_with_the_way_out(place):
     with pytest.raises(InputError, match=r"Line 2 of the list holds a zero byte.*UTF-8.*-0"):
-        Listing(place / "list.txt", "photos/a/1.jpg\n".encode() + "b.jpg\n".encode("utf-16-le"))
+        Listing(place / "list.txt", b"photos/a/1.jpg\n" + "b.jpg\n".encode("utf-16-le"))
