@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from embed.sources.address import address, locator, own_file, read
+from embed.sources.credentials import storage_options
 from embed.sources.folder import Folder
 from embed.sources.left_out import DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
@@ -56,6 +57,7 @@ __all__ = [
     "read",
     "read_entries",
     "read_list",
+    "storage_options",
 ]
 
 
