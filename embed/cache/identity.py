@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from embed import files, sources
+from embed import files
 from embed.cache.lock import Lock
 from embed.cache.meta import Meta, meta_from_parts, read_meta
 from embed.cache.names import check_name, comparable, folder_names
@@ -18,12 +18,12 @@ from embed.cache.place import Place
 from embed.cache.recipe import Recipe
 from embed.cache.recognise import Photographs, Presence
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError, CacheLockedError, UsageError
+from embed.sources import Address, address
 
 SAME_SHARE = 0.5  # of the photographs of a set that are in the folder it is of, at least
 OTHER_SHARE = 0.1  # where fewer are in another folder that took its path, that is not the folder it is of
 FORMER_PLACES = 16  # remembered of a folder that moves again and again
-ATTEMPTS = 100  # to learn whose a set is that another process begins just now
-PAUSE_S = 0.05
+ATTEMPTS, PAUSE_S = 100, 0.05  # to learn whose a set is that another process begins just now
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Claim:
 
 
 def lock_set(
-    cache: Path, dataset: str, root: Path | str, recipe: Recipe, wish: Wish | None = None, again: str = ""
+    cache: Path, dataset: str, root: Address, recipe: Recipe, wish: Wish | None = None, again: str = ""
 ) -> Claim:
     """Lock the feature set of a data folder, or a new one.
 
@@ -152,7 +152,7 @@ class _Search:
     """Looks for the set of one data folder; what was looked up, or asked, is not looked up or asked again."""
 
     def __init__(
-        self, cache: Path, dataset: str, root: Path | str, recipe: Recipe, wish: Wish, again: str
+        self, cache: Path, dataset: str, root: Address, recipe: Recipe, wish: Wish, again: str
     ) -> None:
         self._again = again
         self._cache, self._root, self._recipe, self._wish = cache, root, recipe, wish
@@ -327,12 +327,10 @@ class _Search:
     def _is_away(self, name: str) -> bool | None:
         """Return whether a set's folder is not where it was; None where that cannot be told."""
         root = self._metas[name].root
-        if isinstance(sources.address(root), str):
-            return False  # elsewhere, where it stays
         try:
             os.stat(root or ".")
         except (FileNotFoundError, NotADirectoryError):
-            return True
+            return not isinstance(address(root), str)  # at a URL they stay
         except OSError:
             return None
         share = self._sampled(name, Path(root)).share if root else 0.0

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from embed.sources.address import address, locator, own_file, read
+from embed.sources.address import address, locator, own_file
 from embed.sources.credentials import storage_options
 from embed.sources.folder import Folder
 from embed.sources.left_out import DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
 from embed.sources.places import open
+from embed.sources.reading import read
 from embed.sources.several import Several, apart
 from embed.sources.some import Some
 from embed.sources.source import (

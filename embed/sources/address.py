@@ -9,10 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from embed.errors import ImageError
-from embed.sources import file
-from embed.sources.formats import suffix_of
-from embed.sources.source import Address, Content
+from embed.sources.source import Address
 
 WEB = ("http", "https", "data")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -41,23 +38,3 @@ def locator(place: str | Path) -> Callable[[str], Address]:
 def own_file(place: Address) -> Path | None:
     """Return the file that a photograph is, or None where it is none of its own that is there."""
     return place if isinstance(place, Path) and place.is_file() else None
-
-
-def read(place: Address) -> Content:
-    """Return the bytes of one photograph and their sha256.
-
-    Raises
-    ------
-    ImageError
-        The message is the reason.
-    """
-    if isinstance(place, str):
-        if scheme(place) in WEB:
-            raise ImageError("is a URL, and nothing is downloaded here: save it as a file first")
-    elif os.path.lexists(place) or not any(suffix_of(above.name) for above in place.parents):
-        return file.read(place)
-    from embed.sources.within import (
-        read_within,  # archives and what lies elsewhere: most questions are about files
-    )
-
-    return read_within(place)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.address import address, read
+from embed.sources.address import address
 from embed.sources.places import is_place, open_place
+from embed.sources.reading import read
 from embed.sources.source import Address, Described, Item, Listed, Read, Told
 
 

@@ -13,7 +13,8 @@ from embed.sources import file
 from embed.sources.blob import CHANGED, State
 from embed.sources.folder import named_as_image
 from embed.sources.left_out import Filters, unless_drawn
-from embed.sources.remote import RemoteError, remote
+from embed.sources.remote import RemoteError
+from embed.sources.remotes import remote
 from embed.sources.source import Content, Described, Failed, Item, LeftOut, Listed, Read, Told
 
 AT_ONCE = 16  # requests: most of the time of each is waiting

@@ -94,7 +94,8 @@ def _open_remote(url: str, filters: Filters | None) -> Source:
 
 def _remote_shards(url: str) -> list[str]:
     """Return the tar archives below a URL where neither photographs nor folders are; none of any other."""
-    from embed.sources.remote import RemoteError, remote
+    from embed.sources.remote import RemoteError
+    from embed.sources.remotes import remote
 
     names: list[str] = []
     try:

@@ -10,7 +10,7 @@ from embed.sources.blob import LocalFile
 from embed.sources.formats import format_of
 from embed.sources.left_out import Filters
 from embed.sources.objects import read_object
-from embed.sources.remote import RemoteFile
+from embed.sources.remotes import RemoteFile
 from embed.sources.source import Address, Content, Item
 
 

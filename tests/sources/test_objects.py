@@ -14,7 +14,7 @@ import embed
 from embed import cli, sources
 from embed.cache import open_features
 from embed.errors import InputError
-from embed.sources import Failed, Item, Listed, listed, remote, remote_objects
+from embed.sources import Failed, Item, Listed, listed, remote, remote_objects, remotes
 
 MOMENT = timedelta(milliseconds=1)
 QUICK = {"max_retries": 2, "backoff": {"init_backoff": MOMENT, "max_backoff": MOMENT, "base": 2}}
@@ -38,9 +38,9 @@ def proxy(server, tmp_path, monkeypatch):
         monkeypatch.setenv("EMBED_HOME", str(tmp_path / "home"))
         monkeypatch.setattr(listed, "_recent", type(listed._recent)())
         monkeypatch.setattr(remote_objects, "RETRY", QUICK)
-        remote.remote.cache_clear()
+        remotes.remote.cache_clear()
         yield proxy
-        remote.remote.cache_clear()
+        remotes.remote.cache_clear()
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_missing_credentials_and_unknown_schemes_are_one_sentence_each(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("embed.sources.credentials.VENDOR", tmp_path / "none")
-    remote.remote.cache_clear()
+    remotes.remote.cache_clear()
     code, lines = said(capsys, "extract", url, "--backbone", "tiny", "--cache", tmp_path / "cache")
     assert code in (1, 2) and len(lines) == 1 and sentence in lines[0]
 
@@ -328,10 +328,10 @@ def test_the_files_of_the_tools_are_read(tmp_path, monkeypatch, server, place):
     (tmp_path / ".aws" / "config").write_text(f"[profile lab]\nregion = us-east-1\nendpoint_url = {server}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_PROFILE", "lab")
-    remote.remote.cache_clear()
+    remotes.remote.cache_clear()
     place.put("red.png", photograph("red"))
     assert read(sources.open(place.url)) == {"red.png": photograph("red")}
-    remote.remote.cache_clear()
+    remotes.remote.cache_clear()
 
 
 def test_photographs_elsewhere_are_shown_and_asked_about(proxy, place, tmp_path, backbone, capsys):

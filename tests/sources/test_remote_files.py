@@ -6,7 +6,7 @@ from archive_samples import COLOURS, photograph, samples, write_tar
 import embed
 from embed import sources
 from embed.errors import InputError
-from embed.sources import Item, Listed, listed, remote
+from embed.sources import Item, Listed, listed, remotes
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -17,10 +17,10 @@ def memory(tmp_path, monkeypatch):
     monkeypatch.setattr(listed, "_recent", type(listed._recent)())
     system = fsspec.filesystem("memory")
     system.store.clear()
-    remote.remote.cache_clear()
+    remotes.remote.cache_clear()
     yield system
     system.store.clear()
-    remote.remote.cache_clear()
+    remotes.remote.cache_clear()
 
 
 def read(source, items=None):
