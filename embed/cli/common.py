@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -263,7 +264,7 @@ def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], tit
         for i in places:
             # A number is never broken over two lines.
             table.add_column(
-                Text(names[i]),
+                Text(textwrap.fill(names[i], max(1, widths[i]))),
                 justify="right" if numeric[i] else "left",
                 overflow="fold",
                 min_width=least[i],
