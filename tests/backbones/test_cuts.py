@@ -12,7 +12,7 @@ from embed.backbones.tail import cuts_of
 from embed.errors import UsageError
 
 SIZES = {"inceptionv3": 96, "inceptionresnetv2": 96, "xception": 96}
-FAMILIES = ("mobilenet", "efficientnetb0", "resnet50")
+FAMILIES = ("mobilenet", "efficientnetb0")
 LARGE = (
     "convnexttiny",
     "densenet121",
@@ -21,6 +21,7 @@ LARGE = (
     "inceptionv3",
     "mobilenetv2",
     "mobilenetv3small",
+    "resnet50",
     "resnet50v2",
     "vgg16",
     "vgg19",

@@ -190,6 +190,7 @@ def test_every_command_takes_the_tuned_features(tuned, cache, data, tmp_path, ca
     assert "tuned on every photograph that would be scored" in capsys.readouterr().err
 
 
+@pytest.mark.torture
 def test_another_cut_takes_the_place_of_outputs_that_were_kept(jobs, data, weights, tmp_path):
     given = {**SETTINGS, "weights": weights, "epochs": 1, "keep": True}
     first = embed.tune_backbone(data, tmp_path, **given, cut="conv_pw_11_relu")
