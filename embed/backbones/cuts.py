@@ -88,7 +88,7 @@ def choose(cuts: Sequence[Cut], name: str, layer: str | None = None) -> Cut:
         some = ", ".join((nearest or [cut.layer for cut in usable])[-5:])
         raise UsageError(
             f"{layer!r} is no cut of {name}: not every path goes through it, or there is no such layer; cuts are {some}, and "
-            f"others that `embed tune --list-cuts --backbone {name}` lists",
+            "others that `list_cuts` names",
             "cut",
         )
     if not found.weights_above:

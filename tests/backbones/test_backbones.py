@@ -198,10 +198,12 @@ def test_a_download_appears_whole_where_keras_looks_for_it(models, monkeypatch):
 
 def test_a_server_that_never_answers_is_given_up(models, monkeypatch):
     code = """
-import io, json, sys
+import json, os
 from embed.backbones import download
 download.SOCKET_SECONDS = 0.2
-sys.stdin = io.StringIO(json.dumps({"backbone": "MobileNetV2", "classifier": False}))
+stdin, job = os.pipe()
+os.dup2(stdin, 0)
+os.write(job, json.dumps({"backbone": "MobileNetV2", "classifier": False}).encode() + b"\\n")
 download.main()
 """
     with socket.create_server(("127.0.0.1", 0)) as silent:
