@@ -1,10 +1,11 @@
 """The layers of a network above a cut, with its weights: what is trained, and kept as weights of the whole network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embed.backbones import build
-from embed.backbones.backbone import Request, ResolvedNetwork, is_pooled
+from embed.backbones.backbone import NO_POOLING, Request, ResolvedNetwork, is_pooled
 from embed.backbones.cuts import Cut, cuts_between
 from embed.backbones.table import Application
 
@@ -71,7 +72,7 @@ def cuts_of(application: Application, request: Request) -> list[Cut]:
     import keras
 
     with build.settings("float32"):
-        base = build.make_base(application, request, classifier=False)
+        base = build.make_base(application, replace(request, pooling=NO_POOLING), classifier=False)
         target = build.target_of(base, application, request.layer)
         model = keras.Model(base.inputs, target)
         names = {id(layer): name for name, layer in build.layer_names(base).items()}
