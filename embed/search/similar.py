@@ -14,7 +14,7 @@ from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
-from embed.search.store import Progress
+from embed.search.store import Progress, StoreUnreachableError
 from embed.search.vectors import check_not_empty
 from embed.sources import Address
 
@@ -183,7 +183,7 @@ def similar(
 def _opened(features: FeatureCache, progress: Progress, notice: Callable[[str], None]) -> Index:
     try:
         return open_index(features, progress=progress)
-    except (CacheLockedError, CacheWriteError) as error:
+    except (CacheLockedError, CacheWriteError, StoreUnreachableError) as error:
         notice(f"There is no index, so every photograph is compared: {error}")
         return Index(features)
 

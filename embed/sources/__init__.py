@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from embed.sources.address import address, locator, own_file
+from embed.sources.credentials import storage_options
 from embed.sources.folder import Folder
 from embed.sources.left_out import DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
@@ -57,6 +58,7 @@ __all__ = [
     "read",
     "read_entries",
     "read_list",
+    "storage_options",
 ]
 
 

@@ -104,6 +104,20 @@ def settings(scheme: str) -> dict[str, str] | None:
     return named or None
 
 
+def storage_options(url: str) -> dict[str, str]:
+    """Return what a library for object storage is to be told beside what it finds in the environment.
+
+    Raises
+    ------
+    InputError
+        There are no credentials.
+    """
+    scheme = url.partition("://")[0].lower()
+    check_credentials(scheme, url)
+    found = settings(scheme) or {}
+    return {**found, "allow_http": str(is_plain(found)).lower()}
+
+
 def is_plain(found: dict[str, str] | None) -> bool:
     """Return whether the user names a server without TLS."""
     named = [os.environ.get(name, "") for name in ENDPOINTS] + [(found or {}).get("endpoint", "")]
