@@ -350,7 +350,7 @@ NO_LABELS = (
     "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH, "
     "embed duplicates, embed map --html map.html; or --labels 'regex:PATTERN' or csv:FILE labels them for embed fit."
 )
-FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is about twice as fast, its features nearly the same (another set)."
+FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is faster, its features nearly the same (another set)."
 PLACES_SHOWN = 3  # of those that cannot be looked at
 
 BOTTLENECKS = {
