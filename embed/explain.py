@@ -76,7 +76,7 @@ class ClassMap:
 class Explained:
     """One photograph with its maps, one for each class asked for; or the reason why there are none."""
 
-    file: Path
+    file: sources.Address
     maps: tuple[ClassMap, ...] = ()
     problem: str | None = None
 
@@ -225,13 +225,13 @@ class Explainer:
                 f" {network.weights}: say where that file is (weights)"
             ) from error
 
-    def _own_weights(self, file: Path) -> Path:
-        found, sha256 = check_weights(file)
-        if sha256 != self.features.recipe.weights_sha256:
+    def _own_weights(self, file: Path) -> Path | None:
+        found = check_weights(file)
+        if found.sha256 != self.features.recipe.weights_sha256:
             raise WeightsError(f"{file} does not hold the weights that computed {self.features.name}")
-        return found
+        return found.file
 
-    def explain(self, wanted: Iterable[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def explain(self, wanted: Iterable[tuple[sources.Address, Sequence[str | None]]]) -> Iterator[Explained]:
         """Yield one result for every file, in order, with a map for each of its classes (None: the most probable one).
 
         Raises UsageError, before anything is computed, for a class that the head does not know.
@@ -245,7 +245,9 @@ class Explainer:
         for start in range(0, len(pairs), BATCH):
             yield from self._explain_batch(pairs[start : start + BATCH])
 
-    def _explain_batch(self, pairs: list[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def _explain_batch(
+        self, pairs: list[tuple[sources.Address, Sequence[str | None]]]
+    ) -> Iterator[Explained]:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
         source = sources.Files(files)
         embedded = list(embed_files(files, self.features, self.run, notify=self.notify))

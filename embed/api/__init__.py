@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embed.api.scores import Review, Scores, review
     from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
+    from embed.api.tuning import list_cuts, tune_backbone
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
@@ -73,6 +74,10 @@ _HOMES = {
     ),
     "embed.api.searcher": ("Searcher",),
     "embed.api.transformer": ("ImageFeatures",),
+    "embed.api.tuning": (
+        "list_cuts",
+        "tune_backbone",
+    ),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
         "FeatureCache",
@@ -162,6 +167,7 @@ __all__ = [
     "import_features",
     "label",
     "layout",
+    "list_cuts",
     "list_features",
     "load",
     "mislabelled",
@@ -173,6 +179,7 @@ __all__ = [
     "review",
     "sick_features",
     "similarity_matrix",
+    "tune_backbone",
     "understood",
     "undo_label",
     "verify",

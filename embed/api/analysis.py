@@ -146,7 +146,12 @@ class Analysed(Drawn):
 
     @checked
     def index(
-        self, kind: str = "auto", recall: float = 0.99, *, progress: "Progress | None" = None
+        self,
+        kind: str = "auto",
+        recall: float = 0.99,
+        *,
+        store: str = "",
+        progress: "Progress | None" = None,
     ) -> dict[str, Any]:
         """Build the search index, and measure what it does.
 
@@ -157,6 +162,9 @@ class Analysed(Drawn):
         kind : {"auto", "exact", "compressed", "ivf", "hnsw"}
         recall : float
             Share of the true nearest that an approximate one finds.
+        store : str
+            Where it is kept, if not beside the features: a place that ends in ``.lance``, on this machine or in object storage
+            (LanceDB), or ``postgresql://HOST/DATABASE`` (pgvector).
         progress : callable, optional
 
         Returns
@@ -171,6 +179,8 @@ class Analysed(Drawn):
             There is no such kind, or no such recall.
         CacheWriteError, CacheLockedError
             The index cannot be kept, or another process is building it.
+        CacheError
+            The store cannot be reached.
 
         Examples
         --------
@@ -180,7 +190,7 @@ class Analysed(Drawn):
         """
         from embed import search
 
-        options = search.IndexOptions(kind, recall)
+        options = search.IndexOptions(kind, recall, store)
         built = search.open_index(self._cache, options, progress or search.silent)
         effort = 0 if built.store is None else built.store.effort
         return {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}

@@ -119,7 +119,7 @@ class Asked(Analysed):
     @checked
     def neighbours(
         self,
-        files: Iterable[Path],
+        files: Iterable[str | Path],
         k: int = 10,
         *,
         threshold: float = -1.0,
@@ -136,8 +136,8 @@ class Asked(Analysed):
 
         Parameters
         ----------
-        files : iterable of Path
-            Photographs, or folders of them.
+        files : iterable of path or URL
+            Photographs, or folders and archives of them.
         k, threshold, label, split, where, include_self
             As for `similar`.
         progress : callable, optional

@@ -65,7 +65,7 @@ class Map:
         How they were placed.
     """
 
-    def __init__(self, root: Path, layout: "Layout") -> None:
+    def __init__(self, root: Path | str, layout: "Layout") -> None:
         self._root, self._layout = root, layout
         self.left_out, self.method = layout.left_out, layout.method
 
@@ -124,7 +124,7 @@ class SimilarityMatrix:
         Whether it is about the means of the classes; each has one photograph then.
     """
 
-    def __init__(self, root: Path, matrix: "Matrix") -> None:
+    def __init__(self, root: Path | str, matrix: "Matrix") -> None:
         self._root, self._matrix = root, matrix
         self.labels, self.means = matrix.labels, matrix.means
 

@@ -59,8 +59,8 @@ class Photographs:
         return self._cache.folder
 
     @property
-    def root(self) -> Path:
-        """The data folder, as it was called at the last extraction."""
+    def root(self) -> Path | str:
+        """The data folder, archive or table, as it was called at the last extraction; a URL, as text, where it is elsewhere."""
         return self._cache.root
 
     @property
@@ -93,9 +93,20 @@ class Photographs:
         return self._of(self._cache.paths)
 
     @property
-    def files(self) -> list[Path]:
-        """Where the photographs are; n paths."""
+    def files(self) -> list[Path | str]:
+        """Where the photographs are: n paths, or URLs as text. That of one in an archive goes on behind that of the archive."""
         return [*map(sources.locator(self.root), self.paths)]
+
+    def locate(self, path: str) -> Path | str:
+        """Return where a photograph is, by its path relative to `root`; whether it is there or not.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.locate(features.paths[0]) == features.files[0]
+        True
+        """
+        return sources.locator(self.root)(path)
 
     @cached_property
     def sha256(self) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from embed import labels as label_rules
 from embed import sources
+from embed.cache import read_tuned, tuned_on
 from embed.errors import EmbedError, LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Review:
         The two photographs that look most alike, where there is no model and nothing more than once.
     notes : tuple of str
         What could be read otherwise, and photographs in several classes or splits, where there is no model.
+    tuned : dict or None
+        How the weights of the network were tuned; None where they were not.
     """
 
     features: "FeatureCache"
@@ -114,6 +117,7 @@ class Review:
     duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
     closest: "Pair | None" = None
     notes: tuple[str, ...] = ()
+    tuned: dict[str, Any] | None = None
 
 
 def review(
@@ -163,7 +167,8 @@ def review(
         return _unfitted(features, labels, progress)
     fitted = learn.load(features, model, notify=notify)
     labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
-    return Review(features, labelled, _scores(features, fitted, labelled, explained, progress))
+    scores = _scores(features, fitted, labelled, explained, progress)
+    return Review(features, labelled, scores, tuned=read_tuned(features))
 
 
 def _unfitted(features: "FeatureCache", labels: str, progress: "Progress") -> Review:
@@ -244,7 +249,7 @@ def _split_scored(
     features: "FeatureCache", fitted: "Model", labelled: "Labels", evaluation: "Evaluation"
 ) -> "Split | None":
     """Draw the split that a model was fitted by again; None where it is not that of the model any more."""
-    from embed.learn.splits import divide
+    from embed.learn.splits import divide, unseen
 
     document = fitted.document
     if document["fingerprint"] != features.fingerprint:
@@ -253,6 +258,7 @@ def _split_scored(
     groups = label_rules.groups(labelled, paths, document["group"])
     try:
         split = divide(labelled, features.sha256, seed=document["seed"], cv=document["cv"], groups=groups)
+        split = unseen(split, tuned_on(features))
     except LabelError:  # too few labels are left
         return None
     today = dict(zip(features.paths[split.scored], labelled.labels[split.scored], strict=True))

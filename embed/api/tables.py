@@ -28,16 +28,18 @@ class PhotographTable(pd.DataFrame):
 
         columns = [str(name) for name in self.columns]
         rows = self.itertuples(index=False, name=None)
-        return table_html(columns, rows, Path(self.attrs["photographs"]), len(self))
+        return table_html(columns, rows, self.attrs["photographs"], len(self))
 
 
-def table(root: Path, rows: Sequence[Sequence[Any]], columns: Sequence[str], **attrs: Any) -> PhotographTable:
+def table(
+    root: Path | str, rows: Sequence[Sequence[Any]], columns: Sequence[str], **attrs: Any
+) -> PhotographTable:
     """Return rows as a table of photographs.
 
     Parameters
     ----------
-    root : Path
-        The folder that the paths are relative to.
+    root : path, or URL as text
+        The folder that the paths are relative to, or where else the photographs are.
     rows : sequence of sequences
     columns : sequence of str
     **attrs
@@ -51,7 +53,7 @@ def table(root: Path, rows: Sequence[Sequence[Any]], columns: Sequence[str], **a
     return made
 
 
-def of_results(root: Path, results: Sequence[Any], kind: type[Any], **attrs: Any) -> PhotographTable:
+def of_results(root: Path | str, results: Sequence[Any], kind: type[Any], **attrs: Any) -> PhotographTable:
     """Return results of one dataclass as a table of photographs, with a column for each of its fields."""
     columns = [one.name for one in fields(kind)]
     return table(root, [[getattr(one, name) for name in columns] for one in results], columns, **attrs)

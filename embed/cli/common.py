@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from embed.api import FeatureCache, Features, FeatureSet
 
 ImagesArgument = Annotated[
-    list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+    list[str], typer.Argument(help="Photographs, or folders and archives of them.", show_default=False)
 ]
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
@@ -32,7 +32,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Where labels come from: folder, hand, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+        help="Where labels come from: folder, hand, source, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
     ),
 ]
 WhereOption = Annotated[
@@ -143,12 +143,12 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def say_failed(file: Path, problem: str) -> None:
+def say_failed(file: Path | str, problem: str) -> None:
     """Name a photograph that could not be used, and why."""
     say(failure(file, problem))
 
 
-def failure(file: Path, problem: str) -> str:
+def failure(file: Path | str, problem: str) -> str:
     """Return the line that names a photograph which could not be used, and why."""
     return f"embed: {printable(os.fspath(file))}: {problem}"
 

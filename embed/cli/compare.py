@@ -138,6 +138,11 @@ def compare(
                 of = f" on {row.per_class or 'all'} of each class" if learning_curve else ""
                 progress.notice(f"{row.features} {row.classifier}{of}: {row.accuracy:.4f}")
             table.append(row.row())
+    left_out = max((row["not_scored"] for row in table), default=0)
+    if left_out:
+        common.say(
+            f"{common.counted(left_out, 'photograph')} not scored: the network of one of the feature sets was tuned on them."
+        )
     if not learning_curve:
         table.sort(key=lambda row: -row["accuracy"])
     if form is common.Output.JSON:

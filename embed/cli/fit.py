@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = (
-    "folder, hand (by embed label), 'regex:PATTERN' with one group, or csv:FILE (columns path, label and, if wanted, split; others:"
+    "folder, hand (by embed label), source (that came with the photographs), 'regex:PATTERN' with one group, or csv:FILE (columns"
+    " path, label and, if wanted, split; others:"
     " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
 )
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from embed.extract import Progress
+    from embed.tune import Step
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BEFORE_ANYTHING = 0.5  # a run that finds nothing new shows no bar
@@ -36,8 +37,13 @@ class ExtractionDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Leave the terminal to others, until there is more to show."""
         if self.bar is not None:
             self.bar.stop()
+            self.bar = None
 
     def update(self, progress: "Progress") -> None:
         """Show how far the extraction is."""
@@ -126,6 +132,47 @@ class StageDisplay:
             print(f"\r{CLEAR_LINE}", end="", file=sys.stderr, flush=True)
             self._shown = False
             self._told = ""
+
+
+class TrainingDisplay:
+    """Shows each `Step` of a training; a context manager, so that the terminal is left tidy."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> "TrainingDisplay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Leave the terminal to others, until there is more to show."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def update(self, step: "Step") -> None:
+        """Show how far the training is: the time left is that of all epochs, before which it may stop."""
+        if self._quiet:
+            return
+        numbers = f"loss {step.loss:.3f}, accuracy {step.accuracy:.3f}"
+        if step.validation_accuracy is not None:
+            numbers += f", held out {step.validation_accuracy:.3f}"
+        epoch = f"training, epoch {step.epoch} of {step.epochs} at most"
+        done, total = (step.epoch - 1) * step.steps + step.step, step.epochs * step.steps
+        now = time.monotonic()
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._bar = _new_bar()
+                self._bar.start()
+                self._bar.add_task(epoch, total=total, rate="")
+            self._bar.update(self._bar.task_ids[0], description=epoch, completed=done, rate=numbers)
+        elif now >= self._next_line or done == total:
+            self._next_line = now + SECONDS_BETWEEN_LINES
+            common.say(f"{epoch}: {step.step} of {step.steps} steps, {numbers}")
 
 
 def _new_bar() -> "Bar":

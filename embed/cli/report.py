@@ -20,7 +20,7 @@ def report(
     labels: Annotated[
         str,
         typer.Option(
-            help="Where labels come from while no model has been fitted: folder, hand, 'regex:PATTERN' or csv:FILE."
+            help="Where labels come from while no model has been fitted: folder, hand, source, 'regex:PATTERN' or csv:FILE."
         ),
     ] = "folder",
     splits: common.SplitsOption = None,

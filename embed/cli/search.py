@@ -81,7 +81,7 @@ def similar(
     form = common.output(as_json, as_csv)
     if paths or print0:
         print_paths(
-            (known.root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0
+            (known.locate(neighbour.path) for one in found for neighbour in one.neighbours), zero=print0
         )
     elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
@@ -113,6 +113,14 @@ def index(
     recall: Annotated[
         float, typer.Option(help="Share of the true nearest that an approximate one finds.")
     ] = 0.99,
+    store: Annotated[
+        str,
+        typer.Option(
+            help="Where it is kept: PLACE.lance, on this machine or as s3://shop/vectors.lance (LanceDB), or postgresql://HOST/DATABASE "
+            "(pgvector); by default beside the features.",
+            show_default=False,
+        ),
+    ] = "",
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -127,19 +135,21 @@ def index(
     \b
     embed index
     embed index --kind hnsw --recall 0.95
+    embed index --store s3://shop/vectors.lance
+    embed index --store postgresql://db.example/shop
     """
     from embed import api
 
     known = api.Features(common.open_features(cache, features))
     with StageDisplay() as progress:
-        figures = known.index(kind, recall, progress=progress)
+        figures = known.index(kind, recall, store=store, progress=progress)
     if as_json:
         common.print_json(figures)
     else:
         common.print_table(tuple(figures), [tuple(figures.values())], form=common.output(as_json, as_csv))
 
 
-def print_paths(files: Iterable[Path], *, zero: bool) -> None:
+def print_paths(files: Iterable[Path | str], *, zero: bool) -> None:
     """Print files for other programs: the very bytes of their names."""
     sys.stdout.flush()
     for file in files:

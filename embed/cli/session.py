@@ -17,9 +17,9 @@ def is_new(words: str) -> bool:
     """
     if not sys.stderr.isatty():
         return True
-    from embed.backbones import kept
     from embed.errors import EmbedError
     from embed.files import write
+    from embed.files.home import kept
 
     digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
     # The session of a shell, and its terminal: numbers of sessions come again.

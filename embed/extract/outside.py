@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class Embedded:
 
     Parameters
     ----------
-    file : Path
+    file : path, or URL as text
     sha256 : bytes
         Of the content; empty where it could not be read.
     features : ndarray of shape (views, d), float32, or None
@@ -33,7 +32,7 @@ class Embedded:
         Whether the features came from the cache, without a forward pass.
     """
 
-    file: Path
+    file: sources.Address
     sha256: bytes
     features: np.ndarray | None
     problem: str | None = None
@@ -96,7 +95,7 @@ def _network(recipe: Recipe, features: FeatureCache) -> ResolvedNetwork:
 
 
 def embed_files(
-    files: Iterable[Path] | images.Given,
+    files: Iterable[sources.Address] | images.Given,
     cache: FeatureCache,
     run: RunOptions | None = None,
     *,
@@ -134,12 +133,14 @@ class Embedder:
         self._opened: dict[str, Future[Runtime]] = {}  # by the recipe
         self._lock = threading.Lock()
 
-    def embed(self, files: Iterable[Path] | images.Given, *, views: bool = False) -> Iterator[Embedded]:
+    def embed(
+        self, files: Iterable[sources.Address] | images.Given, *, views: bool = False
+    ) -> Iterator[Embedded]:
         """Yield the features of each photograph, in order.
 
         Parameters
         ----------
-        files : iterable of Path, or Given
+        files : iterable of path or URL, or Given
         views : bool
             All views of the recipe rather than the plain photograph alone.
 
@@ -223,7 +224,7 @@ def _looked_up(
     )
     for item in source.items():
         for _, content in source.read([item]):
-            file = Path(item.name)
+            file = sources.address(item.name)
             if isinstance(content, str):
                 yield Embedded(file, b"", None, content)
                 continue
@@ -235,7 +236,7 @@ def _looked_up(
 
 
 def _embedded(result: pipeline.Result, cache: FeatureCache, views: int) -> Embedded:
-    file = Path(result.item.name)
+    file = sources.address(result.item.name)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
     row = cache.row_of_content(result.sha256)

@@ -22,7 +22,7 @@ class Prediction:
 
     Attributes
     ----------
-    file : Path
+    file : path, or URL as text
         The photograph.
     label : str, optional
         The class predicted; None where there is a problem, or no class is probable enough.
@@ -40,7 +40,7 @@ class Prediction:
         Why the photograph cannot be read.
     """
 
-    file: Path
+    file: sources.Address
     label: str | None = None
     probability: float | None = None
     ranked: tuple[tuple[str, float], ...] = field(default=(), repr=False)
@@ -56,7 +56,7 @@ class Prediction:
 
 
 def predict_files(
-    files: Iterable[Path] | images.Given,
+    files: Iterable[str | Path] | images.Given,
     features: FeatureCache,
     model: Model,
     run: RunOptions | None = None,
@@ -71,8 +71,8 @@ def predict_files(
 
     Parameters
     ----------
-    files : iterable of Path, or Given
-        Photographs and folders.
+    files : iterable of path or URL, or Given
+        Photographs, and folders and archives of them.
     features : FeatureCache
         The feature set that the model was fitted on, which says how features are computed.
     model : Model

@@ -8,8 +8,9 @@ import numpy as np
 
 from embed import sources
 from embed.report.page import counted, data_uri, middle, render, visible
-from embed.report.pictures import Progress, silent, thumbnails
+from embed.report.pictures import Progress, link_to, silent, thumbnails
 from embed.report.plots import FADED, OTHER, colours
+from embed.sources import Address
 
 if TYPE_CHECKING:
     from embed.search import Layout
@@ -19,7 +20,7 @@ PIXELS = ((1_500, 128), (3_000, 96), (8_000, 64))
 SEED = 0
 
 
-def map_page(root: Path, layout: "Layout", progress: Progress = silent) -> str:
+def map_page(root: Path | str, layout: "Layout", progress: Progress = silent) -> str:
     """Return a page with a map of the photographs: pointing at one shows it, a click opens it.
 
     Up to 8,000 photographs are on the page as small pictures, drawn at random where there are more; the others are read from
@@ -27,8 +28,8 @@ def map_page(root: Path, layout: "Layout", progress: Progress = silent) -> str:
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     layout : Layout
     progress : callable
         Is told what is done, and how many photographs of how many.
@@ -42,8 +43,13 @@ def map_page(root: Path, layout: "Layout", progress: Progress = silent) -> str:
         names.append(OTHER)
         shades.append(FADED)
     counts = Counter(labels)
-    base = root.absolute().as_uri().rstrip("/") + "/"
+    folder = sources.address(root)
     paths = [visible(path) for path in layout.paths]
+    # What lies in archives and elsewhere is on the page as a small picture only.
+    base, link = "", {}
+    if isinstance(folder, Path) and folder.is_dir():
+        base = folder.absolute().as_uri().rstrip("/") + "/"
+        link = _links(folder, files, layout.paths, paths)
     data = {
         "x": [round(float(x), 5) for x in layout.positions[:, 0]],
         "y": [round(float(y), 5) for y in layout.positions[:, 1]],
@@ -53,7 +59,7 @@ def map_page(root: Path, layout: "Layout", progress: Progress = silent) -> str:
         "colours": shades,
         "path": paths,
         "base": base,
-        "link": _links(root, files, layout.paths, paths),
+        "link": link,
         "picture": _pictures(files, progress),
     }
     left_out = f" {layout.left_out:,} more are not on the map." if layout.left_out else ""
@@ -72,16 +78,16 @@ def map_page(root: Path, layout: "Layout", progress: Progress = silent) -> str:
     )
 
 
-def _links(root: Path, files: list[Path], paths: list[str], shown: list[str]) -> dict[int, str]:
+def _links(folder: Path, files: list[Address], paths: list[str], shown: list[str]) -> dict[int, str]:
     """Return the addresses that the page cannot make of the name of a photograph, by the number of the photograph."""
     return {
-        i: file.absolute().as_uri()
+        i: link_to(file)
         for i, (file, path, name) in enumerate(zip(files, paths, shown, strict=True))
-        if path != name or file != root / path
+        if path != name or file != folder / path
     }
 
 
-def _pictures(files: list[Path], progress: Progress) -> list[str]:
+def _pictures(files: list[Address], progress: Progress) -> list[str]:
     """Return a small picture of each photograph, or of as many as a page can carry, as the address of an image."""
     most, pixels = next((one for one in PIXELS if len(files) <= one[0]), PIXELS[-1])
     drawn: list[int] = np.sort(np.random.default_rng(SEED).permutation(len(files))[:most]).tolist()

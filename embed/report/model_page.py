@@ -71,7 +71,7 @@ def _sections(review: "Review", pictures: Pictures) -> Iterator[Section]:
     if failed["of"]:
         yield Section("failures", f"{counted(failed['of'], 'file')} that could not be used", failed)
     if review.scores is not None:
-        yield Section("statistics", "For statisticians", sections.statistics(review.scores))
+        yield Section("statistics", "For statisticians", sections.statistics(review.scores, review.tuned))
     yield Section("methods", "Methods", methods(review), "A paragraph for a paper; a click selects it.")
     yield Section("recipe", "Recipe", list(_recipe(review)))
 
@@ -136,6 +136,13 @@ def _recipe(review: "Review") -> Iterator[tuple[str, Any]]:
     yield "photographs from", str(features.root)
     for part in recipe.joined or (recipe,):
         yield from _computed(part)
+    if review.tuned and "cut" in review.tuned:
+        tuned = review.tuned
+        yield (
+            "tuned",
+            f"above {tuned['cut']}, on {counted(tuned['photographs'], 'photograph')} ({tuned['held_out']:,} held out), from the"
+            f" weights {tuned['tuned_from'][:12]}",
+        )
     yield "features", f"{features.dimension}, stored as {recipe.dtype}"
     if recipe.views > 1:
         yield "views", f"{recipe.views}, seed {recipe.view_seed}"

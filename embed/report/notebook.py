@@ -15,7 +15,7 @@ PIXELS = 72  # of a photograph in a table
 FRAME_PIXELS = 640  # height of a page inside a notebook
 
 
-def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]], root: Path, there: int) -> str:
+def table_html(columns: Sequence[str], rows: Iterable[Sequence[Any]], root: Path | str, there: int) -> str:
     """Return the first rows of a table, each with its photograph.
 
     Parameters

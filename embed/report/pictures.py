@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,6 +14,7 @@ from embed import images
 from embed.errors import ImageError
 from embed.report import overlay
 from embed.report.page import data_uri
+from embed.sources import Address, own_file
 
 THREADS = 4
 LOADING = "Reading the photographs"
@@ -23,6 +23,12 @@ Progress = Callable[[str, int, int], None]  # is told what is done, and how many
 
 def silent(what: str, done: int, total: int) -> None:
     """Say nothing of what is done."""
+
+
+def link_to(photograph: Address) -> str:
+    """Return the address at which a browser opens a photograph; nothing for one that lies in an archive or an object store."""
+    file = own_file(photograph)
+    return "" if file is None else file.absolute().as_uri()
 
 
 @dataclass(frozen=True)
@@ -78,16 +84,16 @@ class Pictures:
         size: int,
         fit: str = "stretch",
         most_bytes: float = math.inf,
-        link: Callable[[Path], str] = lambda file: file.absolute().as_uri(),
+        link: Callable[[Address], str] = link_to,
         progress: Progress = silent,
     ) -> None:
         self.size, self.fit, self.most_bytes, self.link = size, fit, most_bytes, link
         self.progress = progress
         self.used = 0
         self.left_out = 0
-        self._read: dict[tuple[Path, int], bytes | str] = {}
+        self._read: dict[tuple[Address, int], bytes | str] = {}
 
-    def fetch(self, files: Iterable[Path], size: int | None = None) -> None:
+    def fetch(self, files: Iterable[Address], size: int | None = None) -> None:
         """Read several photographs side by side."""
         size = size or self.size
         new = [file for file in dict.fromkeys(files) if (file, size) not in self._read]
@@ -95,7 +101,7 @@ class Pictures:
         self._read.update(((file, size), one) for file, one in zip(new, read, strict=True))
 
     def get(
-        self, file: Path, size: int | None = None, heat: Iterable[tuple[str, np.ndarray]] = ()
+        self, file: Address, size: int | None = None, heat: Iterable[tuple[str, np.ndarray]] = ()
     ) -> Picture:
         """Return the picture of a photograph, with maps of its cells over it as (CSS class, cells)."""
         self.fetch([file], size)
@@ -115,7 +121,7 @@ class Pictures:
         return Picture(source, link=self.link(file), heat=tuple(maps))
 
 
-def thumbnails(files: Iterable[Path], size: int, progress: Progress = silent) -> list[bytes | str]:
+def thumbnails(files: Iterable[Address], size: int, progress: Progress = silent) -> list[bytes | str]:
     """Return each photograph as a JPEG no wider and no higher than `size` pixels, or why it cannot be had."""
     files = list(files)
     read: list[bytes | str] = []
@@ -126,7 +132,7 @@ def thumbnails(files: Iterable[Path], size: int, progress: Progress = silent) ->
     return read
 
 
-def _thumbnail(file: Path, size: int) -> bytes | str:
+def _thumbnail(file: Address, size: int) -> bytes | str:
     try:
         return images.thumbnail(file, size)
     except ImageError as error:

@@ -71,13 +71,15 @@ def colours(labels: Sequence[str | None]) -> dict[str, str]:
     return dict(zip(sorted(frequent), PALETTE, strict=False))
 
 
-def matrix_picture(root: Path, matrix: "Matrix", form: str = "png", progress: Progress = silent) -> bytes:
+def matrix_picture(
+    root: Path | str, matrix: "Matrix", form: str = "png", progress: Progress = silent
+) -> bytes:
     """Return the heat map of a similarity matrix with the photographs along its sides.
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     matrix : Matrix
     form : {"png", "svg", "pdf"}
     progress : callable

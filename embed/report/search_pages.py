@@ -1,5 +1,6 @@
 """Pages of what a search found: photographs in groups."""
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,15 +21,15 @@ class Gallery:
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     files : iterable of path
-        All photographs of the page: as text relative to that folder, and otherwise as they are.
+        All photographs of the page: as text by their names there, and paths and URLs as they are.
     progress : callable
         Is told how many of them have been read.
     """
 
-    def __init__(self, root: Path, files: Iterable[str | Path], progress: Progress) -> None:
+    def __init__(self, root: Path | str, files: Iterable[str | Path], progress: Progress) -> None:
         self._file_of = sources.locator(root)
         self.groups: list[dict[str, Any]] = []
         self._pictures = Pictures(CARD_PIXELS, progress=progress)
@@ -46,16 +47,17 @@ class Gallery:
         """Return the page."""
         return render("gallery.html", title=title, summary=summary, groups=self.groups)
 
-    def _file(self, file: str | Path) -> Path:
-        return file if isinstance(file, Path) else self._file_of(file)
+    def _file(self, file: str | Path) -> sources.Address:
+        given = sources.address(file)
+        return file if isinstance(file, Path) else given if isinstance(given, str) else self._file_of(file)
 
 
-def similar_page(root: Path, found: "Sequence[Neighbours]", progress: Progress = silent) -> str:
+def similar_page(root: Path | str, found: "Sequence[Neighbours]", progress: Progress = silent) -> str:
     """Return a page with each query and the photographs that look like it.
 
     Parameters
     ----------
-    root : Path
+    root : path, or URL as text
         The data folder that the paths of the neighbours are relative to.
     found : sequence of Neighbours
         What `embed.search.similar` yields.
@@ -76,7 +78,7 @@ def similar_page(root: Path, found: "Sequence[Neighbours]", progress: Progress =
             gallery.card(each.path, name=each.label or "", figure=f"{each.similarity:.3f}")
             for each in one.neighbours
         ]
-        lead = gallery.card(one.query, one.query.name, name="query", lead=True)
+        lead = gallery.card(one.query, posixpath.basename(str(one.query)), name="query", lead=True)
         note = one.problem or ""
         if one.closest is not None:
             note = f"Nothing is that similar; the closest has {one.closest.similarity:.3f}:"
@@ -94,7 +96,7 @@ def similar_page(root: Path, found: "Sequence[Neighbours]", progress: Progress =
 
 
 def duplicates_page(
-    root: Path, found: "Sequence[DuplicateGroup]", shown: int, progress: Progress = silent
+    root: Path | str, found: "Sequence[DuplicateGroup]", shown: int, progress: Progress = silent
 ) -> str:
     """Return a page with the groups of photographs that show the same picture, as many as are to be shown."""
     gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs], progress)
@@ -108,7 +110,9 @@ def duplicates_page(
     return gallery.page("Duplicates", f"{groups}; the figure is the similarity to the framed photograph.")
 
 
-def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int, progress: Progress = silent) -> str:
+def outliers_page(
+    root: Path | str, found: "Sequence[Outlier]", shown: int, progress: Progress = silent
+) -> str:
     """Return a page with the photographs that are furthest from all others."""
     gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     cards = [
@@ -118,7 +122,7 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int, progress: 
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "LabelIssues", shown: int, progress: Progress = silent) -> str:
+def label_issues_page(root: Path | str, found: "LabelIssues", shown: int, progress: Progress = silent) -> str:
     """Return a page with the photographs whose label the others contradict: first those that are probably wrong."""
     gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     for title, wrong in (("Probably wrong", True), ("Doubtful", False)):

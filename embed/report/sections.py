@@ -75,7 +75,7 @@ def _worst(scores: "Scores") -> dict[str, Any] | None:
     }
 
 
-def classes(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any]:
+def classes(scores: "Scores", root: Path | str, pictures: Pictures) -> dict[str, Any]:
     """Return the classes, the worst first, and the confusion matrix with the photographs of its cells."""
     rows = scores.classes.sort_values("recall", kind="stable").to_dict("records")
     matrix = confusion(scores.confusion)
@@ -110,7 +110,7 @@ def confusion(table: "pd.DataFrame") -> dict[str, Any]:
     return {"classes": len(names), "columns": [columns[j] for j in shown if j < len(columns)], "rows": rows}
 
 
-def _fill(matrix: dict[str, Any], predictions: "pd.DataFrame", root: Path, pictures: Pictures) -> None:
+def _fill(matrix: dict[str, Any], predictions: "pd.DataFrame", root: Path | str, pictures: Pictures) -> None:
     """Give the cells of a confusion matrix their photographs: the surest errors, and what was hardly recognised."""
     cells = [cell for _, row in matrix["rows"] for cell in row]
     pairs_of = list(zip(predictions["label"], predictions["predicted"], strict=True))
@@ -127,7 +127,7 @@ def _fill(matrix: dict[str, Any], predictions: "pd.DataFrame", root: Path, pictu
         matrix["opened"].append({**cell, "pictures": shown})
 
 
-def pairs(scores: "Scores", root: Path, pictures: Pictures) -> list[dict[str, Any]]:
+def pairs(scores: "Scores", root: Path | str, pictures: Pictures) -> list[dict[str, Any]]:
     """Return the pairs of classes confused most often, with the photographs that were the surest."""
     found = []
     for pair in scores.confused[:PAIRS].to_dict("records"):
@@ -138,7 +138,7 @@ def pairs(scores: "Scores", root: Path, pictures: Pictures) -> list[dict[str, An
     return found
 
 
-def losses(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any]:
+def losses(scores: "Scores", root: Path | str, pictures: Pictures) -> dict[str, Any]:
     """Return the photographs whose true class was given the least probability, with what spoke for either class."""
     cards = _judged(scores.predictions[:TOP_LOSSES], root, pictures, scores)
     return {
@@ -147,7 +147,7 @@ def losses(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any]:
     }
 
 
-def wrong(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any] | None:
+def wrong(scores: "Scores", root: Path | str, pictures: Pictures) -> dict[str, Any] | None:
     """Return all other photographs that were misclassified, the surest first; None where there are none."""
     others = scores.predictions[TOP_LOSSES:]
     missed = others[others["predicted"] != others["label"]]
@@ -155,32 +155,38 @@ def wrong(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any] | 
     return {"cards": _judged(surest, root, pictures), "of": len(missed)} if len(missed) else None
 
 
-def statistics(scores: "Scores") -> dict[str, Any]:
+def statistics(scores: "Scores", tuned: dict[str, Any] | None) -> dict[str, Any]:
     """Return what statisticians ask for: figures of probabilities, and charts, each as a file, too."""
     return {
         "scores": scores.summary,
         "second": scores.confusion.columns[1],
         "charts": [
-            {**one, "file": data_uri(chart_file(one["chart"]), "image/svg+xml")} for one in _charts(scores)
+            {**one, "file": data_uri(chart_file(one["chart"]), "image/svg+xml")}
+            for one in _charts(scores, tuned)
         ],
     }
 
 
-def _charts(scores: "Scores") -> list[dict[str, Any]]:
+def _charts(scores: "Scores", tuned: dict[str, Any] | None) -> list[dict[str, Any]]:
     classes, threshold = list(scores.confusion.columns), scores.summary["threshold"]
     drawn = [("Scores", figures.score_histogram(scores.predictions, classes, threshold))]
     if scores.thresholds is not None:
         drawn.append(("Threshold", figures.threshold_curve(scores.thresholds, threshold)))
     drawn.append(("Calibration", figures.calibration_curve(scores.calibration)))
-    if learned := scores.document["learning_curve"]:
-        drawn += [
-            (f"Learning: {measure}", figures.learning_curve(learned, measure))
-            for measure in ("loss", "accuracy")
-        ]
+    learned = {
+        "Learning": scores.document["learning_curve"],
+        "Tuning": tuned and tuned.get("learning_curve"),
+    }
+    for name, curve in learned.items():
+        if curve:
+            drawn += [
+                (f"{name}: {measure}", figures.learning_curve(curve, measure))
+                for measure in ("loss", "accuracy")
+            ]
     return [{"name": name, "chart": chart} for name, chart in drawn]
 
 
-def leakage(scores: "Scores", root: Path, pictures: Pictures) -> dict[str, Any]:
+def leakage(scores: "Scores", root: Path | str, pictures: Pictures) -> dict[str, Any]:
     """Return photographs that are scored beside what they nearly equal in training."""
     shown = scores.near_duplicates[:NEAR_PAIRS]
     file_of = sources.locator(root)
@@ -280,7 +286,7 @@ def failures(review: "Review") -> dict[str, Any]:
     return {"reasons": reasons.most_common(REASONS), "files": failed[:FAILURES], "of": len(failed)}
 
 
-def _thumbnails(root: Path, paths: Iterable[str], pictures: Pictures) -> list[tuple[str, Picture]]:
+def _thumbnails(root: Path | str, paths: Iterable[str], pictures: Pictures) -> list[tuple[str, Picture]]:
     """Return the paths of photographs, each with a small picture."""
     file_of = sources.locator(root)
     files = [(path, file_of(path)) for path in paths]
@@ -289,7 +295,7 @@ def _thumbnails(root: Path, paths: Iterable[str], pictures: Pictures) -> list[tu
 
 
 def _judged(
-    rows: "pd.DataFrame", root: Path, pictures: Pictures, scores: "Scores | None" = None
+    rows: "pd.DataFrame", root: Path | str, pictures: Pictures, scores: "Scores | None" = None
 ) -> Sequence[Card]:
     """Return a card for each prediction, with its maps where the scores that have them are given."""
     file_of = sources.locator(root)

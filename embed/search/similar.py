@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +14,9 @@ from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
-from embed.search.store import Progress
+from embed.search.store import Progress, StoreUnreachableError
 from embed.search.vectors import check_not_empty
+from embed.sources import Address
 
 BATCH = 256  # queries searched at once
 
@@ -25,7 +25,7 @@ class Query(Protocol):
     """A photograph with its features, as `embed.extract.embed_files` yields it."""
 
     @property
-    def file(self) -> Path: ...
+    def file(self) -> Address: ...
     @property
     def sha256(self) -> bytes | None: ...
     @property
@@ -67,7 +67,7 @@ class Neighbours:
         The most similar photograph, where none is as similar as was asked for.
     """
 
-    query: Path
+    query: Address
     neighbours: list[Neighbour]
     problem: str | None = None
     closest: Neighbour | None = None
@@ -193,7 +193,7 @@ def similar(
 def _opened(features: FeatureCache, progress: Progress, notice: Callable[[str], None]) -> Index:
     try:
         return open_index(features, progress=progress)
-    except (CacheLockedError, CacheWriteError) as error:
+    except (CacheLockedError, CacheWriteError, StoreUnreachableError) as error:
         notice(f"There is no index, so every photograph is compared: {error}")
         return Index(features)
 
@@ -245,7 +245,7 @@ def _neighbours(
         yield Neighbours(query.file, neighbours[: options.k], closest=None if neighbours else closest)
 
 
-def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
+def _own(features: FeatureCache, same: NDArray[np.int64], file: Address) -> int:
     """Return which of the rows with the content of a query is the query itself.
 
     It is that very file; where the query lies elsewhere, a photograph that is gone, since the query may be where it went;
@@ -256,7 +256,10 @@ def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
 
     def rank(i: int) -> int:
         try:
-            return 0 if file_of(features.path(int(same[i]))).samefile(file) else 2
+            own = file_of(features.path(int(same[i])))
+            if own == file or isinstance(own, str) or isinstance(file, str):
+                return 0 if own == file else 2
+            return 0 if own.samefile(file) else 2
         except OSError:
             return 1
 

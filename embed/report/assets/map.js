@@ -44,6 +44,7 @@ function nearest(x, y) {
 // ---- photographs
 
 function address(i) {
+  if (!data.base) return "";
   return data.link[i] ?? data.base + data.path[i].split("/").map(encodeURIComponent).join("/");
 }
 const pictures = new Map(); // photograph → its picture, once it was needed
@@ -195,7 +196,7 @@ canvas.addEventListener("pointermove", (event) => {
 });
 canvas.addEventListener("pointerup", (event) => {
   held.delete(event.pointerId);
-  if (moved < 5 && chosen >= 0 && (before === -2 || before === chosen)) window.open(address(chosen), "_blank", "noopener");
+  if (moved < 5 && chosen >= 0 && (before === -2 || before === chosen) && address(chosen)) window.open(address(chosen), "_blank", "noopener");
 });
 canvas.addEventListener("pointercancel", (event) => held.delete(event.pointerId));
 canvas.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") choose(-1); });
