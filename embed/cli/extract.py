@@ -255,12 +255,9 @@ def _tell(summary: "Summary", rule: str, given: Sequence[str | Path | None], *, 
             )
         )
     if summary.likely is not None:
-        common.say(
-            f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
-            "its set and its models back; --as NAME names a set of its own."
-        )
+        common.say(f"{_likely(summary.likely)} {summary.features} is another set. {MOVED}")
     if summary.bfloat16 and summary.seconds > 5:
-        common.say(FASTER)
+        common.say(common.FASTER)
     if summary.failed:
         common.say(
             f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
@@ -356,7 +353,9 @@ NO_LABELS = (
     "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH, "
     "embed duplicates, embed map --html map.html; or --labels 'regex:PATTERN' or csv:FILE labels them for embed fit."
 )
-FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is faster, its features nearly the same (another set)."
+MOVED = (
+    "If the folder has moved, --move gives it its set and its models back; --as NAME names a set of its own."
+)
 PLACES_SHOWN = 3  # of those that cannot be looked at
 
 BOTTLENECKS = {
