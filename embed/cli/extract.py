@@ -240,9 +240,7 @@ def _join(summaries: Sequence["Summary"], cache: Path, name: str | None, *, quie
 
 def _tell(summary: "Summary", rule: str, given: Sequence[str | Path | None], *, as_json: bool) -> None:
     """Say what an extraction did, and what is to be known about it."""
-    for sentence in summary.damaged:
-        common.say(common.printable(sentence))
-    for sentence in _left_out(summary):
+    for sentence in [*map(common.printable, summary.damaged), *_left_out(summary)]:
         common.say(sentence)
     unlabelled = False
     if not as_json:
