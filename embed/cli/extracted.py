@@ -37,7 +37,7 @@ def tell(summary: "Summary", rule: str, given: Sequence[str | Path | None], *, a
             "its set and its models back; --as NAME names a set of its own."
         )
     if summary.bfloat16 and summary.seconds > 5:
-        common.say(FASTER)
+        common.say(common.FASTER)
     if summary.failed:
         common.say(
             f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
@@ -102,7 +102,6 @@ NO_LABELS = (
     "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH, "
     "embed duplicates, embed map --html map.html; or --labels 'regex:PATTERN' or csv:FILE labels them for embed fit."
 )
-FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is about twice as fast, its features nearly the same (another set)."
 PLACES_SHOWN = 3  # of those that cannot be looked at
 
 BOTTLENECKS = {

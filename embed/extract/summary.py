@@ -131,8 +131,7 @@ class Summary:
     filters : Filters
         What the user leaves out and takes in, now or when the folder was extracted before.
     bfloat16 : bool
-        Whether the backbone was what the rest waited for, in float32, on a processor that computes it in bfloat16 as well, about
-        twice as fast.
+        Whether the backbone was what the rest waited for, in float32, on a processor that computes it in bfloat16 as well, faster.
     """
 
     features: str

@@ -209,7 +209,7 @@ download.main()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = python(code, https_proxy=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
-    assert "timed out" in json.loads(told)["problem"]
+    assert "timed out" in json.loads(told)["reply"]["problem"]
 
 
 def test_published_weights_that_change_are_told_and_not_used(models):

@@ -300,7 +300,7 @@ def test_a_comparison_fits_eighty_columns(monkeypatch, capsys):
     lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     lines = [line.rstrip() for line in lines if line.strip()]
     assert lines[0] == "clothing--mobilenetv2-6dd59eb4, n 3409, baseline 0.2073"
-    assert lines[1].split() == ["log"]  # a heading is broken between its words
+    assert lines[1].split() == ["log"]  # a name of two words is broken between them
     assert lines[2].split() == ["classifier", "accuracy", "low", "high", "loss", "seconds"]
     assert len(lines) == 7 and max(map(len, lines)) <= 80
 
