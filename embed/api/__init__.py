@@ -7,19 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embed.api.again import add_photograph, extract_again
     from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
-    from embed.api.labelling import Given, Labelled, given, group, label, undo_label
+    from embed.api.labelling import Given, Labelled, given, group, label, label_each, undo_label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
+    from embed.api.pictures import Thumbnails
     from embed.api.scores import Review, Scores, review
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
     from embed.explain import Explainer
-    from embed.extract import Progress, RunOptions, Summary
+    from embed.extract import Embedded, Networks, Progress, RunOptions, Summary, embed_files
     from embed.files import write_rows
     from embed.labels import Labels, with_splits, with_where
     from embed.learn import (
@@ -31,16 +33,21 @@ if TYPE_CHECKING:
         carry_out,
         check_classifier,
         fit,
+        judge,
         load,
         parse_settings,
         place,
         predict_files,
     )
-    from embed.search import Clusters
-    from embed.sources import expand
+    from embed.search import Clusters, Neighbours, Searcher, SimilarOptions
+    from embed.sources import expand, locator
     from embed.vectors import Imported
 
 _HOMES = {
+    "embed.api.again": (
+        "add_photograph",
+        "extract_again",
+    ),
     "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": (
@@ -55,6 +62,7 @@ _HOMES = {
         "given",
         "group",
         "label",
+        "label_each",
         "undo_label",
     ),
     "embed.api.overview": (
@@ -62,6 +70,7 @@ _HOMES = {
         "understood",
     ),
     "embed.api.photographs": ("Photographs",),
+    "embed.api.pictures": ("Thumbnails",),
     "embed.api.scores": (
         "Review",
         "Scores",
@@ -80,9 +89,12 @@ _HOMES = {
     ),
     "embed.explain": ("Explainer",),
     "embed.extract": (
+        "Embedded",
+        "Networks",
         "Progress",
         "RunOptions",
         "Summary",
+        "embed_files",
     ),
     "embed.files": ("write_rows",),
     "embed.labels": (
@@ -99,13 +111,22 @@ _HOMES = {
         "carry_out",
         "check_classifier",
         "fit",
+        "judge",
         "load",
         "parse_settings",
         "place",
         "predict_files",
     ),
-    "embed.search": ("Clusters",),
-    "embed.sources": ("expand",),
+    "embed.search": (
+        "Clusters",
+        "Neighbours",
+        "Searcher",
+        "SimilarOptions",
+    ),
+    "embed.sources": (
+        "expand",
+        "locator",
+    ),
     "embed.vectors": ("Imported",),
 }  # the module → what is imported from it (PEP 562)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -114,6 +135,7 @@ __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
     "Clusters",
+    "Embedded",
     "Explainer",
     "FeatureCache",
     "FeatureSet",
@@ -126,6 +148,8 @@ __all__ = [
     "Labelled",
     "Labels",
     "Model",
+    "Neighbours",
+    "Networks",
     "Photographs",
     "Placed",
     "Prediction",
@@ -134,21 +158,30 @@ __all__ = [
     "Review",
     "RunOptions",
     "Scores",
+    "Searcher",
+    "SimilarOptions",
     "Summary",
+    "Thumbnails",
+    "add_photograph",
     "carry_out",
     "check_classifier",
     "describe",
+    "embed_files",
     "expand",
     "export_model",
+    "extract_again",
     "extract_features",
     "find_features",
     "fit",
     "given",
     "group",
     "import_features",
+    "judge",
     "label",
+    "label_each",
     "list_features",
     "load",
+    "locator",
     "open",
     "parse_settings",
     "place",

@@ -12,7 +12,7 @@ from embed.backbones.backbone import (
     network_name,
 )
 from embed.backbones.export import export
-from embed.backbones.home import home
+from embed.backbones.home import home, kept
 from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
 from embed.backbones.runtime import PRECISIONS, Runtime, open_runtime
 from embed.backbones.weights import own as check_weights
@@ -33,6 +33,7 @@ __all__ = [
     "grid_spans",
     "home",
     "is_file",
+    "kept",
     "known",
     "network_name",
     "open_runtime",

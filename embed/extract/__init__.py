@@ -3,7 +3,7 @@
 from embed.extract import sample
 from embed.extract.here import Executor
 from embed.extract.options import FeatureOptions, RunOptions
-from embed.extract.outside import Embedded, embed_files, network_of
+from embed.extract.outside import Embedded, Networks, embed_files, network_of
 from embed.extract.route import extract_features
 from embed.extract.summary import Progress, Summary
 
@@ -11,6 +11,7 @@ __all__ = [
     "Embedded",
     "Executor",
     "FeatureOptions",
+    "Networks",
     "Progress",
     "RunOptions",
     "Summary",

@@ -1,7 +1,7 @@
 """Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,22 @@ class Embedded:
     features: np.ndarray | None
     problem: str | None = None
     cached: bool = False
+
+
+class Networks:
+    """Networks that stay ready from one question to the next; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[str, str], Future[Runtime]] = {}
+        self._lock = threading.Lock()
+
+    def ready(self, recipe: Recipe, device: str, start: Callable[[], Future[Runtime]]) -> Future[Runtime]:
+        """Return the network of a recipe on a device, which is started where it is not there, or could not be had before."""
+        with self._lock:
+            known = self._opened.get((recipe.hash, device))
+            if known is None or (known.done() and known.exception() is not None):
+                known = self._opened[recipe.hash, device] = start()
+            return known
 
 
 def network_of(features: FeatureCache) -> ResolvedNetwork:
@@ -100,6 +116,7 @@ def embed_files(
     run: RunOptions | None = None,
     *,
     views: bool = False,
+    networks: Networks | None = None,
 ) -> Iterator[Embedded]:
     """Yield the features of each photograph, in order, computed as the rows of `cache` were.
 
@@ -115,6 +132,8 @@ def embed_files(
         Device and workers.
     views : bool
         All views of the recipe rather than the plain photograph alone.
+    networks : Networks, optional
+        Those that are ready, where many are asked about one after the other.
 
     Raises
     ------
@@ -131,28 +150,27 @@ def embed_files(
         yield from _looked_up(source, cache, imported)
         return
     count = recipe.views if views else 1
-    of_each = [_computed(source, part, cache, run, count) for part in parts]
+    networks = networks or Networks()
+    of_each = [_computed(source, part, cache, run, count, networks) for part in parts]
     for results in zip(*of_each, strict=True):
         yield _embedded(_together(results), cache, count)
 
 
 def _computed(
-    source: images.Given | sources.Files, recipe: Recipe, cache: FeatureCache, run: RunOptions, count: int
+    source: images.Given | sources.Files,
+    recipe: Recipe,
+    cache: FeatureCache,
+    run: RunOptions,
+    count: int,
+    networks: Networks,
 ) -> Iterator[pipeline.Result]:
     """Yield what one network makes of each photograph that is not in the cache."""
-    opening: Future[Runtime] | None = None
-    lock = threading.Lock()
+
+    def open_network() -> Runtime:
+        return open_runtime(_network(recipe, cache), device=run.device, precision=recipe.precision)
 
     def runtime() -> Future[Runtime]:
-        nonlocal opening
-        with lock:
-            if opening is None:
-                opening = background.submit(
-                    lambda: open_runtime(
-                        _network(recipe, cache), device=run.device, precision=recipe.precision
-                    )
-                )
-            return opening
+        return networks.ready(recipe, run.device, lambda: background.submit(open_network))
 
     def known(sha256: bytes) -> bool:
         if cache.row_of_content(sha256) is not None:
