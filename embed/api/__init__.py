@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.api.again import add_photograph, extract_again
+    from embed.api.again import UPLOADS, add_photograph, extract_again
+    from embed.api.asking import embed_photographs
     from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
     from embed.explain import Explainer
-    from embed.extract import Embedded, Networks, Progress, RunOptions, Summary, embed_files
+    from embed.extract import Embedded, Networks, Progress, RunOptions, Summary
     from embed.files import write_rows
     from embed.labels import Labels, with_splits, with_where
     from embed.learn import (
@@ -39,15 +40,17 @@ if TYPE_CHECKING:
         place,
         predict_files,
     )
-    from embed.search import Clusters, Neighbours, Searcher, SimilarOptions
+    from embed.search import Clusters, Neighbour, Neighbours, Searcher, SimilarOptions
     from embed.sources import expand, locator
     from embed.vectors import Imported
 
 _HOMES = {
     "embed.api.again": (
+        "UPLOADS",
         "add_photograph",
         "extract_again",
     ),
+    "embed.api.asking": ("embed_photographs",),
     "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": (
@@ -94,7 +97,6 @@ _HOMES = {
         "Progress",
         "RunOptions",
         "Summary",
-        "embed_files",
     ),
     "embed.files": ("write_rows",),
     "embed.labels": (
@@ -119,6 +121,7 @@ _HOMES = {
     ),
     "embed.search": (
         "Clusters",
+        "Neighbour",
         "Neighbours",
         "Searcher",
         "SimilarOptions",
@@ -134,6 +137,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
+    "UPLOADS",
     "Clusters",
     "Embedded",
     "Explainer",
@@ -148,6 +152,7 @@ __all__ = [
     "Labelled",
     "Labels",
     "Model",
+    "Neighbour",
     "Neighbours",
     "Networks",
     "Photographs",
@@ -166,7 +171,7 @@ __all__ = [
     "carry_out",
     "check_classifier",
     "describe",
-    "embed_files",
+    "embed_photographs",
     "expand",
     "export_model",
     "extract_again",
