@@ -157,7 +157,9 @@ class Analysed(Photographs):
         return search.similarity_matrix(self._cache, per_class=per_class, seed=random_state, label_rule=rule)
 
     @checked
-    def layout(self, *, limit: int = 3000, random_state: Seed = 0, where: str | None = None) -> "Layout":
+    def layout(
+        self, *, limit: int = 3000, random_state: Seed = 0, where: str | None = None, rest: bool = False
+    ) -> "Layout":
         """Return a map: where photographs lie on a plane on which what is alike is close together.
 
         Parameters
@@ -166,6 +168,8 @@ class Analysed(Photographs):
             Photographs at most, drawn at random.
         random_state : int
         where : str, optional
+        rest : bool
+            Put the others between those that they look most like.
 
         Raises
         ------
@@ -182,7 +186,7 @@ class Analysed(Photographs):
         from embed import search
 
         rule = with_where(self._rule, where)
-        return search.layout(self._cache, limit=limit, seed=random_state, label_rule=rule)
+        return search.layout(self._cache, limit=limit, seed=random_state, label_rule=rule, rest=rest)
 
     @checked
     def neighbours(
