@@ -69,7 +69,13 @@ def similar(
     """
     check_page(html, show)
     root = Path()
-    asked: dict[str, Any] = {"k": k, "threshold": threshold, "label": label, "split": split, "include_self": include_self}
+    asked: dict[str, Any] = {
+        "k": k,
+        "threshold": threshold,
+        "label": label,
+        "split": split,
+        "include_self": include_self,
+    }
     if server is not None:
         if paths or print0 or html or splits or features or labels != "folder":
             raise UsageError(
@@ -86,9 +92,7 @@ def similar(
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)
     if paths or print0:
-        print_paths(
-            (root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0
-        )
+        print_paths((root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0)
     elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
             (os.fspath(one.query), rank, neighbour.path, neighbour.similarity, neighbour.label)

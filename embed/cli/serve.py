@@ -19,19 +19,25 @@ def serve(
         Path | None,
         typer.Argument(help="Folder of photographs to extract meanwhile.", show_default=False),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen at; any but 127.0.0.1 needs --token.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; any but 127.0.0.1 needs --token.")
+    ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(help="By default 8765, or another where that is taken.", show_default=False)
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
-            envvar="EMBED_TOKEN", help="What whoever asks has to know; by default a new one.", show_default=False
+            envvar="EMBED_TOKEN",
+            help="What whoever asks has to know; by default a new one.",
+            show_default=False,
         ),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", help="Name under which others reach this machine, repeatable.", show_default=False),
+        typer.Option(
+            "--name", help="Name under which others reach this machine, repeatable.", show_default=False
+        ),
     ] = None,
     max_megabytes: Annotated[int, typer.Option(help="Of a request.", min=1, max=4096)] = 64,
     max_photographs: Annotated[int, typer.Option(help="In a request.", min=1, max=1000)] = 64,
@@ -70,7 +76,9 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "python_multipart"):
             raise
-        raise InputError(MISSING.format(library=error.name).replace("embed-images`", "'embed-images[serve]'`")) from error
+        raise InputError(
+            MISSING.format(library=error.name).replace("embed-images`", "'embed-images[serve]'`")
+        ) from error
     options = Options(
         host=host,
         port=port,

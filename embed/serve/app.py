@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from embed.serve import answers, labelling, photographs, results, system, use
+from embed.serve import answers, labelling, photographs, results, system, tidy, use
 from embed.serve.description import describe
 from embed.serve.desk import Desk, Document, refusal
 from embed.serve.endpoint import Asked, Endpoint
 from embed.serve.guard import App, Guard
 
-GROUPS = (system, answers, photographs, labelling, results, use)
+GROUPS = (system, answers, photographs, labelling, results, tidy, use)
 OPENAPI = "/openapi.json"
 INDEX = "index.html"
 PAGE = "/page/"

@@ -34,7 +34,9 @@ class Client:
     def __init__(self, address: str, token: str | None = None) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"{address!r} is not what embed serve printed, as http://127.0.0.1:8765/#token=…", "server")
+            raise UsageError(
+                f"{address!r} is not what embed serve printed, as http://127.0.0.1:8765/#token=…", "server"
+            )
         self._token = (parse_qs(parts.fragment).get("token") or [token or ""])[0]
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         try:
@@ -93,10 +95,14 @@ class Client:
             answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
-            raise InputError(f"The server at {self._place} does not answer as embed serve does: {error or 'nothing'}.") from error
+            raise InputError(
+                f"The server at {self._place} does not answer as embed serve does: {error or 'nothing'}."
+            ) from error
         if not isinstance(answer, dict) or response.status != 200:
             said = answer.get("error", "") if isinstance(answer, dict) else ""
             if response.status == 401:
-                raise UsageError("needs the whole address that embed serve printed, or its token in EMBED_TOKEN", "server")
+                raise UsageError(
+                    "needs the whole address that embed serve printed, or its token in EMBED_TOKEN", "server"
+                )
             raise CacheError(f"The server at {self._place} refuses ({response.status}): {said}")
         return answer

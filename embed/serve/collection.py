@@ -1,7 +1,6 @@
 """The feature set that is served, as it is now: it is opened anew when an extraction commits, and outlives any damage to it."""
 
 import itertools
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -230,7 +229,7 @@ def _stamp(files: Sequence[Path]) -> tuple[Any, ...]:
     stamps = []
     for file in files:
         try:
-            status = os.stat(file)
+            status = file.stat()
         except OSError:
             continue
         stamps.append((str(file), status.st_ino, status.st_size, status.st_mtime_ns))

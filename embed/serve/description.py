@@ -32,7 +32,7 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "info": {
             "title": "embed serve",
             "version": __version__,
-            "description": "Photographs of one feature set: search, classes, labels. Errors are {\"error\": a sentence}.",
+            "description": 'Photographs of one feature set: search, classes, labels. Errors are {"error": a sentence}.',
         },
         "security": [{"token": []}],
         "paths": paths,
@@ -83,7 +83,9 @@ def _parameter(name: str, takes: Takes) -> dict[str, Any]:
 
 
 def _content(endpoint: Endpoint) -> dict[str, Any]:
-    properties = {name: {"description": takes.says, **takes.schema()} for name, takes in endpoint.body.items()}
+    properties = {
+        name: {"description": takes.says, **takes.schema()} for name, takes in endpoint.body.items()
+    }
     needed = [name for name, takes in endpoint.body.items() if takes.needed]
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if needed:
@@ -92,7 +94,10 @@ def _content(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body:
         content["application/json"] = {"schema": schema}
     if endpoint.photographs:
-        files = {name: {"type": "array", "items": {"type": "string", "format": "binary"}} for name in endpoint.photographs}
+        files = {
+            name: {"type": "array", "items": {"type": "string", "format": "binary"}}
+            for name in endpoint.photographs
+        }
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": {**properties, **files}}}
         content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
     return content

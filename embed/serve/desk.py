@@ -134,7 +134,11 @@ class Desk:
         cache, known = self.collection.cache, None
         root = None if self.data is None else str(self.data.resolve())
         for found in api.list_features(cache):
-            if root in (None, found.meta.root) and self.collection.name in (None, found.name, found.data_name):
+            if root in (None, found.meta.root) and self.collection.name in (
+                None,
+                found.name,
+                found.data_name,
+            ):
                 known = api.FeatureCache.open(found)
                 break
         if known is not None:
@@ -142,7 +146,9 @@ class Desk:
         elif self.data is not None:
             summary = api.extract_features(self.data, cache, backbone=self.backbone, progress=told)
         else:
-            raise NoFeaturesError("There is no folder of photographs to extract: embed serve PHOTOS names one.")
+            raise NoFeaturesError(
+                "There is no folder of photographs to extract: embed serve PHOTOS names one."
+            )
         self.collection.name = summary.features
         return summary.to_json()
 
@@ -152,7 +158,9 @@ def refusal(error: Exception) -> Document:
     if isinstance(error, HTTPException):
         return Document({"error": error.detail}, error.status_code, dict(error.headers or {}))
     if isinstance(error, BusyError):
-        return Document({"error": "Too many photographs wait; ask again in a moment."}, 429, {"retry-after": "1"})
+        return Document(
+            {"error": "Too many photographs wait; ask again in a moment."}, 429, {"retry-after": "1"}
+        )
     if isinstance(error, EmbedError):
         status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
         headers = {"retry-after": "1"} if isinstance(error, CacheLockedError) else {}

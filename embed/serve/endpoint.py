@@ -76,7 +76,9 @@ class Takes:
         elif self.kind is float:
             right = isinstance(given, (int, float)) and not isinstance(given, bool)
         elif self.kind is dict:
-            right = isinstance(given, dict) and all(one is None or isinstance(one, str) for one in given.values())
+            right = isinstance(given, dict) and all(
+                one is None or isinstance(one, str) for one in given.values()
+            )
         else:
             right = isinstance(given, self.kind) and (self.kind is bool or not isinstance(given, bool))
         if not right:

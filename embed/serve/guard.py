@@ -57,9 +57,7 @@ class Guard:
         Says of a path whether it takes no token.
     """
 
-    def __init__(
-        self, app: App, options: Options, token: str, open_to_all: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, app: App, options: Options, token: str, open_to_all: Callable[[str], bool]) -> None:
         self._app = app
         self._options = options
         self._token = token
@@ -131,9 +129,11 @@ class Guard:
         if "origin" in headers and headers["origin"] != f"{scope['scheme']}://{host}":
             return 403, "Pages of other places may not ask here.", {}
         if not self._open(path) and not self._knows(scope, headers):
-            return 401, "The token is missing or wrong: open the address that embed serve printed.", {
-                "www-authenticate": "Bearer"
-            }
+            return (
+                401,
+                "The token is missing or wrong: open the address that embed serve printed.",
+                {"www-authenticate": "Bearer"},
+            )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._options.most_bytes:
             return 413, self._too_large(), {}
@@ -161,7 +161,9 @@ class Guard:
             return True
         if not scope["path"].startswith(PICTURES) or scope["method"] not in ("GET", "HEAD"):
             return False
-        given = [part[4:] for part in scope["query_string"].decode("latin-1").split("&") if part[:4] == "key="]
+        given = [
+            part[4:] for part in scope["query_string"].decode("latin-1").split("&") if part[:4] == "key="
+        ]
         return len(given) == 1 and _same(given[0], self._key)
 
     def _bounded(self, receive: Receive) -> Receive:

@@ -53,6 +53,7 @@ class Job:
             "running": self.running,
             "problem": self.problem,
             "number": self.number,
+            "result": self.result if isinstance(self.result, dict) else None,
             "seconds": round(self.seconds if not self.running else time.monotonic() - self.started, 1),
         }
 

@@ -39,13 +39,22 @@ def endpoints(desk: Desk) -> list[Endpoint]:
     """Return what this module answers."""
     labelling = Labelling(desk)
     return [
-        Endpoint("GET", "/api/groups", "Groups of photographs that are alike, with a sheet of each.", labelling.groups),
+        Endpoint(
+            "GET",
+            "/api/groups",
+            "Groups of photographs that are alike, with a sheet of each.",
+            labelling.groups,
+        ),
         Endpoint(
             "POST",
             "/api/groups",
             "Group the photographs, in the background.",
             labelling.group,
-            body={"groups": Takes(int, "How many; by default as many as tell them apart best.", least=1, most=10_000)},
+            body={
+                "groups": Takes(
+                    int, "How many; by default as many as tell them apart best.", least=1, most=10_000
+                )
+            },
         ),
         Endpoint("GET", "/api/labels", "The labels that were given by hand.", labelling.labels),
         Endpoint(
@@ -68,7 +77,10 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             labelling.next,
             query={
                 "order": Takes(
-                    str, "unsure: the least sure first; random: drawn for the test part.", "unsure", choices=ORDERS
+                    str,
+                    "unsure: the least sure first; random: drawn for the test part.",
+                    "unsure",
+                    choices=ORDERS,
                 ),
                 "limit": Takes(int, "How many at most.", 24, least=1, most=500),
             },
@@ -86,7 +98,9 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             labelling.fit,
             body={
                 "classifier": Takes(str, "Which.", "logistic", choices=CLASSIFIERS),
-                "threshold": Takes(float, "For two classes: predict the second from this probability.", least=0, most=1),
+                "threshold": Takes(
+                    float, "For two classes: predict the second from this probability.", least=0, most=1
+                ),
             },
         ),
     ]

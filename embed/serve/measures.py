@@ -34,7 +34,10 @@ class Measures:
                 f'embed_requests_total{{method="{method}",path="{path}",status="{status}"}} {count}'
                 for (method, path, status), count in sorted(self._requests.items())
             ]
-            lines += ["# HELP embed_request_seconds How long they took.", "# TYPE embed_request_seconds histogram"]
+            lines += [
+                "# HELP embed_request_seconds How long they took.",
+                "# TYPE embed_request_seconds histogram",
+            ]
             for path in sorted(self._counted):
                 lines += [
                     f'embed_request_seconds_bucket{{path="{path}",le="{bound:g}"}} {self._within[path, bound]}'

@@ -68,7 +68,9 @@ class Options:
         if self.token is not None and (
             len(self.token) < SHORTEST_TOKEN or not self.token.isascii() or not self.token.isprintable()
         ):
-            raise UsageError(f"has {SHORTEST_TOKEN} plain characters or more, so that nobody guesses it", "token")
+            raise UsageError(
+                f"has {SHORTEST_TOKEN} plain characters or more, so that nobody guesses it", "token"
+            )
 
     def secret(self) -> str:
         """Return the token, or a new one where none was given."""

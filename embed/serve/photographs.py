@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from embed import api
 from embed.errors import InputError, UsageError
-from embed.serve.answers import described, row_of, rows_of
+from embed.serve.answers import described, row_of, rows_of, version
 from embed.serve.collection import Snapshot
 from embed.serve.desk import Desk, Document
 from embed.serve.endpoint import Asked, Endpoint, Takes
@@ -34,8 +34,12 @@ FILTERS = {
     "split": Takes(str, "Only those of train, validation or test."),
     "folder": Takes(str, "Only those in this folder, or below it."),
     "predicted": Takes(str, "Only those for which the classifier predicts this class."),
-    "from_probability": Takes(float, "Only those whose predicted class is at least as probable.", least=0, most=1),
-    "to_probability": Takes(float, "Only those whose predicted class is at most as probable.", least=0, most=1),
+    "from_probability": Takes(
+        float, "Only those whose predicted class is at least as probable.", least=0, most=1
+    ),
+    "to_probability": Takes(
+        float, "Only those whose predicted class is at most as probable.", least=0, most=1
+    ),
     "where": Takes(str, "Only those as this condition says, on path, label, split and columns of a table."),
     "order": Takes(str, "path, unsure (the least sure first) or sure.", "path", choices=ORDERS),
 }
@@ -56,8 +60,15 @@ def endpoints(desk: Desk) -> list[Endpoint]:
                 "limit": Takes(int, "How many at most.", 100, least=0, most=MOST_LISTED),
             },
         ),
-        Endpoint("GET", "/api/folders", "What photographs can be filtered by: labels, splits, folders.", photographs.facets),
-        Endpoint("GET", "/api/photos/{photograph}", "One photograph and what looks like it.", photographs.one),
+        Endpoint(
+            "GET",
+            "/api/folders",
+            "What photographs can be filtered by: labels, splits, folders.",
+            photographs.facets,
+        ),
+        Endpoint(
+            "GET", "/api/photos/{photograph}", "One photograph and what looks like it.", photographs.one
+        ),
         Endpoint(
             "PUT",
             "/api/photos/{photograph}",
@@ -129,10 +140,15 @@ class Photographs:
         now, path = self._desk.now, asked.path
         row = row_of(now, path)
         data, same = await self._desk.call(
-            self._desk.thumbnails.get, now.file_of(path), now.cache.sha256[row].tobytes(), SIZES[asked["size"]]
+            self._desk.thumbnails.get,
+            now.file_of(path),
+            now.cache.sha256[row].tobytes(),
+            SIZES[asked["size"]],
         )
-        kept = same and asked["version"] is not None
-        return Response(data, media_type="image/jpeg", headers={"cache-control": FOREVER if kept else "no-store"})
+        kept = same and bool(asked["version"])
+        return Response(
+            data, media_type="image/jpeg", headers={"cache-control": FOREVER if kept else "no-store"}
+        )
 
     async def show(self, asked: Asked) -> dict[str, Any]:
         """Open the folder of a photograph."""
@@ -166,7 +182,9 @@ class Photographs:
         await self._desk.call(self._desk.collection.refresh)
         if self._desk.now.cache.index_of(path) is None:
             failed = {one.path: one.reason for one in self._desk.now.cache.failures()}
-            raise InputError(job.problem or f"{path} {failed.get(path, 'is none of the photographs that are taken in')}")
+            raise InputError(
+                job.problem or f"{path} {failed.get(path, 'is none of the photographs that are taken in')}"
+            )
 
     def _listed(self, now: Snapshot, values: dict[str, Any]) -> dict[str, Any]:
         rows = self._rows(now, values)
@@ -178,7 +196,7 @@ class Photographs:
                 "path": now.cache.path(row),
                 "label": y[row],
                 "split": splits[row],
-                "version": now.cache.sha256[row].tobytes().hex()[:16],
+                "version": version(now, row),
             }
             if predicted is not None:
                 one["predicted"] = predicted.classes[predicted.best[row]]
@@ -271,7 +289,9 @@ def filtered(now: Snapshot, values: dict[str, Any]) -> NDArray[np.int64]:
     bounds = values["from_probability"], values["to_probability"]
     if asks_model or bounds != (None, None):
         if now.predicted is None:
-            raise UsageError("needs a classifier: fit one first", "order" if asks_model else "from_probability")
+            raise UsageError(
+                "needs a classifier: fit one first", "order" if asks_model else "from_probability"
+            )
         if values["predicted"] is not None:
             names = np.array(now.predicted.classes, object)
             keep &= np.asarray(names[now.predicted.best] == values["predicted"], bool)

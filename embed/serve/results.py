@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from embed import api
 from embed.errors import ModelError
+from embed.serve.answers import version
 from embed.serve.collection import Snapshot
 from embed.serve.desk import Desk
 from embed.serve.endpoint import Asked, Endpoint
@@ -22,9 +22,21 @@ def endpoints(desk: Desk) -> list[Endpoint]:
     """Return what this module answers."""
     results = Results(desk)
     return [
-        Endpoint("GET", "/api/results", "How the classifier fitted last did on photographs it had not seen.", results.results),
-        Endpoint("GET", "/api/curve", "Accuracy by the number of photographs of each class, once computed.", results.curve),
-        Endpoint("POST", "/api/curve", "Compute the learning curve, in the background.", results.compute_curve),
+        Endpoint(
+            "GET",
+            "/api/results",
+            "How the classifier fitted last did on photographs it had not seen.",
+            results.results,
+        ),
+        Endpoint(
+            "GET",
+            "/api/curve",
+            "Accuracy by the number of photographs of each class, once computed.",
+            results.curve,
+        ),
+        Endpoint(
+            "POST", "/api/curve", "Compute the learning curve, in the background.", results.compute_curve
+        ),
         Endpoint("GET", "/api/map", "Where each photograph lies on a plane, once computed.", results.map),
         Endpoint("POST", "/api/map", "Compute the map, in the background.", results.compute_map),
     ]
@@ -86,7 +98,7 @@ class Results:
         classes = now.features.classes
         place = {name: i for i, name in enumerate(classes)}
         label = [place.get(one, -1) for one in now.features.y.tolist()]
-        versions = [row.tobytes().hex()[:16] for row in now.cache.sha256]
+        versions = [version(now, row) for row in range(len(now.cache))]
         return {**found, "grid": GRID, "classes": classes, "label": label, "version": versions}
 
 
@@ -126,13 +138,20 @@ def _results(now: Snapshot) -> dict[str, Any]:
                 "label": row.label,
                 "predicted": row.predicted,
                 "probability": number(row.probability),
-                "there": now.cache.index_of(row.path) is not None,
+                **_picture(now, row.path),
             }
-            for row in wrong_first[["path", "label", "predicted", "probability"]][:MOST_PREDICTIONS].itertuples()
+            for row in wrong_first[["path", "label", "predicted", "probability"]][
+                :MOST_PREDICTIONS
+            ].itertuples()
         ],
         "thresholds": thresholds,
         "changed": document.get("fingerprint") != now.cache.fingerprint,
     }
+
+
+def _picture(now: Snapshot, path: str) -> dict[str, Any]:
+    row = now.cache.index_of(path)
+    return {"there": row is not None, "version": "" if row is None else version(now, row)}
 
 
 def number(value: Any) -> Any:

@@ -81,7 +81,7 @@ def serve(
         ws="none",
     )
     server = _Server(config)
-    host, port = listening.getsockname()[:2]
+    port = listening.getsockname()[1]
 
     async def run() -> None:
         loop = asyncio.get_running_loop()

@@ -1,5 +1,6 @@
 """How the server is: what goes on, whether it is well, what can be asked of it; and the files of the page."""
 
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -13,14 +14,20 @@ from embed.serve.endpoint import Asked, Endpoint
 from embed.serve.options import is_this_machine
 
 KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
-SHARED = ("page.css", "report.css")  # those of the reports
+SHARED = ("page.css", "report.css", "map.css")  # those of the reports
 
 
 def endpoints(desk: Desk) -> list[Endpoint]:
     """Return what this module answers."""
     system = System(desk)
     return [
-        Endpoint("GET", "/healthz", "Whether the server answers; for those who watch over it.", system.health, open=True),
+        Endpoint(
+            "GET",
+            "/healthz",
+            "Whether the server answers; for those who watch over it.",
+            system.health,
+            open=True,
+        ),
         Endpoint(
             "GET",
             "/metrics",
@@ -29,7 +36,9 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             answer="text/plain",
         ),
         Endpoint("GET", "/api/status", "What there is, and what goes on.", system.status),
-        Endpoint("POST", "/api/extract", "Look for new photographs, and compute their features.", system.extract),
+        Endpoint(
+            "POST", "/api/extract", "Look for new photographs, and compute their features.", system.extract
+        ),
     ]
 
 
@@ -45,11 +54,14 @@ class System:
 
     async def metrics(self, asked: Asked) -> Response:
         """Return counts and times."""
-        gauges = {"embed_photographs_waiting": ("Photographs that wait for the network.", self._desk.batches.waiting)}
-        try:
+        gauges = {
+            "embed_photographs_waiting": (
+                "Photographs that wait for the network.",
+                self._desk.batches.waiting,
+            )
+        }
+        with suppress(EmbedError):
             gauges["embed_photographs"] = ("Photographs in the feature set.", len(self._desk.now.cache))
-        except EmbedError:
-            pass
         return PlainTextResponse(self._desk.measures.text(gauges))
 
     async def status(self, asked: Asked) -> dict[str, Any]:
@@ -117,7 +129,9 @@ def page_file(name: str) -> Response | None:
     suffix = name[name.rfind(".") :] if "." in name else ""
     if suffix not in KINDS or "/" in name or name.startswith("."):
         return None
-    folder = files("embed.report").joinpath("assets") if name in SHARED else files(__package__).joinpath("page")
+    folder = (
+        files("embed.report").joinpath("assets") if name in SHARED else files(__package__).joinpath("page")
+    )
     try:
         data = folder.joinpath(name).read_bytes()
     except OSError:

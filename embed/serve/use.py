@@ -28,7 +28,9 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             use.sort,
             body={
                 "folder": Takes(str, "Name of the folder; by default that of the data folder with -sorted."),
-                "min_probability": Takes(float, "Leave those where they are that are less sure.", 0.0, least=0, most=1),
+                "min_probability": Takes(
+                    float, "Leave those where they are that are less sure.", 0.0, least=0, most=1
+                ),
                 "carry_out": Takes(bool, "Do it, rather than say what would be done.", default=False),
             },
         ),
