@@ -1,33 +1,13 @@
 """`embed serve` as a process, and `embed similar --server`."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import pytest
-from serving import Site, parts_of
+from serving import process
 from waiting import until
 
 import embed
-
-
-@contextmanager
-def process(*arguments, cwd, **env):
-    """Run `embed serve` and give the process and a site to ask."""
-    command = [sys.executable, "-m", "embed.cli", "serve", "--no-open", "--port", "0", *map(str, arguments)]
-    running = subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        address = running.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:"), running.stderr.read()
-        yield running, Site(*parts_of(address), desk=None), address
-    finally:
-        running.kill()
-        running.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,8 +1,11 @@
-"""Servers for tests: one in a thread of this process, asked over a real socket."""
+"""Servers for tests, in a thread of this process or in one of their own, asked over a real socket."""
 
 import http.client
 import json
+import os
 import secrets
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,7 +117,18 @@ def served(cache, data=None, features=None, backbone="tiny", **options):
         listening.close()
 
 
-def parts_of(address):
-    """Port and token of an address that embed serve printed."""
-    found = urlsplit(address)
-    return found.port, found.fragment.removeprefix("token=")
+@contextmanager
+def process(*arguments, cwd, **env):
+    """Run `embed serve` and give the process and a site to ask."""
+    command = [sys.executable, "-m", "embed.cli", "serve", "--no-open", "--port", "0", *map(str, arguments)]
+    running = subprocess.Popen(
+        command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        address = running.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), running.stderr.read()
+        found = urlsplit(address)
+        yield running, Site(found.port, found.fragment.removeprefix("token="), None), address
+    finally:
+        running.kill()
+        running.communicate()
