@@ -133,12 +133,17 @@ class Collection:
         Of one of them, or of its data set; by default the one extracted last.
     labels : str, optional
         Where labels come from; by default those given by hand where there are any, and otherwise the folders.
+    root : Path, optional
+        The data folder of the set.
     """
 
-    def __init__(self, cache: Path, name: str | None = None, labels: str | None = None) -> None:
+    def __init__(
+        self, cache: Path, name: str | None = None, labels: str | None = None, root: Path | None = None
+    ) -> None:
         self.cache = cache
         self.name = name
         self.labels = labels
+        self.root = None if root is None else str(root.resolve())
         self.networks = api.Networks()
         self.problem = ""
         self._now: Snapshot | None = None
@@ -177,15 +182,14 @@ class Collection:
 
     def _opened(self) -> Snapshot:
         before = self._now
-        found = api.find_features(self.cache, self.name)
-        opened = api.FeatureCache.open(found)
+        opened = api.FeatureCache.open(self.found())
         same = (
             before is not None
             and (before.cache.folder, before.cache.fingerprint) == (opened.folder, opened.fingerprint)
             and before.cache.meta.complete == opened.meta.complete
         )
         cache = before.cache if before is not None and same else opened
-        labels = _stamp([cache.labels_file])
+        labels = _stamp([cache.labels_file, *sorted(cache.folder.glob("*.json"))])  # and the groups
         models = _stamp(sorted((cache.folder / "models").glob("*/model.json")))
         stamps = (labels, models)
         if before is not None and same and before.stamps == stamps:
@@ -201,6 +205,15 @@ class Collection:
         else:
             model, no_model = _model(cache)
         return Snapshot(features, searcher, model, no_model, stamps)
+
+    def found(self) -> api.FeatureSet:
+        """Return the set that is meant, as it is now. Raises CacheError where there is none."""
+        if self.root is None or self.name is not None:
+            return api.find_features(self.cache, self.name)
+        for one in api.list_features(self.cache):
+            if one.meta.root == self.root:
+                return one
+        raise NoFeaturesError(f"Nothing has been extracted of {self.root} yet.")
 
     def _rule(self, cache: api.FeatureCache) -> str:
         if self.labels is not None:

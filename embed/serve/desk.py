@@ -83,7 +83,7 @@ class Desk:
         self.backbone = backbone
         self.token = options.secret()
         self.picture_key = picture_key(self.token)
-        self.collection = Collection(cache, name, options.labels)
+        self.collection = Collection(cache, name, options.labels, data)
         self.jobs = Jobs(self.collection.refresh)
         self.measures = Measures()
         self.thumbnails = api.Thumbnails()
@@ -126,29 +126,25 @@ class Desk:
             await self.call(self.collection.refresh)
 
     def _extract(self, job: Job, stopping: Any) -> dict[str, Any]:
+        interrupted = False
+
         def told(progress: api.Progress) -> None:
+            nonlocal interrupted
             job.stage, job.done, job.total = progress.stage, progress.done, progress.total
-            if stopping.is_set():
+            if stopping.is_set() and not interrupted:
+                interrupted = True  # once: what is finished is told, too
                 raise KeyboardInterrupt
 
-        cache, known = self.collection.cache, None
-        root = None if self.data is None else str(self.data.resolve())
-        for found in api.list_features(cache):
-            if root in (None, found.meta.root) and self.collection.name in (
-                None,
-                found.name,
-                found.data_name,
-            ):
-                known = api.FeatureCache.open(found)
-                break
-        if known is not None:
-            summary = api.extract_again(known, told)
-        elif self.data is not None:
-            summary = api.extract_features(self.data, cache, backbone=self.backbone, progress=told)
-        else:
-            raise NoFeaturesError(
-                "There is no folder of photographs to extract: embed serve PHOTOS names one."
+        try:
+            known = api.FeatureCache.open(self.collection.found())
+        except NoFeaturesError:
+            if self.data is None:
+                raise
+            summary = api.extract_features(
+                self.data, self.collection.cache, backbone=self.backbone, progress=told
             )
+        else:
+            summary = api.extract_again(known, told)
         self.collection.name = summary.features
         return summary.to_json()
 

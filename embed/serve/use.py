@@ -35,9 +35,16 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             },
         ),
         Endpoint(
+            "POST",
+            "/api/model",
+            "Write the classifier into one file, for an app, a phone or a service, in the background.",
+            use.export,
+            body={"format": Takes(str, "Kind of file.", "onnx", choices=tuple(FORMATS))},
+        ),
+        Endpoint(
             "GET",
             "/api/model",
-            "The classifier in one file, for an app, a phone or a service.",
+            "The classifier in one file, once it is written.",
             use.model,
             query={"format": Takes(str, "Kind of file.", "onnx", choices=tuple(FORMATS))},
             answer="application/octet-stream",
@@ -50,6 +57,7 @@ class Use:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._files: dict[str, tuple[api.Model, bytes]] = {}  # by the format: of which model, and the file
 
     async def sort(self, asked: Asked) -> dict[str, Any]:
         """Say what sorting would do, or do it in the background."""
@@ -70,10 +78,23 @@ class Use:
         job = self._desk.jobs.start("sort", work)
         return {"into": str(into), "job": job.document()}
 
+    async def export(self, asked: Asked) -> dict[str, Any]:
+        """Start to write the classifier into a file."""
+        kind, now = asked["format"], self._desk.now
+
+        def work(job: Job, _: Any) -> None:
+            job.stage = "writing and trying the file"
+            model, data = _exported(now, FORMATS[kind])
+            self._files[kind] = (model, data)
+
+        return self._desk.jobs.start("export", work).document()
+
     async def model(self, asked: Asked) -> Response:
         """Return the classifier in a file."""
         name = FORMATS[asked["format"]]
-        data = await self._desk.call(_exported, self._desk.now, name)
+        model, data = self._files.get(asked["format"], (None, b""))
+        if model is None or model is not self._desk.now.model:
+            raise ModelError("The file is not written yet: ask for it by POST.")
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(data, media_type="application/octet-stream", headers=headers)
 
@@ -117,9 +138,9 @@ def _told(into: Path, placed: list[api.Placed | None]) -> dict[str, Any]:
     }
 
 
-def _exported(now: Snapshot, name: str) -> bytes:
+def _exported(now: Snapshot, name: str) -> tuple[api.Model, bytes]:
     if now.model is None:
         raise ModelError(now.no_model or "There is no classifier yet.")
     with tempfile.TemporaryDirectory(prefix="embed-") as folder:
         done = api.export_model(now.features, Path(folder) / name, now.model.name)
-        return done.files[0].read_bytes()
+        return now.model, done.files[0].read_bytes()

@@ -3,7 +3,7 @@ import { ask } from "./net.js";
 import { attempt, counted, h, heading, visible } from "./dom.js";
 import { Grid } from "./grid.js";
 import { openLarge } from "./large.js";
-import { onStatus, state } from "./app.js";
+import { onStatus, state } from "./status.js";
 
 export const title = "Browse";
 const NONE = "(none)";

@@ -1,13 +1,13 @@
 // What there is, what goes on, and one next step.
 import { ask } from "./net.js";
 import { attempt, counted, h, heading, percent, visible } from "./dom.js";
-import { onStatus, run, state } from "./app.js";
+import { onStatus, run, state } from "./status.js";
 
 export const title = "Home";
 const CHECKED = 40; // photographs drawn at random that make a number honest
 
 /** The one thing to do next. */
-function next(now, extra) {
+function next(now) {
   const extracting = now.jobs.some((job) => job.kind === "extract" && job.running);
   if (!now.photographs) return extracting ? ["", "The first photographs are being looked at.", ""]
     : ["", now.problem || "There are no photographs yet.", ""];
@@ -20,8 +20,12 @@ function next(now, extra) {
 
 export async function show(main) {
   const extra = { groups: null, duplicates: null };
+  let drawn = "";
   const draw = (now) => {
-    const [where, words, button] = next(now, extra);
+    const key = JSON.stringify([{ ...now, jobs: now.jobs.map((job) => [job.kind, job.running]) }, extra]);
+    if (key === drawn) return; // what has the focus keeps it
+    drawn = key;
+    const [where, words, button] = next(now);
     const tile = (name, value, link) => h("div", {}, h("dt", {}, name), h("dd", {}, link ? h("a", { href: link }, value) : value));
     const count = (value) => (value === null ? "…" : value.toLocaleString("en"));
     main.replaceChildren(
@@ -39,7 +43,7 @@ export async function show(main) {
       now.model ? h("p", { class: "faint" }, `${now.model.classifier}: 95% interval ${now.model.accuracy_interval.map((v) => percent(v)).join(" to ")}, `
         + `${counted(now.model.n, "photograph")} (${now.model.evaluated_on}); always the most frequent class: ${percent(now.model.baseline)}.`) : null,
       h("section", {}, h("h2", {}, "Find photographs like one"), h("p", {}, "Drop a photograph onto the ", h("a", { href: "#/search" }, "search"), " page, or paste it there.")),
-      now.data || now.complete === false ? h("section", {}, h("h2", {}, "New photographs"),
+      now.features ? h("section", {}, h("h2", {}, "New photographs"),
         h("p", {}, "Photographs that were added to the folder since are looked for when you ask."),
         h("button", { type: "button", onclick: () => attempt(() => run("/api/extract", "extract")) }, "Look again")) : null,
       now.notes?.length ? h("ul", { class: "notes" }, now.notes.map((note) => h("li", {}, visible(note)))) : null);

@@ -2,7 +2,7 @@
 import { ask, pictureOf, post } from "./net.js";
 import { attempt, counted, h, heading, lineChart, nameField, nameOf, percent, tell, visible } from "./dom.js";
 import { picture } from "./grid.js";
-import { onStatus, run, state } from "./app.js";
+import { onStatus, run, state } from "./status.js";
 
 export const title = "Label";
 const STEPS = [["groups", "1 Groups"], ["unsure", "2 Unsure"], ["check", "3 Check"]];

@@ -2,7 +2,7 @@
 import { ask, inAddress, post } from "./net.js";
 import { attempt, h, nameField, nameOf, percent, size, tell, track, visible } from "./dom.js";
 import { cards, picture } from "./grid.js";
-import { state } from "./app.js";
+import { state } from "./status.js";
 
 const FOR = [255, 92, 20], AGAINST = [40, 110, 255];
 

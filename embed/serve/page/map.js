@@ -2,7 +2,7 @@
 import { ask, pictureOf, post } from "./net.js";
 import { attempt, counted, h, heading, nameField, nameOf, tell, visible } from "./dom.js";
 import { openLarge } from "./large.js";
-import { run, state } from "./app.js";
+import { run, state } from "./status.js";
 
 export const title = "Map";
 const COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#17becf", "#4c5fd7", "#b5651d", "#5f9e4a"];

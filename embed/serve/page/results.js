@@ -3,7 +3,7 @@ import { ask } from "./net.js";
 import { attempt, counted, h, heading, lineChart, percent, tell, track, visible } from "./dom.js";
 import { cards } from "./grid.js";
 import { openLarge } from "./large.js";
-import { run, state } from "./app.js";
+import { run, state } from "./status.js";
 
 export const title = "Results";
 const SHOWN = 60;

@@ -3,7 +3,7 @@ import { ask } from "./net.js";
 import { attempt, dropPlace, h, heading, nameOf, visible } from "./dom.js";
 import { cards, picture } from "./grid.js";
 import { openLarge } from "./large.js";
-import { state } from "./app.js";
+import { state } from "./status.js";
 
 export const title = "Search";
 const SHOWN = 60;

@@ -3,7 +3,7 @@ import { ask, post } from "./net.js";
 import { attempt, counted, h, heading, percent, size, tell, visible } from "./dom.js";
 import { cards, picture } from "./grid.js";
 import { openLarge } from "./large.js";
-import { finished, state } from "./app.js";
+import { finished, state } from "./status.js";
 
 export const title = "Tidy";
 const PARTS = [["duplicates", "Duplicates"], ["mislabelled", "Doubtful labels"], ["outliers", "Outliers"], ["failures", "Unreadable"]];

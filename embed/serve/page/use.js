@@ -1,7 +1,7 @@
 // What the classifier is for: photographs that are dropped, a folder in order, a file to take along, a line for other programs.
 import { address, ask, post, secret } from "./net.js";
 import { attempt, counted, dropPlace, h, heading, percent, tell, track, visible } from "./dom.js";
-import { run, state } from "./app.js";
+import { run, state } from "./status.js";
 
 export const title = "Use it";
 
@@ -58,7 +58,10 @@ export async function show(main) {
       event.preventDefault();
       const button = event.submitter;
       button.disabled = true;
-      const file = await attempt(() => ask(`/api/model?format=${format.value}`));
+      const file = await attempt(async () => {
+        await run("/api/model", "export", { format: format.value });
+        return ask(`/api/model?format=${format.value}`);
+      });
       button.disabled = false;
       if (!file) return;
       const link = h("a", { href: URL.createObjectURL(file), download: `classifier.${format.value}` });
