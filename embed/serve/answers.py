@@ -191,7 +191,7 @@ def _mean(questions: Sequence[api.Embedded]) -> NDArray[np.float32]:
     """Return the mean of photographs, each of length one; zero where there is none."""
     vectors = [one.features[0] for one in questions if one.features is not None]
     units = [vector / max(float(np.linalg.norm(vector)), 1e-12) for vector in vectors]
-    return np.mean(units, axis=0, dtype=np.float32) if units else np.float32(0)
+    return np.mean(units, axis=0, dtype=np.float32) if units else np.zeros(1, np.float32)
 
 
 def _names(uploads: Sequence[Upload]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from embed import api
@@ -161,6 +162,8 @@ def refusal(error: Exception) -> Document:
         status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
         headers = {"retry-after": "1"} if isinstance(error, CacheLockedError) else {}
         return Document({"error": str(error)}, status, headers)
+    if isinstance(error, ClientDisconnect):
+        return Document({"error": "Whoever asked has gone."}, 400)
     if isinstance(error, MemoryError):
         return Document({"error": "This machine has not enough memory for that; ask for less."}, 503)
     log.error("a request failed", exc_info=error)

@@ -68,19 +68,7 @@ def serve(
     if data is None and not desk.collection.refresh():
         raise NoFeaturesError(desk.collection.problem or f"There is nothing in {cache}: embed serve PHOTOS.")
     listening = listen(options)
-    config = uvicorn.Config(
-        application(desk),
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=STOP_S,
-        ws="none",
-    )
-    server = _Server(config)
+    server = _Server(configured(desk))
     port = listening.getsockname()[1]
 
     async def run() -> None:
@@ -103,6 +91,22 @@ def serve(
         asyncio.run(run())
     finally:
         listening.close()
+
+
+def configured(desk: Desk) -> uvicorn.Config:
+    """Return how uvicorn serves a desk."""
+    return uvicorn.Config(
+        application(desk),
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=STOP_S,
+        ws="none",
+    )
 
 
 def address(host: str, port: int, token: str) -> str:

@@ -54,7 +54,7 @@ class System:
 
     async def metrics(self, asked: Asked) -> Response:
         """Return counts and times."""
-        gauges = {
+        gauges: dict[str, tuple[str, float]] = {
             "embed_photographs_waiting": (
                 "Photographs that wait for the network.",
                 self._desk.batches.waiting,

@@ -124,9 +124,10 @@ def test_what_cannot_be_fitted_is_told(flat):
 def test_all_are_sorted_into_a_folder_beside_and_nothing_is_moved(flat):
     site, truth = flat
     root = site.desk.now.features.root
-    site.post("/api/labels", labels={name: truth[name] for name in sorted(truth)[::2]})
+    labelled = sorted(truth)[:18]
+    site.post("/api/labels", labels={name: truth[name] for name in labelled})
     site.post("/api/fit")
-    site.done("fit")
+    assert site.done("fit")["problem"] == ""
     planned = site.post("/api/sort")
     assert (
         planned["into"] == str(root.parent / "photos-sorted") and not (root.parent / "photos-sorted").exists()
@@ -137,7 +138,7 @@ def test_all_are_sorted_into_a_folder_beside_and_nothing_is_moved(flat):
         == planned["new"]
         == len(list((root.parent / "photos-sorted").rglob("*.jpg")))
     )
-    for name in sorted(truth)[::2]:
+    for name in labelled:
         assert (root.parent / "photos-sorted" / truth[name] / name).read_bytes() == (root / name).read_bytes()
     for folder in ("../x", "/tmp/x", ".x", "", "a/b", ".."):
         assert site.ask("/api/sort", "POST", send={"folder": folder}).status == 400

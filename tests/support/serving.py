@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import uvicorn
 from waiting import until
 
-from embed.serve.app import application
 from embed.serve.desk import Desk
 from embed.serve.options import Options, listen
+from embed.serve.run import configured
 
 
 @dataclass
@@ -101,10 +101,7 @@ def served(cache, data=None, features=None, backbone="tiny", **options):
     """Serve a cache while the block lasts."""
     desk = Desk(cache, Options(**options), data, features, backbone)
     listening = listen(Options(port=0))
-    config = uvicorn.Config(
-        application(desk), log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(desk))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
