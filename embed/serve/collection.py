@@ -132,7 +132,7 @@ class Collection:
     name : str, optional
         Of one of them, or of its data set; by default the one extracted last.
     labels : str, optional
-        Where labels come from; by default those given by hand where there are any, and otherwise the folders.
+        Where labels come from; by default those given by hand, or the folders where these label more.
     root : Path, optional
         The data folder of the set.
     """
@@ -218,7 +218,9 @@ class Collection:
     def _rule(self, cache: api.FeatureCache) -> str:
         if self.labels is not None:
             return self.labels
-        return "hand" if api.given(cache).labels.classes else "folder"
+        by_hand = len(cache) - len(api.given(cache).labels.unlabelled)
+        folders = sum(label is not None for label in api.Features(cache, "folder").y)
+        return "hand" if by_hand and by_hand >= folders else "folder"
 
     def embed(self, photographs: Sequence[bytes]) -> list[api.Embedded]:
         """Return the features of photographs, computed as those of the set."""

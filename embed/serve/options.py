@@ -37,7 +37,7 @@ class Options:
     seconds : float
         That a request may take, and that its body may take to arrive.
     labels : str, optional
-        Where labels come from; by default those given by hand where there are any, and otherwise the folders.
+        Where labels come from; by default those given by hand, or the folders where these label more.
 
     Raises
     ------

@@ -15,6 +15,11 @@ export function h(name, properties = {}, ...children) {
   return element;
 }
 
+/** Put children in the place of whatever is there; what is nothing is left out. */
+export function put(place, ...children) {
+  place.replaceChildren(...children.flat(4).filter((child) => child !== null && child !== undefined && child !== false));
+}
+
 export function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

@@ -138,7 +138,7 @@ export class Grid {
       onclick: () => { this.focus(place); this.open(place, this); } },
       picture(photo),
       photo.label || photo.predicted ? h("span", { class: `tag${wrong ? " bad" : photo.label ? "" : " faint"}` },
-        visible(photo.label || `${photo.predicted}?`)) : null);
+        visible(wrong ? `${photo.label} ≠ ${photo.predicted}` : photo.label || `${photo.predicted}?`)) : null);
     return button;
   }
 

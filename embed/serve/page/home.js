@@ -1,6 +1,6 @@
 // What there is, what goes on, and one next step.
 import { ask } from "./net.js";
-import { attempt, counted, h, heading, percent, visible } from "./dom.js";
+import { attempt, counted, h, heading, percent, put, visible } from "./dom.js";
 import { onStatus, run, state } from "./status.js";
 
 export const title = "Home";
@@ -28,7 +28,7 @@ export async function show(main) {
     const [where, words, button] = next(now);
     const tile = (name, value, link) => h("div", {}, h("dt", {}, name), h("dd", {}, link ? h("a", { href: link }, value) : value));
     const count = (value) => (value === null ? "…" : value.toLocaleString("en"));
-    main.replaceChildren(
+    put(main,
       heading(now.root ? visible(now.root.slice(now.root.lastIndexOf("/") + 1)) : "embed", now.root ? visible(now.root) : ""),
       h("section", { class: "next" }, h("h2", {}, "Next"), h("p", {}, visible(words)),
         button ? (where === "fit" ? h("button", { type: "button", class: "main", onclick: () => attempt(() => run("/api/fit", "fit")) }, button)
@@ -55,7 +55,7 @@ export async function show(main) {
     if (!now.photographs || now.jobs.some((job) => job.kind === "extract" && job.running) || asked === `${now.snapshot}${now.jobs.length}`) return;
     asked = `${now.snapshot}${now.jobs.length}`;
     const [groups, twice] = await Promise.all([ask("/api/groups"), ask("/api/duplicates")]).catch(() => [null, null]);
-    extra.groups = groups?.groups ? groups.groups.length : extra.groups ?? 0;
+    extra.groups = groups?.groups ? groups.groups.length : "–";
     if (twice?.found) extra.duplicates = twice.found.groups.reduce((sum, group) => sum + group.length - 1, 0);
     else asked = null;
     if (main.className === "home") draw(state.now);

@@ -1,6 +1,6 @@
 // Labels by clicking: whole groups first, then what the classifier is least sure of, then some drawn at random for an honest number.
 import { ask, pictureOf, post } from "./net.js";
-import { attempt, counted, h, heading, lineChart, nameField, nameOf, percent, tell, visible } from "./dom.js";
+import { attempt, counted, h, heading, lineChart, nameField, nameOf, percent, put, tell, visible } from "./dom.js";
 import { picture } from "./grid.js";
 import { onStatus, run, state } from "./status.js";
 
@@ -79,7 +79,7 @@ export async function show(main, asked) {
     const model = state.now.model;
     const test = labels.splits.test || 0;
     const fits = labels.fits;
-    score.replaceChildren(
+    put(score,
       h("p", {}, h("b", {}, labels.labelled.toLocaleString("en")), ` of ${counted(labels.photographs, "photograph")} labelled`,
         model && names().length > 1 ? [", accuracy ", h("b", {}, percent(model.accuracy)), ` (${model.accuracy_interval.map((v) => percent(v, 0)).join(" to ")} at 95% confidence; ${counted(model.n, "photograph")}, ${model.evaluated_on})`] : "",
         test ? `; ${test} in the test part` : "", "."),
@@ -258,10 +258,9 @@ export async function show(main, asked) {
   main.append(heading("Label"));
   if (!state.now.by_hand && state.now.classes.length) {
     main.append(h("p", { class: "changed" }, "The labels come from the folders of the photographs. To change them here they are copied into labels given by hand; no file is moved. "),
-      h("button", { type: "button", class: "main", onclick: async () => {
-        const done = await attempt(() => post("/api/labels/adopt"));
-        if (done) { tell(`${counted(done.photographs, "photograph")} took the label of the folder.`); location.reload(); }
-      } }, "Copy the labels of the folders"));
+      h("p", { class: "actions" }, h("button", { type: "button", class: "main", onclick: async () => {
+        if (await attempt(() => post("/api/labels/adopt"))) location.reload();
+      } }, "Copy the labels of the folders")));
     return undefined;
   }
   main.append(score, tabs, part);

@@ -1,6 +1,6 @@
 // One photograph, large: what is said of it, what looks like it, and what can be done with it.
 import { ask, inAddress, post } from "./net.js";
-import { attempt, h, nameField, nameOf, percent, size, tell, track, visible } from "./dom.js";
+import { attempt, h, nameField, nameOf, percent, put, size, tell, track, visible } from "./dom.js";
 import { cards, picture } from "./grid.js";
 import { state } from "./status.js";
 
@@ -45,7 +45,7 @@ export async function openLarge(get, place, changed = () => {}) {
     body.replaceChildren(view, side);
     const found = await attempt(() => ask(`/api/photos/${inAddress(photo.path)}`));
     if (!found || shown !== photo.path) return;
-    side.replaceChildren(...about(found, view));
+    put(side, about(found, view));
   }
 
   function about(found, view) {
@@ -63,7 +63,7 @@ export async function openLarge(get, place, changed = () => {}) {
         h("div", {}, h("span", { class: "name" }, visible(one.label)), track(one.probability), h("b", {}, percent(one.probability))))),
       found.unlike ? h("p", { class: "bad" }, "Unlike everything that the classifier was fitted on: no class may be right.") : null,
       h("button", { type: "button", onclick: (event) => explain(found, view, event.target) }, "Why?")) : null,
-      h("section", {}, save),
+      state.now.by_hand || !state.now.classes.length ? h("section", {}, save) : null,
       h("section", {}, h("dl", { class: "facts-list" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, visible(value))])),
         h("p", { class: "actions" },
           h("a", { class: "button", href: `#/search?like=${encodeURIComponent(inAddress(found.path))}`, onclick: () => dialog.close() }, "Search like this"),

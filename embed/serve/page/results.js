@@ -25,6 +25,11 @@ export async function show(main) {
   const tile = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
   const decimals = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
 
+  const known = (photos) => photos.filter((photo) => photo.there);
+  const photoCards = (photos) => cards(photos, (i) => openLarge((at) => photos[at], i), (one) => [
+    h("div", { class: "first" }, h("span", { class: `name ${one.label === one.predicted ? "good" : "bad"}` }, visible(one.predicted)), h("span", { class: "figure" }, percent(one.probability))),
+    h("div", {}, `is ${visible(one.label)}`)]);
+
   main.append(heading("Results", `${found.classifier}, fitted on ${counted(found.n_train ?? 0, "photograph")} and scored on ${counted(s.n, "photograph")} that it had not seen (${found.evaluated_on}).`),
     found.changed ? h("p", { class: "changed" }, "The photographs have changed since this classifier was fitted; its numbers are those of then.") : "",
     h("section", { "aria-label": "Accuracy" }, h("div", { class: "levels" },
@@ -34,14 +39,6 @@ export async function show(main) {
       s.roc_auc === null || s.roc_auc === undefined ? "" : tile("ROC AUC", percent(s.roc_auc)), tile("log loss", decimals(s.log_loss)), tile("calibration error", decimals(s.calibration_error)))),
     found.notes.length ? h("ul", { class: "notes" }, found.notes.map((note) => h("li", {}, visible(note)))) : "",
     confusion(), shown, classes(), found.thresholds ? thresholds() : "", curve(), worst());
-
-  function open(photos) {
-    return (i) => openLarge((at) => photos[at], i);
-  }
-  const known = (photos) => photos.filter((photo) => photo.there);
-  const photoCards = (photos) => cards(photos, open(photos), (one) => [
-    h("div", { class: "first" }, h("span", { class: `name ${one.label === one.predicted ? "good" : "bad"}` }, visible(one.predicted)), h("span", { class: "figure" }, percent(one.probability))),
-    h("div", {}, `is ${visible(one.label)}`)]);
 
   function confusion() {
     const { true: rows, predicted: columns, counts } = found.confusion;

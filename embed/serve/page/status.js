@@ -1,6 +1,6 @@
 // What the server says of itself, asked again and again.
 import { post, status } from "./net.js";
-import { h, visible } from "./dom.js";
+import { h, put, visible } from "./dom.js";
 
 const BUSY_MS = 600, IDLE_MS = 2500; // between two looks
 const JOBS = { extract: "Extracting", group: "Grouping", fit: "Fitting", duplicates: "Looking for duplicates", curve: "Learning curve",
@@ -68,5 +68,5 @@ function underWay() {
     return h("p", {}, `${JOBS[job.kind] || job.kind}${job.stage ? `: ${job.stage}` : ""}${count}`, known);
   });
   const problem = state.now.problem && state.now.features ? h("p", { class: "bad" }, visible(state.now.problem)) : null;
-  document.getElementById("under-way").replaceChildren(...[...lines, problem].filter(Boolean));
+  put(document.getElementById("under-way"), lines, problem);
 }

@@ -1,6 +1,6 @@
 // What is there twice, doubtfully labelled, unlike everything else, or cannot be read.
 import { ask, post } from "./net.js";
-import { attempt, counted, h, heading, percent, size, tell, visible } from "./dom.js";
+import { attempt, counted, h, heading, percent, put, size, tell, visible } from "./dom.js";
 import { cards, picture } from "./grid.js";
 import { openLarge } from "./large.js";
 import { finished, state } from "./status.js";
@@ -31,7 +31,7 @@ export async function show(main, asked) {
     for (const button of tabs.children) button.setAttribute("aria-pressed", String(button.value === part));
     place.replaceChildren(h("p", { class: "faint" }, "Looking …"));
     const drawn = await attempt(() => ({ duplicates, mislabelled, outliers, failures }[part])());
-    if (mine === asking) place.replaceChildren(...(drawn || [h("p", { class: "faint" }, "This could not be found out.")]));
+    if (mine === asking) put(place, drawn || h("p", { class: "faint" }, "This could not be found out."));
   }
 
   /** Show a list a piece at a time. */
@@ -80,7 +80,7 @@ export async function show(main, asked) {
     };
     const [list, more] = pieces(photos, one, h("ul", { class: "doubts" }));
     return [h("p", { class: "hint" }, `${counted(found.wrong, "label is", "labels are")} probably wrong; the most doubtful come first.`),
-      editable ? null : h("p", { class: "faint" }, "The labels come from the folders: they can be changed once they have been copied on the page Label."), list, more].filter(Boolean);
+      editable ? null : h("p", { class: "faint" }, "The labels come from the folders: they can be changed once they have been copied on the page Label."), list, more];
   }
 
   async function outliers() {
