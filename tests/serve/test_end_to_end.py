@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from serving import process
+from waiting import until
 
 import embed
 
@@ -46,6 +47,7 @@ def test_a_person_with_a_browser_gets_a_classifier_and_a_sorted_folder(
         assert site.get("/api/status")["labelled"] == COUNT
         tab.click("text=3 Check")
         give_names(tab, truth, lambda: "enough for a start" in tab.inner_text(".step"))
+        until(lambda: site.get("/api/status")["model"]["n"] == CHECKED, "the classifier that was checked")
         tab.click("nav >> text=Home")
         tab.click("text=Use the classifier")
         said = site.get("/api/status")["model"]

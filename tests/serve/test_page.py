@@ -274,7 +274,8 @@ def test_a_cell_of_the_confusion_opens_its_photographs_and_a_lasso_chooses(site,
     turn(tab, "map")
     tab.wait_for_selector("canvas")
     settled(tab)
-    tab.click("text=Lasso")
+    tab.click("button >> text=Lasso")
+    tab.locator("canvas").scroll_into_view_if_needed()
     box = tab.locator("canvas").bounding_box()
     corners = [(2, 2), (box["width"] - 3, 2), (box["width"] - 3, box["height"] - 3), (2, box["height"] - 3)]
     tab.mouse.move(box["x"] + 2, box["y"] + 2)
@@ -284,7 +285,7 @@ def test_a_cell_of_the_confusion_opens_its_photographs_and_a_lasso_chooses(site,
     tab.mouse.up()
     assert "24 photographs chosen" in tab.inner_text("main")
     with tab.expect_download() as download:
-        tab.click("text=Save their names")
+        tab.click("button >> text=Save their names")
     assert len(download.value.path().read_text().splitlines()) == 24
 
 

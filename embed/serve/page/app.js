@@ -14,7 +14,7 @@ import * as use from "./use.js";
 const PAGES = { home, browse, search, label, tidy, map, results, use };
 
 let leave = () => {};
-let shown = "";
+let routes = 0; // how often a page was asked for
 
 function locked() {
   leave();
@@ -25,6 +25,7 @@ function locked() {
 async function route() {
   takeToken();
   if (location.hash === "#main") return;
+  const mine = ++routes;
   const [name, rest = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const page = PAGES[name] ? name : "home";
   leave();
@@ -36,15 +37,16 @@ async function route() {
   }
   document.title = `${PAGES[page].title} · embed`;
   if (!state.now) await look();
-  if (!state.now) return;
-  main.replaceChildren();
+  if (!state.now || mine !== routes) return;
+  // A page that is left while it waits for something goes on drawing where nobody sees it.
+  const place = h("div");
+  main.replaceChildren(place);
   main.className = page;
   scrollTo(0, 0);
-  const moved = shown !== "" && shown !== page;
-  shown = page;
-  const left = await attempt(() => PAGES[page].show(main, new URLSearchParams(rest)));
-  if (shown === page && left) leave = left;
-  if (moved) main.focus({ preventScroll: true });
+  if (routes > 1) main.focus({ preventScroll: true });
+  const left = (await attempt(() => PAGES[page].show(place, new URLSearchParams(rest)))) || (() => {});
+  if (mine === routes) leave = left;
+  else left();
 }
 
 document.getElementById("pages").append(...Object.entries(PAGES).map(([name, page]) => h("a", { href: `#/${name}` }, page.title)));

@@ -58,7 +58,7 @@ export async function show(main) {
     extra.groups = groups?.groups ? groups.groups.length : "–";
     if (twice?.found) extra.duplicates = twice.found.groups.reduce((sum, group) => sum + group.length - 1, 0);
     else asked = null;
-    if (main.className === "home") draw(state.now);
+    if (main.isConnected) draw(state.now);
   };
   more(state.now);
   return onStatus(more);
