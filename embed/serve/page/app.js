@@ -36,7 +36,7 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${PAGES[page].title} · embed`;
-  if (!state.now) await look();
+  await look();
   if (!state.now || mine !== routes) return;
   // A page that is left while it waits for something goes on drawing where nobody sees it.
   const place = h("div");
