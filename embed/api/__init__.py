@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embed.api.again import UPLOADS, add_photograph, extract_again
-    from embed.api.asking import embed_photographs
     from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
+    from embed.api.handed import embed_photographs
     from embed.api.labelling import Given, Labelled, given, group, label, label_each, undo_label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.pictures import Thumbnails
     from embed.api.scores import Review, Scores, review
+    from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
+    from embed.api.tuning import list_cuts, tune_backbone
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
     from embed.explain import Explainer
-    from embed.extract import Embedded, Networks, Progress, RunOptions, Summary
+    from embed.extract import Embedded, Embedder, Progress, RunOptions, Summary
     from embed.files import write_rows
     from embed.labels import Labels, with_splits, with_where
     from embed.learn import (
@@ -36,11 +38,14 @@ if TYPE_CHECKING:
         fit,
         judge,
         load,
+        mislabelled,
         parse_settings,
         place,
         predict_files,
     )
-    from embed.search import Clusters, Neighbour, Neighbours, Searcher, SimilarOptions
+    from embed.search import Clusters, Neighbour, Neighbours, closest_pair, similarity_matrix
+    from embed.search.layout import layout
+    from embed.search.outliers import outliers
     from embed.sources import expand, locator
     from embed.vectors import Imported
 
@@ -50,7 +55,6 @@ _HOMES = {
         "add_photograph",
         "extract_again",
     ),
-    "embed.api.asking": ("embed_photographs",),
     "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": (
@@ -59,6 +63,7 @@ _HOMES = {
         "import_features",
         "open",
     ),
+    "embed.api.handed": ("embed_photographs",),
     "embed.api.labelling": (
         "Given",
         "Labelled",
@@ -79,7 +84,12 @@ _HOMES = {
         "Scores",
         "review",
     ),
+    "embed.api.searcher": ("Searcher",),
     "embed.api.transformer": ("ImageFeatures",),
+    "embed.api.tuning": (
+        "list_cuts",
+        "tune_backbone",
+    ),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
         "FeatureCache",
@@ -93,7 +103,7 @@ _HOMES = {
     "embed.explain": ("Explainer",),
     "embed.extract": (
         "Embedded",
-        "Networks",
+        "Embedder",
         "Progress",
         "RunOptions",
         "Summary",
@@ -115,6 +125,7 @@ _HOMES = {
         "fit",
         "judge",
         "load",
+        "mislabelled",
         "parse_settings",
         "place",
         "predict_files",
@@ -123,8 +134,10 @@ _HOMES = {
         "Clusters",
         "Neighbour",
         "Neighbours",
-        "Searcher",
-        "SimilarOptions",
+        "closest_pair",
+        "layout",
+        "outliers",
+        "similarity_matrix",
     ),
     "embed.sources": (
         "expand",
@@ -140,6 +153,7 @@ __all__ = [
     "UPLOADS",
     "Clusters",
     "Embedded",
+    "Embedder",
     "Explainer",
     "FeatureCache",
     "FeatureSet",
@@ -154,7 +168,6 @@ __all__ = [
     "Model",
     "Neighbour",
     "Neighbours",
-    "Networks",
     "Photographs",
     "Placed",
     "Prediction",
@@ -164,12 +177,12 @@ __all__ = [
     "RunOptions",
     "Scores",
     "Searcher",
-    "SimilarOptions",
     "Summary",
     "Thumbnails",
     "add_photograph",
     "carry_out",
     "check_classifier",
+    "closest_pair",
     "describe",
     "embed_photographs",
     "expand",
@@ -184,15 +197,21 @@ __all__ = [
     "judge",
     "label",
     "label_each",
+    "layout",
+    "list_cuts",
     "list_features",
     "load",
     "locator",
+    "mislabelled",
     "open",
+    "outliers",
     "parse_settings",
     "place",
     "predict_files",
     "review",
     "sick_features",
+    "similarity_matrix",
+    "tune_backbone",
     "understood",
     "undo_label",
     "verify",

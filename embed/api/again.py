@@ -54,7 +54,8 @@ def extract_again(features: FeatureCache, progress: Callable[[Progress], None] =
         precision=recipe.precision,
         dtype=recipe.dtype,
     )
-    data = [features.root / place for place in features.places] or features.root
+    root = features.root
+    data = [root / place for place in features.places] if isinstance(root, Path) and features.places else root
     return extract.extract_features(data, features.folder.parent, options, progress=progress)
 
 
@@ -89,8 +90,13 @@ def add_photograph(features: FeatureCache, name: str, data: bytes) -> tuple[str,
         raise ImageError("is no image of a kind that is known")
     with images.Decoder(images.Resize(features.recipe.size or 1), workers=1) as decoder:
         decoder.decode(data)
-    folder = features.root / UPLOADS
-    if folder.is_symlink() or folder.resolve().parent != features.root.resolve():
+    root = features.root
+    if not isinstance(root, Path):
+        raise UsageError(
+            f"cannot be put into {root}: photographs are added to a folder of this machine", "name"
+        )
+    folder = root / UPLOADS
+    if folder.is_symlink() or folder.resolve().parent != root.resolve():
         raise InputError(f"{folder} leads elsewhere, and nothing is written there")
     try:
         folder.mkdir(exist_ok=True)

@@ -222,8 +222,12 @@ def label_each(
 def _path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:
     """Return the path of a photograph in its data folder."""
     text = os.fspath(target)
-    candidates = [text, os.path.relpath(text, features.root)]
-    candidates.append(os.path.relpath(os.path.realpath(text), os.path.realpath(features.root)))
+    root = features.root
+    if isinstance(root, str):
+        candidates = [text, text.removeprefix(f"{root}/")]
+    else:
+        candidates = [text, os.path.relpath(text, root)]
+        candidates.append(os.path.relpath(os.path.realpath(text), os.path.realpath(root)))
     for path in candidates:
         if features.index_of(path) is not None:
             return path

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from embed import files, images
-from embed.backbones import kept
 from embed.errors import EmbedError
-from embed.sources.file import read
+from embed.files.home import kept
+from embed.sources import Address, read
 
 KIND = "thumbnails"  # folder among what can be made again
 MOST_BYTES = 1 << 30  # on disk: some 100,000 of 240 pixels
@@ -37,7 +37,7 @@ class Thumbnails:
         self._lock = threading.Lock()
         self._decoders: dict[int, images.Decoder] = {}
 
-    def get(self, file: Path, sha256: bytes, size: int) -> tuple[bytes, bool]:
+    def get(self, file: Address, sha256: bytes, size: int) -> tuple[bytes, bool]:
         """Return a photograph as a JPEG no wider and no higher than `size` pixels, and whether it still has that content.
 
         Raises

@@ -18,7 +18,7 @@ GROUPS = {
         "backbones": "backbones",
         "demo": "demo",
     },
-    "Judge": {"fit": "fit", "compare": "compare", "report": "report", "explain": "report"},
+    "Judge": {"fit": "fit", "tune": "tune", "compare": "compare", "report": "report", "explain": "report"},
     "Tidy": {
         "duplicates": "analyse",
         "outliers": "analyse",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from embed.errors import UsageError
 
 if TYPE_CHECKING:
     from embed.api import Neighbours
+    from embed.search import Progress
 
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Write a page with the photographs.", show_default=False)
@@ -68,7 +69,6 @@ def similar(
     embed similar photo.jpg --server http://127.0.0.1:8765/#token=...
     """
     check_page(html, show)
-    root = Path()
     asked: dict[str, Any] = {
         "k": k,
         "threshold": threshold,
@@ -86,24 +86,33 @@ def similar(
         found = _ask(server, images, {**asked, "where": where})
     else:
         known = common.open_labelled(cache, features, labels, splits, where)
-        root = known.root
         with StageDisplay() as progress:
             found = list(known.neighbours(images, **asked, progress=progress, notice=progress.notice))
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)
     if paths or print0:
-        print_paths((root / neighbour.path for one in found for neighbour in one.neighbours), zero=print0)
+        print_paths(
+            (known.locate(neighbour.path) for one in found for neighbour in one.neighbours), zero=print0
+        )
     elif len(failed) < len(found) or form is common.Output.JSON:
         rows = [
             (os.fspath(one.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
             for one in found
             for rank, neighbour in enumerate(one.neighbours, 1)
         ]
-        common.print_table(("query", "rank", "path", "similarity", "label"), rows, form=form, heading="query")
+        common.print_table(
+            ("query", "rank", "path", "similarity", "label"), rows, form=form, heading=("query",)
+        )
     if html is not None:
         from embed import report
 
-        publish(html, report.similar_page(root, found), show=show)
+        publish(html, lambda progress: report.similar_page(known.root, found, progress), show=show)
+    for one in found:
+        if one.closest is not None:
+            common.say(
+                f"Nothing is that similar to {common.printable(str(one.query))}; the closest is"
+                f" {common.printable(one.closest.path)} with {one.closest.similarity:.3f}."
+            )
     for file, problem in failed:
         common.say_failed(file, problem)
     return exits.of_photographs(done=len(found) - len(failed), failed=len(failed), strict=strict)
@@ -115,6 +124,14 @@ def index(
     recall: Annotated[
         float, typer.Option(help="Share of the true nearest that an approximate one finds.")
     ] = 0.99,
+    store: Annotated[
+        str,
+        typer.Option(
+            help="Where it is kept: PLACE.lance, on this machine or as s3://shop/vectors.lance (LanceDB), or postgresql://HOST/DATABASE "
+            "(pgvector); by default beside the features.",
+            show_default=False,
+        ),
+    ] = "",
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -129,28 +146,30 @@ def index(
     \b
     embed index
     embed index --kind hnsw --recall 0.95
+    embed index --store s3://shop/vectors.lance
+    embed index --store postgresql://db.example/shop
     """
     from embed import api
 
     known = api.Features(common.open_features(cache, features))
     with StageDisplay() as progress:
-        figures = known.index(kind, recall, progress=progress)
+        figures = known.index(kind, recall, store=store, progress=progress)
     if as_json:
         common.print_json(figures)
     else:
         common.print_table(tuple(figures), [tuple(figures.values())], form=common.output(as_json, as_csv))
 
 
-def _ask(server: str, images: list[Path], asked: dict[str, Any]) -> "list[Neighbours]":
+def _ask(server: str, images: list[Any], asked: dict[str, Any]) -> "list[Neighbours]":
     """Return what a server answers about each photograph."""
     from embed import api
     from embed.serve import Client
 
     client = Client(server, os.environ.get("EMBED_TOKEN"))
-    return [client.similar(photograph, asked) for photograph in api.expand(images)]
+    return [client.similar(Path(photograph), asked) for photograph in api.expand(images)]
 
 
-def print_paths(files: Iterable[Path], *, zero: bool) -> None:
+def print_paths(files: Iterable[Path | str], *, zero: bool) -> None:
     """Print files for other programs: the very bytes of their names."""
     sys.stdout.flush()
     for file in files:
@@ -164,10 +183,12 @@ def check_page(html: Path | None, show: bool) -> None:
         raise UsageError("--open shows the page that --html FILE writes; name the file.")
 
 
-def publish(html: Path, content: str, *, show: bool) -> None:
-    """Write a page, say where, and show it where that is asked for."""
+def publish(html: Path, page: Callable[["Progress"], str], *, show: bool) -> None:
+    """Make a page, write it, say where, and show it where that is asked for."""
     from embed import report
 
+    with StageDisplay() as progress:
+        content = page(progress)
     report.write(html, content)
     common.say(f"Wrote {html}")
     if show:

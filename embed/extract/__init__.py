@@ -3,15 +3,15 @@
 from embed.extract import sample
 from embed.extract.here import Executor
 from embed.extract.options import FeatureOptions, RunOptions
-from embed.extract.outside import Embedded, Networks, embed_files, network_of
+from embed.extract.outside import Embedded, Embedder, embed_files, network_of
 from embed.extract.route import extract_features
 from embed.extract.summary import Progress, Summary
 
 __all__ = [
     "Embedded",
+    "Embedder",
     "Executor",
     "FeatureOptions",
-    "Networks",
     "Progress",
     "RunOptions",
     "Summary",

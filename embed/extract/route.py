@@ -8,8 +8,18 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from embed import backbones, sources
-from embed.cache import FeatureWriter, Moved, Origin, Recipe, Wish, list_features, origin_of, write_origin
+from embed import backbones, labels, sources
+from embed.cache import (
+    FeatureWriter,
+    Moved,
+    Origin,
+    Recipe,
+    Wish,
+    list_features,
+    origin_of,
+    write_origin,
+    write_tuned,
+)
 from embed.extract.commit import Sink
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
@@ -19,7 +29,7 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path | Sequence[Path] | sources.Source,
+    data: sources.Address | Sequence[sources.Address] | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
@@ -36,8 +46,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path, sequence of Path, or Source
-        Where the photographs are: a folder, several, or another kind of source.
+    data : path or URL, sequence of them, or Source
+        Where the photographs are: a folder, an archive, a table, a place in object storage; several; or another source.
     cache : Path
         Folder of the feature sets.
     features : FeatureOptions, optional
@@ -111,6 +121,8 @@ def extract_features(
             filters = before or sources.Filters()
             origin = Origin(filters.exclude, filters.include, origin.left_out, source.again, source.places)
             write_origin(writer.folder, origin)
+            if (tuning := backbones.tuning(network)) is not None:
+                write_tuned(writer.folder, tuning.to_json())
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False
@@ -123,9 +135,11 @@ def extract_features(
             outcome.tick()
             writer.commit()
             if not interrupted:
+                labels.brought.write(writer.folder, source.described)
                 writer.write_failures(outcome.failures)
                 write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
     done = outcome.progress
+    slow = bottleneck == "forward" and recipe.precision == "float32"
     return Summary(
         features=writer.folder.name,
         folder=writer.folder,
@@ -146,12 +160,15 @@ def extract_features(
         kept=kept,
         left_out=tuple(outcome.left_out),
         filters=filters,
+        bfloat16=slow and backbones.faster_in_bfloat16(run.device),
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )
 
 
-def _filtered(data: Path | Sequence[Path] | sources.Source, filters: sources.Filters) -> sources.Source:
+def _filtered(
+    data: sources.Address | Sequence[sources.Address] | sources.Source, filters: sources.Filters
+) -> sources.Source:
     """Return a source that leaves out, and takes in, what filters say."""
     if isinstance(data, (Path, Sequence)):
         return sources.open(data, filters)

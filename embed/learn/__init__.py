@@ -6,7 +6,7 @@ from embed.learn.installed import parse as parse_settings
 from embed.learn.label_issues import LabelIssue, LabelIssues, mislabelled
 from embed.learn.model import Model
 from embed.learn.models import all_models
-from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks
+from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks, paired_difference
 from embed.learn.prediction import Prediction, judge, predict_files
 from embed.learn.protocol import Fitted, check_classifier, fit, load
 from embed.learn.saving import TRUSTED
@@ -38,6 +38,7 @@ __all__ = [
     "linear_terms",
     "load",
     "mislabelled",
+    "paired_difference",
     "parse_settings",
     "place",
     "predict_files",

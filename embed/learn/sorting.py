@@ -8,12 +8,12 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from embed.errors import ImageError, InputError, UsageError
 from embed.files import Draft
 from embed.learn.prediction import Prediction
-from embed.sources import Files, Item
+from embed.sources import Address, own_file, read
 
 REFUSED = frozenset('/\\:*?"<>|')  # no name of a folder holds them, on one file system or another
 LONGEST = 200  # bytes of the name of a folder
@@ -25,7 +25,7 @@ class Placed:
 
     Attributes
     ----------
-    file : Path
+    file : path, or URL as text
         The photograph.
     to : Path
         Its copy, or the link to it.
@@ -33,7 +33,7 @@ class Placed:
         Whether that is there already.
     """
 
-    file: Path
+    file: Address
     to: Path
     there: bool
 
@@ -44,7 +44,7 @@ def place(
     into: Path,
     *,
     link: bool = False,
-    data: Path | None = None,
+    data: Path | str | None = None,
 ) -> list[Placed | None]:
     """Return where each photograph goes, and None for one that is unsure, unlike all others or cannot be read.
 
@@ -57,7 +57,7 @@ def place(
         The folder that the folders of the classes are in.
     link : bool
         Whether photographs are linked to rather than copied.
-    data : Path, optional
+    data : path or URL, optional
         The data folder, whose photographs the copies would join.
 
     Raises
@@ -66,7 +66,7 @@ def place(
         The folder is in the data folder; the folder of a class leads elsewhere.
     """
     home = into.resolve()
-    if data is not None and home.is_relative_to(data.resolve()):
+    if isinstance(data, Path) and home.is_relative_to(data.resolve()):
         raise UsageError(
             f"lies in the data folder {data}, and the next extraction would take the copies for photographs: choose"
             " another",
@@ -85,11 +85,12 @@ def place(
     ]
 
 
-def _place(file: Path, folder: Path, taken: set[str], link: bool) -> Placed:
+def _place(file: Address, folder: Path, taken: set[str], link: bool) -> Placed:
     """Return where a photograph goes: a name that nothing else has, or that it has already."""
     number = 1
+    own = PurePosixPath(str(file))
     while True:
-        name = file.name if number == 1 else f"{file.stem}-{number}{file.suffix}"
+        name = own.name if number == 1 else f"{own.stem}-{number}{own.suffix}"
         to = folder / name
         key = unicodedata.normalize("NFC", os.fspath(to)).casefold()
         number += 1
@@ -101,13 +102,16 @@ def _place(file: Path, folder: Path, taken: set[str], link: bool) -> Placed:
             return Placed(file, to, there)
 
 
-def _is_there(file: Path, to: Path, link: bool) -> bool:
+def _is_there(file: Address, to: Path, link: bool) -> bool:
     """Return whether a photograph is at a place already, as a link or as a copy."""
     if to.is_symlink():
-        return link and to.resolve() == file.resolve()
+        return link and isinstance(file, Path) and to.resolve() == file.resolve()
     try:
-        return not link and to.is_file() and filecmp.cmp(file, to, shallow=False)
-    except OSError:
+        if link or not to.is_file():
+            return False
+        own = own_file(file)
+        return read(file).data == to.read_bytes() if own is None else filecmp.cmp(own, to, shallow=False)
+    except (OSError, ImageError):
         return False
 
 
@@ -125,7 +129,10 @@ def carry_out(placed: Iterable[Placed], *, link: bool = False) -> Iterator[Place
         try:
             one.to.parent.mkdir(parents=True, exist_ok=True)
             if link:
-                one.to.symlink_to(one.file.absolute())
+                own = own_file(one.file)
+                if own is None:
+                    raise InputError(f"{one.file} is no file of its own to link to: copy the photographs")
+                one.to.symlink_to(own.absolute())
         except OSError as error:
             raise _error(one.to, error) from error
         if not link:
@@ -134,13 +141,16 @@ def carry_out(placed: Iterable[Placed], *, link: bool = False) -> Iterator[Place
 
 
 def _copy(placed: Placed) -> None:
-    ((_, content),) = Files([]).read([Item(str(placed.file), 0)])
-    if isinstance(content, str):
-        raise ImageError(f"{placed.file} {content}")
+    try:
+        content = read(placed.file)
+    except ImageError as error:
+        raise ImageError(f"{placed.file} {error}") from None
     with Draft(placed.to.parent, durable=False, error=_error) as draft:
         draft.write(content.data)
-        status = placed.file.stat()
-        os.utime(draft.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        own = own_file(placed.file)
+        if own is not None:
+            status = own.stat()
+            os.utime(draft.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         draft.publish(placed.to.name)
 
 

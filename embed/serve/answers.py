@@ -127,18 +127,18 @@ class Answers:
                 return []
             mean = _mean(usable) - LESS * _mean([one for one in against if one.features is not None])
             questions = [api.Embedded(Path(), b"", mean[None])]
-        options = api.SimilarOptions(
-            k=min(k + len(known), MOST_NEIGHBOURS) if together else k,
-            threshold=asked["threshold"],
-            label=asked["label"],
-            split=asked["split"],
-            include_self=asked["include_self"],
-        )
+        options = {
+            "threshold": asked["threshold"],
+            "label": asked["label"],
+            "split": asked["split"],
+            "include_self": asked["include_self"],
+        }
+        most = min(k + len(known), MOST_NEIGHBOURS)
         searcher = now.searcher()
         if asked["where"]:
             searcher = searcher.relabelled(api.with_where(now.features.rule, asked["where"]))
         answers = []
-        for found in searcher.similar(questions, options):
+        for found in searcher.ask(questions, most, **options):
             neighbours = [
                 {**described(now, one.path), "similarity": one.similarity}
                 for one in found.neighbours

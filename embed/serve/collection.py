@@ -85,8 +85,8 @@ class Snapshot:
         return self.features.cache
 
     @cached_property
-    def file_of(self) -> Callable[[str], Path]:
-        """Gives the file of a photograph by its path."""
+    def file_of(self) -> Callable[[str], Path | str]:
+        """Gives the file of a photograph, or where it is, by its path."""
         return api.locator(self.features.root)
 
     @cached_property
@@ -144,7 +144,7 @@ class Collection:
         self.name = name
         self.labels = labels
         self.root = None if root is None else str(root.resolve())
-        self.networks = api.Networks()
+        self._embedder: api.Embedder | None = None
         self.problem = ""
         self._now: Snapshot | None = None
         self._lock = threading.Lock()
@@ -224,13 +224,18 @@ class Collection:
 
     def embed(self, photographs: Sequence[bytes]) -> list[api.Embedded]:
         """Return the features of photographs, computed as those of the set."""
-        return api.embed_photographs(self.now.cache, list(photographs), self.networks)
+        return api.embed_photographs(self._embedder_of(self.now.cache), list(photographs))
+
+    def _embedder_of(self, cache: api.FeatureCache) -> api.Embedder:
+        before = self._embedder
+        self._embedder = api.Embedder(cache) if before is None else before.of(cache)
+        return self._embedder
 
 
 def _searcher(features: api.Features, shared: Once | None) -> api.Searcher:
     if shared is not None and shared.there:
         return shared().relabelled(features.rule)
-    return api.Searcher(features.cache, label_rule=features.rule)
+    return features.searcher()
 
 
 def _model(cache: api.FeatureCache) -> tuple[api.Model | None, str]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,8 @@ class Photographs:
             raise UsageError("is for whoever sits at this machine", "show")
         now = self._desk.now
         file = now.file_of(now.cache.path(row_of(now, asked.path)))
+        if not isinstance(file, Path):
+            raise InputError(f"{file} is no file of this machine.")
         command = ["open", "-R", str(file)] if sys.platform == "darwin" else ["xdg-open", str(file.parent)]
         if shutil.which(command[0]) is None:
             raise InputError(f"This machine has no {command[0]}; the file is {file}.")
@@ -250,7 +253,7 @@ class Photographs:
             (judged,) = api.judge([question], now.model)
             answer["predicted"] = [{"label": label, "probability": p} for label, p in judged.ranked[:5]]
             answer["unlike"] = judged.unlike
-        (found,) = now.searcher().similar([question], api.SimilarOptions(k=NEIGHBOURS))
+        (found,) = now.searcher().ask([question], NEIGHBOURS)
         answer["neighbours"] = [
             {**described(now, one.path), "similarity": one.similarity} for one in found.neighbours
         ]

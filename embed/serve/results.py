@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from embed import api
 from embed.errors import ModelError
 from embed.serve.answers import version
 from embed.serve.collection import Snapshot
@@ -14,7 +15,6 @@ from embed.serve.jobs import Job
 
 MOST_PREDICTIONS = 5000  # that are told one by one, the greatest losses first
 MOST_CLASSES = 200  # in a confusion matrix
-MOST_PLACED = 3000  # photographs that decide the map; the others are placed between those
 GRID = 65535  # positions on the map are whole numbers up to it
 
 
@@ -84,8 +84,11 @@ class Results:
 
         def work(job: Job, _: Any) -> None:
             now = self._desk.now
-            job.stage, job.total = "placing photographs", len(now.cache)
-            found = now.features.layout(limit=MOST_PLACED, rest=True)
+
+            def told(what: str, done: int, total: int) -> None:
+                job.stage, job.done, job.total = what, done, total
+
+            found = api.layout(now.cache, label_rule=now.features.rule, progress=told)
             places = np.round(found.positions * GRID).astype(int)
             self._map = (
                 now.cache.fingerprint,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from embed import api
 from embed.errors import LabelError
 from embed.serve.answers import described, row_of
 from embed.serve.collection import Snapshot
@@ -81,7 +82,9 @@ class Tidy:
             lambda told: {
                 "photographs": [
                     {**described(now, one.path), "similarity": one.similarity}
-                    for one in now.features.outliers(progress=told)[:MOST_LISTED]
+                    for one in api.outliers(now.cache, label_rule=now.features.rule, progress=told)[
+                        :MOST_LISTED
+                    ]
                 ]
             },
         )
@@ -125,7 +128,7 @@ def _duplicates(now: Snapshot, threshold: float, told: Told) -> list[list[dict[s
 
 def _mislabelled(now: Snapshot, told: Told) -> dict[str, Any]:
     try:
-        issues = now.features.mislabelled(progress=told)
+        issues = api.mislabelled(now.cache, label_rule=now.features.rule, progress=told)
     except LabelError as error:
         return {"reason": str(error), "photographs": [], "wrong": 0}
     listed = [

@@ -101,6 +101,10 @@ class Use:
 
 def _beside(now: Snapshot, name: str | None) -> Path:
     """Return a folder beside the data folder. Raises UsageError where the name leads elsewhere."""
+    if not isinstance(now.features.root, Path):
+        raise UsageError(
+            f"is for photographs in a folder of this machine, not in {now.features.root}", "folder"
+        )
     root = now.features.root.resolve()
     name = f"{root.name}-sorted" if name is None else name.strip()
     if not name or name != Path(name).name or name.startswith(".") or not name.isprintable() or "\\" in name:

@@ -26,8 +26,8 @@ from embed.backbones import (
     store,
     weights,
 )
-from embed.backbones.home import home
 from embed.errors import CacheWriteError, UsageError, WeightsError
+from embed.files.home import home
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
 
