@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embed.api.again import UPLOADS, add_photograph, extract_again
     from embed.api.deployment import export_model
     from embed.api.features import Features
     from embed.api.functions import DEFAULT_CACHE, extract_features, import_features, open
-    from embed.api.labelling import Given, Labelled, given, group, label, undo_label
+    from embed.api.handed import embed_photographs
+    from embed.api.labelling import Given, Labelled, given, group, label, label_each, undo_label
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
+    from embed.api.pictures import Thumbnails
     from embed.api.scores import Review, Scores, review
     from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
     from embed.cache.verify import verify
     from embed.explain import Explainer
-    from embed.extract import Progress, RunOptions, Summary
+    from embed.extract import Embedded, Embedder, Progress, RunOptions, Summary
     from embed.files import write_rows
     from embed.labels import Labels, with_splits, with_where
     from embed.learn import (
@@ -33,19 +36,25 @@ if TYPE_CHECKING:
         carry_out,
         check_classifier,
         fit,
+        judge,
         load,
         mislabelled,
         parse_settings,
         place,
         predict_files,
     )
-    from embed.search import Clusters, closest_pair, similarity_matrix
+    from embed.search import Clusters, Neighbour, Neighbours, closest_pair, similarity_matrix
     from embed.search.layout import layout
     from embed.search.outliers import outliers
-    from embed.sources import expand
+    from embed.sources import expand, locator
     from embed.vectors import Imported
 
 _HOMES = {
+    "embed.api.again": (
+        "UPLOADS",
+        "add_photograph",
+        "extract_again",
+    ),
     "embed.api.deployment": ("export_model",),
     "embed.api.features": ("Features",),
     "embed.api.functions": (
@@ -54,12 +63,14 @@ _HOMES = {
         "import_features",
         "open",
     ),
+    "embed.api.handed": ("embed_photographs",),
     "embed.api.labelling": (
         "Given",
         "Labelled",
         "given",
         "group",
         "label",
+        "label_each",
         "undo_label",
     ),
     "embed.api.overview": (
@@ -67,6 +78,7 @@ _HOMES = {
         "understood",
     ),
     "embed.api.photographs": ("Photographs",),
+    "embed.api.pictures": ("Thumbnails",),
     "embed.api.scores": (
         "Review",
         "Scores",
@@ -90,6 +102,8 @@ _HOMES = {
     ),
     "embed.explain": ("Explainer",),
     "embed.extract": (
+        "Embedded",
+        "Embedder",
         "Progress",
         "RunOptions",
         "Summary",
@@ -109,6 +123,7 @@ _HOMES = {
         "carry_out",
         "check_classifier",
         "fit",
+        "judge",
         "load",
         "mislabelled",
         "parse_settings",
@@ -117,12 +132,17 @@ _HOMES = {
     ),
     "embed.search": (
         "Clusters",
+        "Neighbour",
+        "Neighbours",
         "closest_pair",
         "layout",
         "outliers",
         "similarity_matrix",
     ),
-    "embed.sources": ("expand",),
+    "embed.sources": (
+        "expand",
+        "locator",
+    ),
     "embed.vectors": ("Imported",),
 }  # the module → what is imported from it (PEP 562)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -130,7 +150,10 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
+    "UPLOADS",
     "Clusters",
+    "Embedded",
+    "Embedder",
     "Explainer",
     "FeatureCache",
     "FeatureSet",
@@ -143,6 +166,8 @@ __all__ = [
     "Labelled",
     "Labels",
     "Model",
+    "Neighbour",
+    "Neighbours",
     "Photographs",
     "Placed",
     "Prediction",
@@ -153,23 +178,30 @@ __all__ = [
     "Scores",
     "Searcher",
     "Summary",
+    "Thumbnails",
+    "add_photograph",
     "carry_out",
     "check_classifier",
     "closest_pair",
     "describe",
+    "embed_photographs",
     "expand",
     "export_model",
+    "extract_again",
     "extract_features",
     "find_features",
     "fit",
     "given",
     "group",
     "import_features",
+    "judge",
     "label",
+    "label_each",
     "layout",
     "list_cuts",
     "list_features",
     "load",
+    "locator",
     "mislabelled",
     "open",
     "outliers",

@@ -49,6 +49,11 @@ class Photographs:
         return f"<{type(self).__name__} of {self.name}: {len(self)} × {self.dimension}>"
 
     @property
+    def rows(self) -> NDArray[np.int64]:
+        """Their positions in the feature set; int64 ndarray of shape (n,)."""
+        return np.arange(len(self._cache)) if self._rows is None else self._rows
+
+    @property
     def name(self) -> str:
         """Name of the feature set."""
         return self._cache.name
@@ -226,8 +231,7 @@ class Photographs:
             raise UsageError(
                 f"must be positions below {n}, or a mask of {n}, not {reprlib.repr(rows)}", "rows"
             )
-        everything = np.arange(len(self._cache)) if self._rows is None else self._rows
-        return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
+        return Photographs(self._cache, self._rule, self.rows[wanted.astype(np.int64)])
 
     @checked
     def blocks(self, rows: Positive = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:

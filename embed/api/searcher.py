@@ -1,6 +1,7 @@
 """A feature set that stays open for many questions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from embed import search
@@ -11,7 +12,7 @@ from embed.images import Given
 
 if TYPE_CHECKING:
     from embed.api.tables import PhotographTable
-    from embed.search import Neighbours, Progress
+    from embed.search import Neighbours, Progress, Query
 
 COLUMNS = ("query", "rank", "path", "similarity", "label")
 
@@ -92,3 +93,21 @@ class Searcher:
         """
         asked = search.SimilarOptions(k=k, **options)
         return self._index.similar(self._embedder.embed(Given(files, folders=True)), asked)
+
+    def ask(self, queries: "Iterable[Query]", k: int = 10, **options: Any) -> "Iterator[Neighbours]":
+        """Yield what looks like each of some queries whose features are known.
+
+        Parameters
+        ----------
+        queries : iterable
+            With a file, a sha256 (empty where it is of no photograph), features of shape (views, d) and a problem.
+        k, **options
+            As for `neighbours`.
+        """
+        return self._index.similar(queries, search.SimilarOptions(k=k, **options))
+
+    def relabelled(self, rule: str) -> "Searcher":
+        """Return one that knows the labels as they are now, and shares all that was read and opened."""
+        other = copy(self)
+        other._index = self._index.relabelled(rule)
+        return other

@@ -13,6 +13,7 @@ GROUPS = {
         "import": "imports",
         "cluster": "cluster",
         "label": "cluster",
+        "serve": "serve",
         "info": "info",
         "backbones": "backbones",
         "demo": "demo",

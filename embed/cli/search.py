@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
+    from embed.api import Neighbours
     from embed.search import Progress
 
 HtmlOption = Annotated[
@@ -45,6 +46,10 @@ def similar(
     print0: Annotated[
         bool, typer.Option("--print0", "-0", help="Print the files alone, each ended by a zero byte.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Ask the server at this address, as embed serve printed it.", show_default=False),
+    ] = None,
     strict: common.StrictOption = False,
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
@@ -61,22 +66,28 @@ def similar(
     embed similar photo.jpg -k 5 --label dress --split train
     embed similar holiday/ --threshold 0.8 --html similar.html --open
     embed similar photo.jpg -0 | xargs -0 cp -t picked/
+    embed similar photo.jpg --server http://127.0.0.1:8765/#token=...
     """
     check_page(html, show)
-    known = common.open_labelled(cache, features, labels, splits, where)
-    with StageDisplay() as progress:
-        found = list(
-            known.neighbours(
-                images,
-                k,
-                threshold=threshold,
-                label=label,
-                split=split,
-                include_self=include_self,
-                progress=progress,
-                notice=progress.notice,
+    asked: dict[str, Any] = {
+        "k": k,
+        "threshold": threshold,
+        "label": label,
+        "split": split,
+        "include_self": include_self,
+    }
+    if server is not None:
+        if paths or print0 or html or splits or features or labels != "folder":
+            raise UsageError(
+                "answers about its own features and labels, and has no page: it goes with -k, --threshold, --label, --split,"
+                " --where and --include-self",
+                "server",
             )
-        )
+        found = _ask(server, images, {**asked, "where": where})
+    else:
+        known = common.open_labelled(cache, features, labels, splits, where)
+        with StageDisplay() as progress:
+            found = list(known.neighbours(images, **asked, progress=progress, notice=progress.notice))
     failed = [(one.query, one.problem) for one in found if one.problem is not None]
     form = common.output(as_json, as_csv)
     if paths or print0:
@@ -147,6 +158,15 @@ def index(
         common.print_json(figures)
     else:
         common.print_table(tuple(figures), [tuple(figures.values())], form=common.output(as_json, as_csv))
+
+
+def _ask(server: str, images: list[Any], asked: dict[str, Any]) -> "list[Neighbours]":
+    """Return what a server answers about each photograph."""
+    from embed import api
+    from embed.serve import Client
+
+    client = Client(server, os.environ.get("EMBED_TOKEN"))
+    return [client.similar(Path(photograph), asked) for photograph in api.expand(images)]
 
 
 def print_paths(files: Iterable[Path | str], *, zero: bool) -> None:

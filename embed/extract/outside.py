@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -132,6 +133,13 @@ class Embedder:
         self._parts = features.recipe.joined or (features.recipe,)
         self._opened: dict[str, Future[Runtime]] = {}  # by the recipe
         self._lock = threading.Lock()
+
+    def of(self, features: FeatureCache) -> "Embedder":
+        """Return one for other features, as those of the same photographs later; the networks that are open serve both."""
+        other = copy(self)
+        other._cache = features
+        other._parts = features.recipe.joined or (features.recipe,)
+        return other
 
     def embed(
         self, files: Iterable[sources.Address] | images.Given, *, views: bool = False

@@ -1,6 +1,6 @@
 """What a model predicts for photographs, in the cache or not."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,12 +105,13 @@ def predict_files(
     for embedded in embed_files(found, features, run, views=views, notify=notify):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
-            yield from _judge(waiting, model, min_probability)
+            yield from judge(waiting, model, min_probability)
             waiting = []
-    yield from _judge(waiting, model, min_probability)
+    yield from judge(waiting, model, min_probability)
 
 
-def _judge(waiting: list[Embedded], model: Model, min_probability: float) -> Iterator[Prediction]:
+def judge(waiting: Sequence[Embedded], model: Model, min_probability: float = 0.0) -> Iterator[Prediction]:
+    """Yield what the model predicts for photographs whose features are known, in order."""
     rows = [embedded.features for embedded in waiting if embedded.features is not None]
     answers: Iterator[np.ndarray] = iter(())
     similarities: Iterator[float] = iter(())

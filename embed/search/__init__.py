@@ -15,7 +15,7 @@ from embed.search.index import Index, Measured
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
-from embed.search.similar import Neighbour, Neighbours, Searcher, SimilarOptions, similar
+from embed.search.similar import Neighbour, Neighbours, Query, Searcher, SimilarOptions, similar
 from embed.search.store import Progress, Store
 from embed.search.tuning import IndexOptions
 
@@ -35,6 +35,7 @@ __all__ = [
     "Outlier",
     "Pair",
     "Progress",
+    "Query",
     "Searcher",
     "SimilarOptions",
     "Store",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -135,6 +136,12 @@ class Searcher:
         check_not_empty(features)
         self._index = _opened(features, progress, notice).keep()
         self._labels = labels.of(features, label_rule)
+
+    def relabelled(self, label_rule: str) -> "Searcher":
+        """Return one that knows the labels as they are now, and shares all that was read."""
+        other = copy(self)
+        other._labels = labels.of(self._index.features, label_rule)
+        return other
 
     def similar(self, queries: Iterable[Query], options: SimilarOptions) -> Iterator[Neighbours]:
         """Yield for each query the photographs that are most similar to it; see the function `similar`."""
