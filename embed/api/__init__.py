@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
+    from embed.api.tidying import bin_contents, move_to_bin, restore
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
         FitOptions,
         Fitted,
         Model,
-        Placed,
         Prediction,
-        carry_out,
         check_classifier,
         fit,
         load,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
         place,
         predict_files,
     )
+    from embed.moving import Binned, Left, Moved, Placed, Restored, carry_out
     from embed.search import Clusters
     from embed.sources import expand
     from embed.vectors import Imported
@@ -67,6 +67,11 @@ _HOMES = {
         "Scores",
         "review",
     ),
+    "embed.api.tidying": (
+        "bin_contents",
+        "move_to_bin",
+        "restore",
+    ),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.backbones": ("BACKBONES",),
     "embed.cache": (
@@ -94,15 +99,21 @@ _HOMES = {
         "Fitted",
         "FitOptions",
         "Model",
-        "Placed",
         "Prediction",
-        "carry_out",
         "check_classifier",
         "fit",
         "load",
         "parse_settings",
         "place",
         "predict_files",
+    ),
+    "embed.moving": (
+        "Binned",
+        "Left",
+        "Moved",
+        "Placed",
+        "Restored",
+        "carry_out",
     ),
     "embed.search": ("Clusters",),
     "embed.sources": ("expand",),
@@ -113,6 +124,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
+    "Binned",
     "Clusters",
     "Explainer",
     "FeatureCache",
@@ -125,16 +137,20 @@ __all__ = [
     "Imported",
     "Labelled",
     "Labels",
+    "Left",
     "Model",
+    "Moved",
     "Photographs",
     "Placed",
     "Prediction",
     "Progress",
     "Recipe",
+    "Restored",
     "Review",
     "RunOptions",
     "Scores",
     "Summary",
+    "bin_contents",
     "carry_out",
     "check_classifier",
     "describe",
@@ -149,10 +165,12 @@ __all__ = [
     "label",
     "list_features",
     "load",
+    "move_to_bin",
     "open",
     "parse_settings",
     "place",
     "predict_files",
+    "restore",
     "review",
     "sick_features",
     "understood",

@@ -303,19 +303,22 @@ def _shown(places: Sequence[Path | None]) -> str:
 
 def _left_out(summary: "Summary") -> Iterator[str]:
     """Yield what is to be said of what was left out, and why."""
+    from embed.sources import BINNED
+
     filters = summary.filters
     given = [f"--exclude {shlex.quote(glob)}" for glob in filters.exclude]
     given += [f"--include {shlex.quote(glob)}" for glob in filters.include]
     if given:
         yield f"Patterns, now and in later runs until others are given: {common.printable(' '.join(given))}"
-    if summary.left_out:
-        places = [place or "." for place, _, _ in summary.left_out]
+    left_out = [(place or ".", images) for place, reason, images in summary.left_out if reason != BINNED]
+    if left_out:
+        places = [place for place, _ in left_out]
         more = len(places) - PLACES_SHOWN
         shown = ", ".join(map(common.printable, places[:PLACES_SHOWN])) + (
             f" and {more} more" if more > 0 else ""
         )
         yield (
-            f"Left out: {common.counted(summary.images_left_out, 'image')} in {shown}; `embed info` lists them, "
+            f"Left out: {common.counted(sum(images for _, images in left_out), 'image')} in {shown}; `embed info` lists them, "
             "--include takes them in."
         )
 

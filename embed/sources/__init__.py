@@ -5,7 +5,7 @@ from pathlib import Path
 
 from embed.errors import UsageError
 from embed.sources.folder import Folder
-from embed.sources.left_out import DRAWN, MARK, Filters
+from embed.sources.left_out import BIN, BIN_JOURNAL, BINNED, DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
 from embed.sources.several import Folders, apart
@@ -13,6 +13,9 @@ from embed.sources.some import Some
 from embed.sources.source import Content, Failed, Item, LeftOut, Listed, Read, Source, Told
 
 __all__ = [
+    "BIN",
+    "BINNED",
+    "BIN_JOURNAL",
     "DRAWN",
     "MARK",
     "Content",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.left_out import DRAWN, MOST_COUNTED, Filters, is_drawn
+from embed.sources.left_out import BIN_JOURNAL, BINNED, DRAWN, MOST_COUNTED, Filters, is_drawn, is_in_bin
 from embed.sources.reasons import kind, why
 from embed.sources.reasons import reason as reason_of
 from embed.sources.shots import RAW_EXTENSIONS, TAKEN_AS_PICTURE, is_taken_as_picture
@@ -55,7 +55,7 @@ class Folder:
         Raises
         ------
         InputError
-            The folder itself cannot be listed.
+            The folder itself cannot be listed, or is a bin.
         """
         try:
             mode = self.folder.stat().st_mode
@@ -66,6 +66,10 @@ class Folder:
             raise InputError(f"There is no folder {self.folder}.") from None
         except OSError as error:
             raise InputError(f"The folder {self.folder} cannot be read: {reason_of(error)}.") from None
+        if _is_bin(entries):
+            raise InputError(
+                f"{self.folder} is a bin: its photographs were put aside. `embed duplicates --undo` puts them back."
+            )
         yield from _walk(os.fsencode(self.folder), entries, self.filters)
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
@@ -105,6 +109,10 @@ def _entries(folder: bytes) -> list[_Entry]:
     return sorted(entries, key=itemgetter(0), reverse=True)
 
 
+def _is_bin(entries: list[_Entry]) -> bool:
+    return any(name == os.fsencode(BIN_JOURNAL) for name, _, _ in entries)
+
+
 @dataclass(slots=True)
 class _Open:
     """A folder that is being walked."""
@@ -119,6 +127,7 @@ class _Open:
 def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]:
     inside = os.path.realpath(top).rstrip(b"/") + b"/"
     outside: set[tuple[int, int]] = set()  # folders to which links have led
+    bins: dict[Path, bool] = {}
     # A stack, for folders may be nested deeper than Python calls.
     open_folders = [_Open(b"", entries, False, None)]
     while open_folders:
@@ -144,7 +153,7 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
             if found is not None:
                 yield found
             continue
-        if out is not None and not filters.include:
+        if out == BINNED or (out is not None and not filters.include):
             yield LeftOut(os.fsdecode(path), out, _count(entry.path))
             continue
         try:
@@ -159,7 +168,13 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
                 if identity in outside:
                     continue
                 outside.add(identity)
-            open_folders.append(_Open(path + b"/", _entries(entry.path), below_link, out))
+            below = _entries(entry.path)
+            if _is_bin(below) or (
+                entry.is_symlink() and is_in_bin(Path(os.fsdecode(os.path.realpath(entry.path))), bins)
+            ):
+                yield LeftOut(os.fsdecode(path), BINNED, _count(entry.path))
+                continue
+            open_folders.append(_Open(path + b"/", below, below_link, out))
         except OSError as error:
             yield Failed(os.fsdecode(path), f"the folder cannot be read: {reason_of(error)}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embed.errors import InputError
 from embed.sources.folder import Folder, judge, read_below
-from embed.sources.left_out import Filters
+from embed.sources.left_out import BINNED, Filters, is_in_bin
 from embed.sources.reasons import reason, why
 from embed.sources.several import below
 from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
@@ -76,6 +76,7 @@ class Listing:
 
     def find(self) -> Iterator[Told]:
         """Yield every photograph that the list names, and those in the folders that it names."""
+        bins: dict[Path, bool] = {}
         walked = ""  # the folder that was walked last: what is named in it, too, has been met
         for name in self._names:
             if walked and name.startswith(walked + "/"):
@@ -83,7 +84,11 @@ class Listing:
             path = self.root / name
             try:
                 status = path.stat()
-                if stat.S_ISDIR(status.st_mode):
+                is_folder = stat.S_ISDIR(status.st_mode)
+                if is_in_bin(path if is_folder else path.parent, bins):
+                    yield LeftOut(name, BINNED, 1)
+                    continue
+                if is_folder:
                     walked = name
                     yield from (below(name, told) for told in Folder(path, self._filters).find())
                     continue
