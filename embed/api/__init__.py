@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embed.api.overview import describe, understood
     from embed.api.photographs import Photographs
     from embed.api.scores import Review, Scores, review
-    from embed.api.tidying import bin_contents, move_to_bin, restore
+    from embed.api.tidying import PutAside, bin_contents, move_to_bin, put_aside, restore
     from embed.api.transformer import ImageFeatures
     from embed.backbones import BACKBONES
     from embed.cache import FeatureCache, FeatureSet, Recipe, find_features, list_features, sick_features
@@ -68,8 +68,10 @@ _HOMES = {
         "review",
     ),
     "embed.api.tidying": (
+        "PutAside",
         "bin_contents",
         "move_to_bin",
+        "put_aside",
         "restore",
     ),
     "embed.api.transformer": ("ImageFeatures",),
@@ -144,6 +146,7 @@ __all__ = [
     "Placed",
     "Prediction",
     "Progress",
+    "PutAside",
     "Recipe",
     "Restored",
     "Review",
@@ -170,6 +173,7 @@ __all__ = [
     "parse_settings",
     "place",
     "predict_files",
+    "put_aside",
     "restore",
     "review",
     "sick_features",

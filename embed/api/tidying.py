@@ -1,13 +1,38 @@
 """Photographs put aside, into a bin beside the others, and back again."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from embed.api.features import Features
 from embed.api.labelling import path_of
 from embed.arguments import checked
 from embed.cache import FeatureCache
 from embed.moving import Bin, Binned, Moved, Restored, Wanted, bin_of
+
+if TYPE_CHECKING:
+    from embed.search import DuplicateGroup, Progress
+
+
+@dataclass(frozen=True)
+class PutAside:
+    """What became of groups of duplicates, or would.
+
+    Attributes
+    ----------
+    moved : Moved
+        What was put aside.
+    kept : mapping of str to bool
+        Path → whether it is kept, of the groups of which anything goes.
+    disagreeing : int
+        Groups that were left alone because their labels disagree.
+    """
+
+    moved: Moved
+    kept: Mapping[str, bool] = field(repr=False)
+    disagreeing: int
 
 
 @checked
@@ -67,6 +92,65 @@ def move_to_bin(
             )
         )
     return _bin(features, bin).move(wanted, reason=reason, dry_run=dry_run)
+
+
+@checked
+def put_aside(
+    features: Features,
+    groups: "Sequence[DuplicateGroup]",
+    keep: Literal["largest", "first", "sharpest"] = "largest",
+    bin: Path | None = None,
+    *,
+    dry_run: bool = False,
+    progress: "Progress | None" = None,
+) -> PutAside:
+    """Keep one photograph of each group of duplicates, and put the others aside.
+
+    What merely looks alike stays, and so does every photograph of a group whose labels disagree: somebody has to say first
+    which is right.
+
+    Parameters
+    ----------
+    features : Features
+    groups : sequence of DuplicateGroup
+        As `Features.duplicates` returns them.
+    keep : {"largest", "first", "sharpest"}
+        The most pixels, and of those the most bytes; the first path; the most detail.
+    bin, dry_run
+        As for `move_to_bin`.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError, CacheWriteError
+        As for `move_to_bin`.
+
+    Examples
+    --------
+    >>> from embed import api
+    >>> features = embed.open("cache")
+    >>> api.put_aside(features, features.duplicates(), dry_run=True).moved.photographs
+    ()
+    """
+    from embed import search
+
+    going = search.superfluous(features.cache, groups, keep, progress or search.silent)
+    kept: dict[str, bool] = {}
+    for group, others in zip(groups, going, strict=True):
+        gone = {one.path for one in others}
+        kept |= {
+            one.path: one.path not in gone
+            for one in group.photographs
+            if gone and one.grade != search.Grade.ALIKE
+        }
+    moved = move_to_bin(
+        features.cache,
+        [path for path, stays in kept.items() if not stays],
+        bin,
+        reason=f"a duplicate; {keep} kept",
+        dry_run=dry_run,
+    )
+    return PutAside(moved, kept, sum(group.labels_disagree for group in groups))
 
 
 @checked

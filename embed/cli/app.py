@@ -19,7 +19,7 @@ GROUPS = {
     },
     "Judge": {"fit": "fit", "compare": "compare", "report": "report", "explain": "report"},
     "Tidy": {
-        "duplicates": "analyse",
+        "duplicates": "duplicates",
         "outliers": "analyse",
         "mislabelled": "analyse",
         "verify": "verify",

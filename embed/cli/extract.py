@@ -122,6 +122,7 @@ def extract(
         bool,
         typer.Option("--move", help="The folder has moved: keep the set, and the models, it had before."),
     ] = False,
+    exif: Annotated[bool, typer.Option("--exif", help="Note when, where and by which camera.")] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -184,6 +185,7 @@ def extract(
         verify=verify,
         name=name,
         move=move,
+        exif=exif,
     )
     for one, pixels in zip(names, told, strict=True):
         for note in get(one, pixels).notes:
@@ -303,22 +305,19 @@ def _shown(places: Sequence[Path | None]) -> str:
 
 def _left_out(summary: "Summary") -> Iterator[str]:
     """Yield what is to be said of what was left out, and why."""
-    from embed.sources import BINNED
-
     filters = summary.filters
     given = [f"--exclude {shlex.quote(glob)}" for glob in filters.exclude]
     given += [f"--include {shlex.quote(glob)}" for glob in filters.include]
     if given:
         yield f"Patterns, now and in later runs until others are given: {common.printable(' '.join(given))}"
-    left_out = [(place or ".", images) for place, reason, images in summary.left_out if reason != BINNED]
-    if left_out:
-        places = [place for place, _ in left_out]
+    if summary.left_out:
+        places = [place or "." for place, _, _ in summary.left_out]
         more = len(places) - PLACES_SHOWN
         shown = ", ".join(map(common.printable, places[:PLACES_SHOWN])) + (
             f" and {more} more" if more > 0 else ""
         )
         yield (
-            f"Left out: {common.counted(sum(images for _, images in left_out), 'image')} in {shown}; `embed info` lists them, "
+            f"Left out: {common.counted(summary.images_left_out, 'image')} in {shown}; `embed info` lists them, "
             "--include takes them in."
         )
 

@@ -10,6 +10,7 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import LabelError
+from embed.learn import groups as together
 from embed.learn import splits
 from embed.learn.evaluation import wilson_interval
 from embed.learn.heads import HEADS
@@ -93,7 +94,7 @@ def compare(
         labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
-        groups = labels.groups(labelled, features.paths.tolist(), options.group)
+        groups = together.of(features, labelled, options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         for head in heads:
             trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
@@ -172,7 +173,7 @@ def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, l
     labelled = labels.of(features, options.labels)
     if not np.any(labelled.splits == "validation"):
         labelled = _without(labelled, "test")
-    groups = labels.groups(labelled, features.paths.tolist(), options.group)
+    groups = together.of(features, labelled, options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
     if not len(split.validation):
         raise LabelError("there is no photograph to score on")

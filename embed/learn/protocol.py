@@ -22,10 +22,10 @@ from embed import __version__, labels, search
 from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
+from embed.learn import groups as together
 from embed.learn import heads, installed, models, reference, splits
 from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
-from embed.learn.groups import by_group
 from embed.learn.model import Model
 from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
@@ -115,7 +115,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
     labelled = labels.of(features, options.labels, options.labels_version)
-    groups = labels.groups(labelled, features.paths.tolist(), options.group)
+    groups = together.of(features, labelled, options.group, progress)
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     threshold = _checked_threshold(options.threshold, labelled, split)
     trainer = Trainer(features, labelled, used, progress)
@@ -136,7 +136,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
         "balanced": options.balanced,
         "seed": options.seed,
         "group": options.group,
-        "groups": by_group(evaluation, groups, features),
+        "groups": together.by_group(evaluation, groups, features),
         "cv": options.cv,
         "chosen": head.chosen,
         "search": head.search,

@@ -50,7 +50,7 @@ class Folder:
         A candidate has the extension of an image or begins like one. Links are followed, and each folder is walked
         once: under its own name where it is below this one, else under the first of the links that lead to it. Nothing
         but a regular file is opened, and only where its name does not say what it is. Hidden folders and those of programs
-        are left out, and told as such.
+        are left out, and told as such; a bin is left out without a word.
 
         Raises
         ------
@@ -153,7 +153,9 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
             if found is not None:
                 yield found
             continue
-        if out == BINNED or (out is not None and not filters.include):
+        if out == BINNED:
+            continue
+        if out is not None and not filters.include:
             yield LeftOut(os.fsdecode(path), out, _count(entry.path))
             continue
         try:
@@ -172,7 +174,6 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
             if _is_bin(below) or (
                 entry.is_symlink() and is_in_bin(Path(os.fsdecode(os.path.realpath(entry.path))), bins)
             ):
-                yield LeftOut(os.fsdecode(path), BINNED, _count(entry.path))
                 continue
             open_folders.append(_Open(path + b"/", below, below_link, out))
         except OSError as error:

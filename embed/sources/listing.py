@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embed.errors import InputError
 from embed.sources.folder import Folder, judge, read_below
-from embed.sources.left_out import BINNED, Filters, is_in_bin
+from embed.sources.left_out import Filters, is_in_bin
 from embed.sources.reasons import reason, why
 from embed.sources.several import below
 from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
@@ -86,7 +86,6 @@ class Listing:
                 status = path.stat()
                 is_folder = stat.S_ISDIR(status.st_mode)
                 if is_in_bin(path if is_folder else path.parent, bins):
-                    yield LeftOut(name, BINNED, 1)
                     continue
                 if is_folder:
                     walked = name
