@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from embed.api.photographs import Photographs
 from embed.arguments import Seed, checked
@@ -25,7 +25,7 @@ class Analysed(Photographs):
         self,
         threshold: float | None = None,
         *,
-        grade: Literal["identical", "same", "alike"] = "same",
+        grade: str = "same",
         across_splits: bool = False,
         where: str | None = None,
         progress: "Progress | None" = None,
@@ -53,7 +53,7 @@ class Analysed(Photographs):
         Raises
         ------
         UsageError
-            The threshold is no similarity, or too many pairs are above it.
+            The threshold is no similarity, there is no such grade, or too many pairs are above the threshold.
 
         Examples
         --------

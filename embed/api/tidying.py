@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from embed.api.features import Features
 from embed.api.labelling import path_of
@@ -98,7 +98,7 @@ def move_to_bin(
 def put_aside(
     features: Features,
     groups: "Sequence[DuplicateGroup]",
-    keep: Literal["largest", "first", "sharpest"] = "largest",
+    keep: str = "largest",
     bin: Path | None = None,
     *,
     dry_run: bool = False,
@@ -122,6 +122,8 @@ def put_aside(
 
     Raises
     ------
+    UsageError
+        There is no such rule of what is kept.
     InputError, CacheWriteError
         As for `move_to_bin`.
 

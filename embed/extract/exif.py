@@ -73,9 +73,5 @@ def _told(decoder: Decoder, source: Source, path: str, digest: bytes) -> exif.To
         about = decoder.about(content.data)
     except ImageError:
         return None
-    return exif.Told(
-        *("" if value is None else str(value) for value in (about.taken, about.latitude, about.longitude)),
-        about.camera or "",
-        str(about.width),
-        str(about.height),
-    )
+    told = (about.taken, about.latitude, about.longitude, about.camera, about.width, about.height)
+    return exif.Told._make("" if value is None else str(value) for value in told)

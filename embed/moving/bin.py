@@ -268,7 +268,9 @@ class Bin:
             return
         except OSError as error:
             raise InputError(f"{self.folder} cannot be used as a bin: {error.strerror}.") from error
-        if names and BIN_JOURNAL not in names:
+        if BIN_JOURNAL not in names and set(names) - {
+            f".{BIN_JOURNAL}.lock"
+        }:  # a kill may leave the lock alone
             raise InputError(
                 f"{self.folder} holds other files, so it cannot become a bin; name a folder that is new or empty."
             )

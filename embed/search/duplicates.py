@@ -20,9 +20,10 @@ from embed.search.likeness import likeness
 from embed.search.pairs import Pairs, near_pairs
 from embed.search.similar import check_similarity
 from embed.search.store import Progress
-from embed.search.vectors import CachedVectors, Vectors
+from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, Vectors
 
-NEAREST = 8  # of each photograph that are looked at, where so many are similar enough
+NEAREST = 5  # of each photograph that are looked at, where so many are similar enough
+LOOKED_AT = 2000  # pairs of a small set that are looked at in any case, though more be of each
 KEPT_VALUES = 1 << 28  # of vectors that are kept in memory, 1 GB; of more only the bounds are
 MOST_PAIRS = 1 << 25  # that are put in groups; nobody looks at more
 THINNED = 1 << 22  # candidates that are gathered before each photograph keeps its nearest
@@ -178,15 +179,23 @@ def _link(
     usual = likeness(vectors)
     i, j, similarity = _nearest(vectors, usual.floor, progress)
     same, unseen = pictures.compare(features, distinct[i], distinct[j], progress)
+    i, j, similarity = i[same], j[same], similarity[same]
+    more_i, more_j = _not_compared(i, j)
+    if len(more_i):
+        same, _ = pictures.compare(features, distinct[more_i], distinct[more_j], progress)
+        more_i, more_j = more_i[same], more_j[same]
+        cosines = np.einsum("nd,nd->n", vectors[more_i], vectors[more_j], dtype=np.float64)
+        i, j = np.concatenate([i, more_i]), np.concatenate([j, more_j])
+        similarity = np.concatenate([similarity, np.minimum(cosines.round(SIMILARITY_DECIMALS), 1.0)])
     if unseen:
         row, why = next(iter(unseen.items()))
         notice(
             f"{len(unseen):,} of the photographs could not be compared, such as {features.path(row)}: {why}."
         )
-    links.add((i[same], j[same], similarity[same]), Grade.SAME)
+    links.add((i, j, similarity), Grade.SAME)
     if grade != Grade.ALIKE:
         return
-    known = set(zip(i[same].tolist(), j[same].tolist(), strict=True))
+    known = set(zip(i.tolist(), j.tolist(), strict=True))
     count = 0
     least = usual.alike if threshold is None else threshold
     for some in near_pairs(vectors, least, progress):
@@ -196,6 +205,32 @@ def _link(
             )
         other = np.array([pair not in known for pair in zip(some[0].tolist(), some[1].tolist(), strict=True)])
         links.add((some[0][other], some[1][other], some[2][other]), Grade.ALIKE)
+
+
+def _not_compared(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of the one with the most copies, of each lot that hangs together, and those not compared with it.
+
+    Of many versions of a picture each has others that are nearer than the one that all have in common.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows = np.unique(np.concatenate([i, j]))
+    a, b = np.searchsorted(rows, i), np.searchsorted(rows, j)
+    _, lot = connected_components(
+        coo_array((np.ones(len(a)), (a, b)), (len(rows), len(rows))), directed=False
+    )
+    copies = np.bincount(np.concatenate([a, b]), minlength=len(rows))
+    order = np.lexsort((np.arange(len(rows)), -copies, lot))
+    first = order[np.unique(lot[order], return_index=True)[1]][lot]  # of the lot of each
+    linked = {*zip(a.tolist(), b.tolist(), strict=True)}
+    pairs = [
+        sorted((one, centre))
+        for one, centre in enumerate(first.tolist())
+        if one != centre and not {(one, centre), (centre, one)} & linked
+    ]
+    found = rows[np.array(pairs, np.int64).reshape(-1, 2)]
+    return found[:, 0], found[:, 1]
 
 
 def _nearest(vectors: Vectors, floor: float, progress: Progress) -> Pairs:
@@ -217,7 +252,8 @@ def _thinned(pairs: list[Pairs], count: int) -> Pairs:
     starts = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=count))])
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - starts[one[order]]
-    keep = (rank[: len(i)] < NEAREST) | (rank[len(i) :] < NEAREST)
+    nearest = max(NEAREST, LOOKED_AT // count)
+    keep = (rank[: len(i)] < nearest) | (rank[len(i) :] < nearest)
     return i[keep], j[keep], similarity[keep]
 
 

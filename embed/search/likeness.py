@@ -13,7 +13,7 @@ from embed.search.vectors import Vectors
 
 SAMPLE = 2048  # photographs that pairs are drawn of
 SEED = 0
-AROUND = 24  # photographs that are nearer to each than the floor, by the pairs at random
+AROUND = 50  # photographs that are nearer to each than the floor, by the pairs at random
 ALIKE = 5.0  # standard deviations above what is usual, for photographs that look alike
 _LARGEST = 0.9999995  # that Fisher's transformation takes
 
@@ -25,7 +25,7 @@ class Likeness:
     Attributes
     ----------
     floor : float
-        Below it no copies are looked for: each photograph has some two dozen others above it by mere chance.
+        Below it no copies are looked for: each photograph has some fifty others above it by mere chance.
     alike : float
         Above it photographs look alike.
     """

@@ -13,11 +13,12 @@ from embed.cache import FeatureCache
 from embed.images import Decoder, Resize
 from embed.machine import processors
 from embed.search import alignment, verdicts
-from embed.search.alignment import SIZE, Picture
+from embed.search.alignment import OUTLINE, SIZE
 from embed.search.store import Progress
 
 KEPT_BYTES = 256 << 20  # of pictures in memory
 _KEPT = KEPT_BYTES // (SIZE * SIZE * 3)
+AT_ONCE = 64  # pairs that are compared between two reports
 METHOD = 1  # raised where another picture would be found the same
 
 
@@ -40,6 +41,8 @@ def compare(
     features: FeatureCache, first: NDArray[np.int64], second: NDArray[np.int64], progress: Progress
 ) -> Compared:
     """Return which pairs of rows of a feature set are one picture, as it was found before or as it is found now."""
+    from threadpoolctl import threadpool_limits
+
     sha256 = features.sha256
     known = verdicts.Verdicts(features, METHOD)
     keys = verdicts.keys(sha256[first], sha256[second])
@@ -49,23 +52,27 @@ def compare(
         return Compared(same, {})
     new = new[np.lexsort((second[new], first[new]))]
     looked = _Pictures(features, np.unique(np.concatenate([first[new], second[new]])), progress)
-    alike = looked.may_be_same(first[new], second[new])
-    done = 0
-    asked = new[alike]
-    with ThreadPoolExecutor(processors(), "compare") as threads:
+    asked = new[looked.may_be_same(first[new], second[new])]
+    with threadpool_limits(1), ThreadPoolExecutor(processors(), "compare") as threads:
+        done = 0
         for some in looked.portions(first[asked], second[asked]):
             part = asked[some]
-            pictures = looked.get(np.unique(np.concatenate([first[part], second[part]])))
-
-            def judge(pair: int, pictures: dict[int, NDArray[np.uint8]] = pictures) -> bool:
-                a, b = pictures.get(int(first[pair])), pictures.get(int(second[pair]))
-                return a is not None and b is not None and alignment.same(Picture.of(a), Picture.of(b))
-
-            for pair, answer in zip(part.tolist(), threads.map(judge, part.tolist()), strict=True):
-                same[pair] = answer
-                done += 1
+            pixels = looked.get(np.unique(np.concatenate([first[part], second[part]])))
+            there = np.array([{int(first[pair]), int(second[pair])} <= pixels.keys() for pair in part], bool)
+            part = part[there]
+            for pairs, answers in threads.map(
+                lambda pairs, pixels=pixels: (
+                    pairs,
+                    alignment.same(
+                        *(np.stack([pixels[int(row)] for row in rows[pairs]]) for rows in (first, second))
+                    ),
+                ),
+                [part[start : start + AT_ONCE] for start in range(0, len(part), AT_ONCE)],
+            ):
+                same[pairs] = answers
+                done += len(pairs)
                 progress("Comparing pictures", done, len(asked))
-    seen = np.array([not {int(first[pair]), int(second[pair])} & looked.unseen.keys() for pair in new], bool)
+    seen = np.array([looked.saw(int(first[pair])) and looked.saw(int(second[pair])) for pair in new], bool)
     known.add(keys[new[seen]], same[new[seen]])
     return Compared(same, looked.unseen)
 
@@ -79,19 +86,22 @@ class _Pictures:
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self.unseen: dict[int, str] = {}
         self._place = {int(row): place for place, row in enumerate(rows)}
-        self._outlines = np.zeros((len(rows), 256), np.float32)
+        self._outlines = np.zeros((len(rows), OUTLINE, OUTLINE), np.float32)
+        self._seen = np.zeros(len(rows), bool)
         for done, (row, pixels) in enumerate(self._decoded(rows), 1):
-            self._outlines[self._place[row]] = alignment.outline(Picture.of(pixels))
+            self._seen[self._place[row]] = True
+            self._outlines[self._place[row]] = alignment.outlines(pixels[None])[0]
             if len(self._kept) < _KEPT:
                 self._kept[row] = pixels
             progress("Looking at photographs", done, len(rows))
 
+    def saw(self, row: int) -> bool:
+        """Return whether a photograph could be looked at whenever it was asked for."""
+        return bool(self._seen[self._place[row]]) and row not in self.unseen
+
     def may_be_same(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which pairs are alike from far away, one of them in a mirror or not."""
-        a, b = (
-            self._outlines[[self._place[int(row)] for row in rows]].reshape(-1, 16, 16)
-            for rows in (first, second)
-        )
+        a, b = (self._outlines[[self._place[int(row)] for row in rows]] for rows in (first, second))
         straight, mirrored = (np.einsum("nij,nij->n", a, one) for one in (b, b[:, :, ::-1]))
         return np.maximum(straight, mirrored) >= alignment.LEAST_OUTLINE
 
