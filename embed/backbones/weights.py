@@ -1,7 +1,6 @@
 """Weights files: where Keras keeps them, what they hash to, and how they are had when they are missing."""
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -87,7 +86,7 @@ def hash_file(file: Path, beside: Sequence[Path] = (), *, published: bool = Fals
             "state": state,
             "sha256": digest,
         }
-        files.replace(record.parent, record.name, json.dumps(content).encode(), durable=False, closed=True)
+        files.write_document(record.parent, record.name, content, closed=True)
     except (OSError, CacheWriteError):
         return digest  # a folder that cannot be written costs the next run a second, no more
     return digest
@@ -122,10 +121,10 @@ def _record(file: Path) -> Path:
 
 def _read_record(record: Path, within: files.Boundary | None = None) -> dict | None:
     try:
-        known = files.from_json(files.read_bytes(record, boundary=within))
-    except (OSError, CacheError, ValueError):
+        known = files.read_document(record, boundary=within)
+    except (OSError, CacheError):
         return None
-    if not isinstance(known, dict) or not isinstance(known.get("beside", []), list):
+    if not isinstance(known.get("beside", []), list):
         return None
     texts = [known.get("sha256"), known.get("path"), *known.get("beside", [])]
     return known if all(isinstance(text, str) and "\0" not in text for text in texts) else None

@@ -1,7 +1,6 @@
 """``embed extract``."""
 
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -191,14 +190,12 @@ def extract(
         for note in get(one, pixels).notes:
             if not quiet:
                 common.say(common.printable(note))
-    # A batch system ends a job with SIGTERM: what is finished is kept, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
     given: list[Path | None] = [*data] if data else [from_file]
     summaries: list[Summary] = []
     code = 0
     for features in wanted:
-        with ExtractionDisplay(quiet=quiet) as display:
+        with exits.interruptible(), ExtractionDisplay(quiet=quiet) as display:
             summary = extract_features(
                 source, cache, features, run, progress=display.update, filters=filters, ask=ask
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embed import files
 from embed.backbones import (
     BACKBONES,
     DEFAULT,
@@ -25,6 +26,7 @@ from embed.backbones import (
     store,
     weights,
 )
+from embed.backbones.home import home
 from embed.errors import CacheWriteError, UsageError, WeightsError
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
@@ -225,6 +227,19 @@ def test_published_weights_that_change_are_told_and_not_used(models):
     file.write_bytes(b"as damaged..")
     Path(record).unlink()
     assert Network("mobilenetv2").resolve().weights_sha256 == sha256(b"as damaged..")
+
+
+def test_a_record_of_a_hash_with_a_flipped_bit_is_made_again(models):
+    file = models / MOBILENETV2.weights_file
+    file.write_bytes(b"as published")
+    first = Network("mobilenetv2").resolve()
+    (record,) = home().glob("weights*/*.json")
+    intact = record.read_bytes()
+
+    for at in range(0, len(intact), 7):
+        record.write_bytes(intact[:at] + bytes([intact[at] ^ 1]) + intact[at + 1 :])
+        assert Network("mobilenetv2").resolve() == first
+        assert record.read_bytes() == intact
 
 
 def test_weights_that_keras_did_not_publish_are_not_imagenets(models, monkeypatch):
@@ -546,9 +561,10 @@ def test_a_shared_home_is_used_by_all_as_far_as_its_owner_wrote_it(embed_home, p
         b"[" * 100_000,
         b"[]",
         b"{}",
-        b'{"sha256": 7, "path": "x"}',
-        b'{"sha256": "x", "path": "x", "beside": [7]}',
+        files.seal({"sha256": 7, "path": "x"}),
+        files.seal({"sha256": "x", "path": "x", "beside": [7]}),
     ],
+    ids=["deep", "list", "bare", "number", "beside"],
 )
 def test_a_record_of_weights_that_says_what_cannot_be_is_left_alone(embed_home, tmp_path, record):
     file = tmp_path / "w.h5"
@@ -565,7 +581,7 @@ def test_the_hash_of_weights_that_others_may_have_written_is_computed(embed_home
     file.write_bytes(b"\x89HDF\r\n\x1a\n")
     digest = weights.hash_file(file)
     (path,) = (embed_home / "weights").iterdir()
-    path.write_text(path.read_text().replace(digest, "0" * 64))
+    path.write_bytes(files.seal({**files.read_document(path), "sha256": "0" * 64}))
     assert weights.hash_file(file) == "0" * 64
     path.chmod(0o666)
     assert weights.remembered(file) is None

@@ -15,18 +15,11 @@ REPRESENTATIVES = {
     "convnexttiny",
     "densenet121",
     "efficientnetb0",
-    "efficientnetv2b0",
-    "inceptionresnetv2",
     "inceptionv3",
-    "mobilenet",
     "mobilenetv2",
     "mobilenetv3small",
-    "nasnetmobile",
     "resnet50",
-    "resnet50v2",
     "vgg16",
-    "vgg19",
-    "xception",
 }
 # What Keras says of MobileNetV3's weights, which are those for 224 pixels.
 default_shape = pytest.mark.filterwarnings("ignore:`input_shape` is undefined or non-square:UserWarning")

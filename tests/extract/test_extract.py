@@ -549,6 +549,14 @@ def test_help_imports_nothing_heavy(run_embed):
     run_embed.python("-c", script, check=True)
 
 
+def test_sigterm_does_afterwards_what_it_did_before(tmp_path, backbone):
+    demo.draw(tmp_path / "few", train=1, test=0)
+    before = signal.getsignal(signal.SIGTERM)
+    extract = ["extract", str(tmp_path / "few"), "--backbone", "tiny", "--cache", str(tmp_path / "cache")]
+    assert main(extract) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path, run_embed, number):
     data = tmp_path / "many"

@@ -59,7 +59,8 @@ def main_job(version: str, interpreter: str, wheel: Path) -> None:
     place.mkdir(parents=True)
     run(interpreter, "-m", "venv", "env", cwd=place)
     binaries = place / "env" / "bin"
-    run(binaries / "pip", "install", "--quiet", "--upgrade", wheel, cwd=place)
+    # Modules are compiled when they are imported: most never are.
+    run(binaries / "pip", "install", "--quiet", "--upgrade", "--no-compile", wheel, cwd=place)
     embed = binaries / "embed"
     run(binaries / "python", "-c", WEIGHTS, cwd=place)
     run(binaries / "python", "-c", DRAW, cwd=place)
