@@ -24,10 +24,11 @@ from coldstart import enlarged
 
 from embed.cache import FeatureCache, open_features
 from embed.search import Index
-from embed.search.duplicates import THRESHOLD, near_pairs
+from embed.search.pairs import near_pairs
 from embed.search.vectors import normalise
 
 K = 10
+THRESHOLD = 0.92  # similarity of the pairs that are looked for
 QUESTIONS = 100
 AT_ONCE = 1024  # rows of range_search: its answers lie in memory
 WHAT = ("a question to a process that stays", "a process with one question", "duplicates")

@@ -85,11 +85,18 @@ def targets() -> Iterator[Target]:
         60,
         lambda r: r["duplicates"]["comparing"]["seconds"],
     )
+    yield "edited copies found, eight edits", ">=", 0.95, lambda r: of_edit(r, "all eight")["recall"]
     yield (
-        "flipped labels in the most doubtful tenth",
+        "edited copies found, the worst edit",
         ">=",
-        0.8,
-        lambda r: r["duplicates"]["wrong labels"]["in the most doubtful tenth"],
+        0.85,
+        lambda r: min(row["recall"] for row in r["duplicates"]["edits"] if row["set"] == "clothing"),
+    )
+    yield (
+        "same pictures that are, the worst set",
+        ">=",
+        0.99,
+        lambda r: min(row["precision"] for row in r["duplicates"]["sets"]),
     )
     for own in ("clothing", "ants_bees"):
         yield f"unlike a model of {own}, area", ">=", 0.99, lambda r, o=own: r["unlike"][o]["auc"]
@@ -109,6 +116,13 @@ def cold(results: Results, count: int, photograph: str) -> Results:
     """Return what `coldstart.py` found with so many photographs cached, for one that is or is not."""
     rows = {(row["cached photographs"], row["photograph"]): row for row in results["coldstart"]["cold start"]}
     return rows[count, photograph]
+
+
+def of_edit(results: Results, edit: str) -> Results:
+    """Return what `duplicates.py` found of an edit of photographs of clothing."""
+    return next(
+        row for row in results["duplicates"]["edits"] if (row["set"], row["edit"]) == ("clothing", edit)
+    )
 
 
 def chosen(results: Results) -> Results:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embed.api.pictures import Thumbnails
     from embed.api.scores import Review, Scores, review
     from embed.api.searcher import Searcher
+    from embed.api.tidying import PutAside, bin_contents, move_to_bin, put_aside, restore
     from embed.api.transformer import ImageFeatures
     from embed.api.tuning import list_cuts, tune_backbone
     from embed.backbones import BACKBONES
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
         FitOptions,
         Fitted,
         Model,
-        Placed,
         Prediction,
-        carry_out,
         check_classifier,
         fit,
         judge,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         place,
         predict_files,
     )
+    from embed.moving import Binned, Left, Moved, Placed, Restored, carry_out
     from embed.search import Clusters, Neighbour, Neighbours, closest_pair, similarity_matrix
     from embed.search.layout import layout
     from embed.search.outliers import outliers
@@ -85,6 +85,13 @@ _HOMES = {
         "review",
     ),
     "embed.api.searcher": ("Searcher",),
+    "embed.api.tidying": (
+        "PutAside",
+        "bin_contents",
+        "move_to_bin",
+        "put_aside",
+        "restore",
+    ),
     "embed.api.transformer": ("ImageFeatures",),
     "embed.api.tuning": (
         "list_cuts",
@@ -118,9 +125,7 @@ _HOMES = {
         "Fitted",
         "FitOptions",
         "Model",
-        "Placed",
         "Prediction",
-        "carry_out",
         "check_classifier",
         "fit",
         "judge",
@@ -129,6 +134,14 @@ _HOMES = {
         "parse_settings",
         "place",
         "predict_files",
+    ),
+    "embed.moving": (
+        "Binned",
+        "Left",
+        "Moved",
+        "Placed",
+        "Restored",
+        "carry_out",
     ),
     "embed.search": (
         "Clusters",
@@ -151,6 +164,7 @@ __all__ = [
     "BACKBONES",
     "DEFAULT_CACHE",
     "UPLOADS",
+    "Binned",
     "Clusters",
     "Embedded",
     "Embedder",
@@ -165,14 +179,18 @@ __all__ = [
     "Imported",
     "Labelled",
     "Labels",
+    "Left",
     "Model",
+    "Moved",
     "Neighbour",
     "Neighbours",
     "Photographs",
     "Placed",
     "Prediction",
     "Progress",
+    "PutAside",
     "Recipe",
+    "Restored",
     "Review",
     "RunOptions",
     "Scores",
@@ -180,6 +198,7 @@ __all__ = [
     "Summary",
     "Thumbnails",
     "add_photograph",
+    "bin_contents",
     "carry_out",
     "check_classifier",
     "closest_pair",
@@ -203,11 +222,14 @@ __all__ = [
     "load",
     "locator",
     "mislabelled",
+    "move_to_bin",
     "open",
     "outliers",
     "parse_settings",
     "place",
     "predict_files",
+    "put_aside",
+    "restore",
     "review",
     "sick_features",
     "similarity_matrix",

@@ -23,31 +23,41 @@ class Analysed(Drawn):
     @checked
     def duplicates(
         self,
-        threshold: float = 0.92,
+        threshold: float | None = None,
         *,
+        grade: str = "same",
         across_splits: bool = False,
         where: str | None = None,
         progress: "Progress | None" = None,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> "list[DuplicateGroup]":
-        """Return the groups of photographs that show the same picture: copies, and pictures saved again, scaled, flipped or cropped.
+        """Return the groups of photographs that show the same picture; first those whose labels disagree.
+
+        Copies, and pictures saved again, scaled, flipped, turned, cropped, without colours or with a watermark. The features name
+        candidates, the pixels decide; what was found is kept in the cache. `embed.api.put_aside` tidies them up.
 
         Parameters
         ----------
-        threshold : float
-            Least similarity (the cosine) to the first of a group.
+        threshold : float, optional
+            Least similarity (the cosine) of photographs that look alike, which are then told as well; by default what the feature
+            set suggests.
+        grade : {"identical", "same", "alike"}
+            What is told: the same file; the same picture as well; what only looks alike as well.
         across_splits : bool
             Only groups with photographs of more than one split.
         where : str, optional
         progress : callable, optional
+        notice : callable
+            Is told, in a sentence, of photographs that cannot be looked at.
 
         Raises
         ------
         UsageError
-            The threshold is no similarity, or too many pairs are above it.
+            The threshold is no similarity, there is no such grade, or too many pairs are above the threshold.
 
         Examples
         --------
-        >>> groups = embed.open("cache").duplicates(0.999)
+        >>> groups = embed.open("cache").duplicates()
         >>> [len(group.photographs) for group in groups]
         []
         """
@@ -56,9 +66,11 @@ class Analysed(Drawn):
         return search.duplicates(
             self._cache,
             threshold,
+            grade=grade,
             across_splits=across_splits,
             label_rule=with_where(self._rule, where),
             progress=progress or search.silent,
+            notice=notice,
         )
 
     @checked

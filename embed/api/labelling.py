@@ -175,7 +175,7 @@ def label(
             of_group = zip(features.paths[rows], (given[row] for row in rows), strict=True)
             paths |= {path: name for path, row in of_group if row is None or not row.split}
         else:
-            paths[_path_of(features, str(target) if isinstance(target, int) else target)] = name
+            paths[path_of(features, str(target) if isinstance(target, int) else target)] = name
     return Labelled(file, len(paths), hand.set(file, paths, split, features), groups)
 
 
@@ -219,7 +219,7 @@ def label_each(
     return Labelled(file, len(names), hand.set(file, names, split, features, expected))
 
 
-def _path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:
+def path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:
     """Return the path of a photograph in its data folder."""
     text = os.fspath(target)
     root = features.root

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embed import sources
-from embed.cache import failures
+from embed.cache import exif, failures
 from embed.cache.checked import digest
 from embed.cache.failures import Failure
 from embed.cache.gather import gather
@@ -292,6 +292,21 @@ class FeatureCache:
         """Yield ``(first row, features)`` for up to ``rows`` rows at a time, in order."""
         for start in range(0, len(self), rows):
             yield start, self.rows(np.arange(start, min(start + rows, len(self))))
+
+    @cached_property
+    def exif(self) -> dict[str, list[str | None]]:
+        """What the photographs say about themselves, a column for each kind of it; nothing where nobody asked for it.
+
+        Raises
+        ------
+        CacheDamagedError
+            The file that holds it is not what was written.
+        """
+        told = exif.read(self.folder)
+        if told is None:
+            return {}
+        rows = [told.get(digest.tobytes(), exif.Told()) for digest in self.sha256]
+        return {name: [getattr(row, name) or None for row in rows] for name in exif.Told._fields}
 
     def failures(self) -> list[Failure]:
         """Return the files that have no row, as the last complete extraction found them."""

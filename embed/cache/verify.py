@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embed import files
-from embed.cache import failures
+from embed.cache import exif, failures
 from embed.cache.failures import FAILURES_NAME
 from embed.cache.hdf5 import Hdf5
 from embed.cache.listing import list_parts
@@ -102,6 +102,7 @@ def _check_small_files(folder: Path) -> dict[str, str]:
     for path in (
         folder / META_NAME,
         folder / FAILURES_NAME,
+        folder / exif.NAME,
         folder / ORIGIN_NAME,
         *models,
         folder / TUNED_NAME,
@@ -110,6 +111,8 @@ def _check_small_files(folder: Path) -> dict[str, str]:
         try:
             if path.name == FAILURES_NAME:
                 failures.read(folder)
+            elif path.name == exif.NAME:
+                exif.read(folder)
             elif path.name == META_NAME and path.parent == folder:
                 read_meta(folder)
             elif path.name == TUNED_NAME:

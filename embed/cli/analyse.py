@@ -1,4 +1,4 @@
-"""``embed duplicates``, ``outliers``, ``mislabelled``, ``matrix`` and ``map``: what a data set is like."""
+"""``embed outliers``, ``mislabelled``, ``matrix`` and ``map``: what a data set is like."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,65 +11,19 @@ from embed.cli.progress import StageDisplay
 from embed.cli.search import HtmlOption, check_page, publish
 
 if TYPE_CHECKING:
-    from embed.api import Features
+    pass
 
-SHOWN = 200  # groups or photographs on a page, unless told otherwise
+SHOWN = 200  # photographs on a page, unless told otherwise
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", help="Photographs to name.", min=1)]
 GroupOption = Annotated[
     str | None,
     typer.Option(
         "--group",
-        help="A column of the table, or 'regex:PATTERN': photographs with one value do not judge one another.",
+        help="A column of the table, 'regex:PATTERN', day, burst or similar: photographs with one value do not judge one another.",
         show_default=False,
     ),
 ]
-
-
-@app.command()
-def duplicates(
-    threshold: Annotated[float, typer.Option(help="Least similarity; the cosine, 1 is the same.")] = 0.92,
-    across_splits: Annotated[
-        bool, typer.Option("--across-splits", help="Only pictures that are in more than one split.")
-    ] = False,
-    labels: common.LabelsOption = "folder",
-    where: common.WhereOption = None,
-    splits: common.SplitsOption = None,
-    html: HtmlOption = None,
-    show: common.OpenOption = False,
-    features: common.FeaturesOption = None,
-    cache: common.CacheOption = common.DEFAULT_CACHE,
-    as_json: common.JsonOption = False,
-    as_csv: common.CsvOption = False,
-) -> None:
-    """Find photographs that are there more than once.
-
-    Copies, and pictures saved again, scaled, flipped or cropped. The similarity is that to the first photograph of
-    the group.
-
-    \b
-    embed duplicates
-    embed duplicates --across-splits --csv > leaks.csv
-    embed duplicates --threshold 0.98 --html duplicates.html --open
-    """
-    check_page(html, show)
-    known = common.open_labelled(cache, features, labels, splits, where)
-    with StageDisplay() as progress:
-        found = known.duplicates(threshold, across_splits=across_splits, progress=progress)
-    rows = [
-        (number, one.path, one.similarity, one.label, one.split)
-        for number, group in enumerate(found, 1)
-        for one in group.photographs
-    ]
-    common.print_table(
-        ("group", "path", "similarity", "label", "split"), rows, form=common.output(as_json, as_csv)
-    )
-    if not found and not across_splits:
-        _say_closest(known)
-    if html is not None:
-        from embed import report
-
-        publish(html, lambda progress: report.duplicates_page(known.root, found, SHOWN, progress), show=show)
 
 
 @app.command()
@@ -252,16 +206,3 @@ def map_features(
         common.say(f"{placed.left_out:,} more photographs are not on the map; --limit says how many are.")
     if html is not None:
         publish(html, lambda progress: report.map_page(known.root, placed, progress), show=show)
-
-
-def _say_closest(known: "Features") -> None:
-    """Say which two photographs look most alike."""
-    from embed import api
-
-    with StageDisplay() as progress:
-        pair = api.closest_pair(known.cache, label_rule=known.rule, progress=progress)
-    if pair is not None:
-        common.say(
-            f"Nothing is there more than once; {common.printable(pair.one)} and {common.printable(pair.other)} look most alike,"
-            f" with {pair.similarity:.3f}."
-        )

@@ -20,7 +20,7 @@ GROUPS = {
     },
     "Judge": {"fit": "fit", "tune": "tune", "compare": "compare", "report": "report", "explain": "report"},
     "Tidy": {
-        "duplicates": "analyse",
+        "duplicates": "duplicates",
         "outliers": "analyse",
         "mislabelled": "analyse",
         "verify": "verify",

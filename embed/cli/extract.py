@@ -122,6 +122,7 @@ def extract(
         bool,
         typer.Option("--move", help="The folder has moved: keep the set, and the models, it had before."),
     ] = False,
+    exif: Annotated[bool, typer.Option("--exif", help="Note when, where and by which camera.")] = False,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -186,6 +187,7 @@ def extract(
         verify=verify,
         name=name,
         move=move,
+        exif=exif,
     )
     for one, pixels in zip(names, told, strict=True):
         for note in get(one, pixels).notes:

@@ -21,8 +21,8 @@ LABELS_HELP = (
 )
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
 GROUP_HELP = (
-    "A column of the table, 'regex:PATTERN', or folders (site1/, site2/ with the same classes): photographs with one value stay on"
-    " one side."
+    "A column of the table, 'regex:PATTERN', folders (site1/, site2/ with the same classes), day or burst (extract --exif), or"
+    " similar: photographs with one value stay on one side."
 )
 
 LabelsOption = Annotated[str, typer.Option("--labels", help=LABELS_HELP)]

@@ -96,6 +96,8 @@ class RunOptions:
         Name of the feature set, before the backbone; by default that of the data folder.
     move : bool
         The data folder is one that moved: it keeps the set of a folder that is gone and had most of its photographs.
+    exif : bool
+        Note when, where and with what the photographs were taken; once asked for, it is kept up to date.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class RunOptions:
     verify: bool = False
     name: str | None = None
     move: bool = False
+    exif: bool = False
 
     def __post_init__(self) -> None:
         if self.name is not None:

@@ -15,12 +15,15 @@ from embed.cache import (
     Origin,
     Recipe,
     Wish,
+    exif,
     list_features,
+    open_features,
     origin_of,
     write_origin,
     write_tuned,
 )
 from embed.extract.commit import Sink
+from embed.extract.exif import note
 from embed.extract.here import Executor, Here
 from embed.extract.options import FeatureOptions, RunOptions
 from embed.extract.plan import Plan
@@ -138,6 +141,11 @@ def extract_features(
                 labels.brought.write(writer.folder, source.described)
                 writer.write_failures(outcome.failures)
                 write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
+        if not interrupted and (run.exif or (writer.folder / exif.NAME).exists()):
+            try:
+                _note_exif(writer.folder, source, run, outcome)
+            except KeyboardInterrupt:
+                interrupted = True
     done = outcome.progress
     slow = bottleneck == "forward" and recipe.precision == "float32"
     return Summary(
@@ -164,6 +172,16 @@ def extract_features(
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )
+
+
+def _note_exif(folder: Path, source: sources.Source, run: RunOptions, outcome: Outcome) -> None:
+    """Note what the photographs of a feature set say about themselves."""
+
+    def tell(done: int, total: int) -> None:
+        outcome.progress.stage = f"reading EXIF, {done:,} of {total:,}"
+        outcome.tick()
+
+    note(open_features(folder.parent, folder.name), source, run, tell)
 
 
 def _filtered(

@@ -23,8 +23,8 @@ def write_error(path: Path, error: OSError) -> CacheWriteError:
     return CacheWriteError(f"cannot write {path}: {cause} ({hint})")
 
 
-def append_line(path: Path, line: bytes) -> None:
-    """Append one line in one write; a crash may lose it.
+def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
+    """Append one line in one write; a crash may lose it, unless it is to be durable on return.
 
     Raises
     ------
@@ -40,6 +40,8 @@ def append_line(path: Path, line: bytes) -> None:
             rest = memoryview(line)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:

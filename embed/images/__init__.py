@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.images.decoder import Decoded, Decoder, decode_file, thumbnail
+    from embed.images.decoder import About, Decoded, Decoder, decode_file, thumbnail
     from embed.images.formats import DECODER_VERSION, DECODER_VERSIONS, are_current
     from embed.images.given import Given
     from embed.images.request import FITS, INSIDE, INTERPOLATION, MAX_PIXELS, Resize
@@ -23,6 +23,7 @@ __all__ = [
     "INSIDE",
     "INTERPOLATION",
     "MAX_PIXELS",
+    "About",
     "Decoded",
     "Decoder",
     "Given",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "decoder": ("Decoded", "Decoder", "decode_file", "thumbnail"),
+    "decoder": ("About", "Decoded", "Decoder", "decode_file", "thumbnail"),
     "formats": ("DECODER_VERSION", "DECODER_VERSIONS", "are_current"),
     "given": ("Given",),
     "request": ("FITS", "INSIDE", "INTERPOLATION", "MAX_PIXELS", "Resize"),

@@ -8,7 +8,9 @@ import io
 import json
 import os
 import sys
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image
 
@@ -17,6 +19,8 @@ from embed.images import limits
 from embed.images.decode import decode, settle
 from embed.images.request import CircumstanceError, Resize
 from embed.images.trouble import DecoderError, OutOfMemoryError
+
+T = TypeVar("T")
 
 QUALITY = 80  # of thumbnails
 
@@ -60,9 +64,15 @@ class Sandbox:
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         data = os.pread(self._shared, request["bytes"], 0)
         format = settle(data, request["format"])
+        if request["about"]:
+            from embed.images.about import about
+
+            told = self._within_limits(
+                partial(about, data, format, max_pixels=request["max_pixels"]), request
+            )
+            return self._reply(json.dumps(told).encode(), [], format)
         image = self._decode(data, format, request)
         del data
-        limits.lift_memory()  # what follows is as large as the size that was asked for
         width, height = image.size
         views = 1
         if request["thumbnail"]:
@@ -76,21 +86,29 @@ class Sandbox:
             result = augment(image, views, request["seed"], bytes.fromhex(request["sha256"])).tobytes()
         else:
             result = image.tobytes()
+        return self._reply(result, [views, height, width, 3], format)
+
+    def _reply(self, result: bytes, shape: list[int], format: str | None) -> dict[str, Any]:
         os.pwrite(self._shared, result, 0)
-        return {"bytes": len(result), "shape": [views, height, width, 3], "format": format}
+        return {"bytes": len(result), "shape": shape, "format": format}
 
     def _decode(self, data: bytes, format: str | None, request: dict[str, Any]) -> Image.Image:
-        most, needed = request["most_memory"], 0
         resize = Resize(request["size"], request["fit"])
+        work = partial(decode, data, format, resize, max_pixels=request["max_pixels"])
+        return self._within_limits(work, request)
+
+    def _within_limits(self, work: Callable[..., T], request: dict[str, Any]) -> T:
+        """Return what comes of some work on a photograph, within the memory that it may have."""
+        most, needed = request["most_memory"], 0
 
         def reserve(memory: int) -> None:
             nonlocal needed
             needed = max(needed, memory)
             self._reserve(min(memory, most))
 
-        def attempt() -> Image.Image | ImageError:
+        def attempt() -> T | ImageError:
             try:
-                return decode(data, format, resize, max_pixels=request["max_pixels"], reserve=reserve)
+                return work(reserve=reserve)
             except (DecoderError, OutOfMemoryError) as error:
                 return error.with_traceback(None)  # which holds the memory
 
@@ -98,7 +116,8 @@ class Sandbox:
         if isinstance(outcome, ImageError) and self._granted < most:
             self._reserve(most)  # what is taken for damage may have been a lack of memory
             outcome = attempt()
-        if isinstance(outcome, Image.Image):
+        if not isinstance(outcome, ImageError):
+            limits.lift_memory()  # what follows is as large as what was asked for
             return outcome
         limits.return_memory()
         if isinstance(outcome, OutOfMemoryError) or not limits.can_have(needed):

@@ -49,6 +49,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = (5, 6, 7, 8)
 
 # Pixels a side beyond which the decoder of a format calls a picture damaged.
 _LONGEST_SIDE = {formats.JPEG: 65_500, formats.WEBP: 16_383, formats.AVIF: 32_768}
@@ -119,6 +120,38 @@ def decode(
         _check_limits(data, known, max_pixels)
         raise
     return _decode_scientific(data, resize, max_pixels, reserve)
+
+
+def opened(
+    data: bytes, format: str | None, *, max_pixels: int, reserve: Reserve
+) -> tuple[int, int, Image.Exif | None]:
+    """Return the width and the height of a photograph as it is to be seen, and its EXIF where Pillow knows how to find it.
+
+    Parameters and errors are those of `decode`; no pixel is decoded.
+    """
+    if format is None:
+        raise ImageError(formats.describe(data))
+    known = formats.FORMATS[format]
+    reserve(_OPENING + 2 * len(data))
+    if known is formats.RAW:
+        from embed.images import raw
+
+        reserve(raw.MEMORY + 3 * len(data))
+        with told(known):
+            sizes = raw.open_raw(data).sizes
+            upright = (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
+            return *upright, None
+    if known is formats.WEBP:  # its decoder allocates all when it is opened
+        width, height = integrity.webp_size(data)
+        _check_size(width, height, max_pixels)
+        reserve(_OPENING + 2 * len(data) + width * height * _BYTES_PER_PIXEL_OF[known])
+    with told(known):
+        image = _decoder(known)(io.BytesIO(data), "")
+        width, height = image.size
+        _check_size(width, height, max_pixels)
+        if colours.orientation(image) in _LYING:
+            width, height = height, width
+        return width, height, image.getexif()
 
 
 def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve: Reserve) -> Photograph:

@@ -4,6 +4,7 @@ Nothing of a photograph is looked into in this process but its first bytes: proc
 limit of memory and of processor time, and may die of either. They also take whatever C libraries print.
 """
 
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,29 @@ _BYTES_AHEAD = 256 << 20  # of the files among them
 SECONDS = 30.0  # of processor time for one photograph
 
 _AT_FIRST = 64 << 20  # bytes of memory for one photograph, without asking
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a photograph says about itself; None where it says nothing.
+
+    Attributes
+    ----------
+    width, height : int
+        In pixels, as it is to be seen.
+    taken : str or None
+        When, as ISO 8601: the time of the camera's own clock.
+    latitude, longitude : float or None
+        Where, in degrees.
+    camera : str or None
+    """
+
+    width: int
+    height: int
+    taken: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    camera: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +160,10 @@ class Decoder:
         """Return the file of a small JPEG of one photograph. Raises ImageError."""
         return bytes(self._run(data, signatures.identify(data), thumbnail=True).data)
 
+    def about(self, data: bytes) -> About:
+        """Return what a photograph says about itself; no pixel of it is decoded. Raises ImageError."""
+        return About(**json.loads(self._run(data, signatures.identify(data), about=True).data))
+
     def close(self) -> None:
         """Drop what was not asked for, and end the threads and the processes at work for them."""
         self._check_process()
@@ -173,6 +201,7 @@ class Decoder:
         views: int = 1,
         sha256: bytes = b"",
         thumbnail: bool = False,
+        about: bool = False,
     ) -> Result:
         """Decode in a process; where it dies, once more alone in another one. Raises ImageError."""
         self._check_process()
@@ -185,6 +214,7 @@ class Decoder:
             "seed": self.seed,
             "sha256": sha256.hex(),
             "thumbnail": thumbnail,
+            "about": about,
             "max_pixels": self.max_pixels,
             "seconds": self.timeout_s,
             "memory": at_first,

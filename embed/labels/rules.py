@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import archives, brought, folders, hand, hints, layout, naming, query, variants
+from embed.labels import archives, brought, folders, hand, hints, layout, moments, naming, query, variants
 from embed.labels.patterns import by_pattern
 from embed.labels.words import TEST
 
@@ -53,6 +53,10 @@ class Photographed(Protocol):
     def labels_of_source(self) -> Path | None:
         """The labels that came with the photographs; None where none did."""
 
+    @property
+    def exif(self) -> Mapping[str, Sequence[str | None]]:
+        """What the photographs say about themselves, a column for each kind of it; nothing where nobody asked for it."""
+
 
 FOLDERS = "folders"  # as what groups
 NO_LABELS = "embed cluster groups photographs without labels, and embed label names the groups"
@@ -77,7 +81,8 @@ class Labels:
     notes : tuple of str
         How the names in a table were matched, and how many; what could have been read otherwise, with what decides it.
     columns : mapping of str to ndarray of shape (n,)
-        What each column of a table says, str; None for a photograph that has no row.
+        What each column of a table says, str, and what the photographs say about themselves; None for a photograph that has
+        no row, or says nothing.
     asked : ndarray of shape (n,), bool, optional
         Which photographs a condition asks for; the others have no label. None where there is no condition.
     folds : ndarray of shape (n,), optional
@@ -268,6 +273,8 @@ def assign(
         raise UsageError(
             f"{plain!r} is not known; it is folder, hand, source, regex:PATTERN or csv:FILE", "labels"
         )
+    if contents is not None and contents.exif:
+        columns = {**moments.columns(contents.exif), **columns}
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]
     classes = sorted({label for label in labels if label is not None})
     notes = (*notes, *filter(None, [variants.note(classes)]))
@@ -328,8 +335,8 @@ def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[
     paths : sequence of str
         As for `assign`.
     rule : str, optional
-        ``regex:PATTERN`` with one group, a column of the table that labels, or ``folders`` for those that group the
-        photographs. Without it nothing does.
+        ``regex:PATTERN`` with one group, a column of the table that labels, ``day`` or ``burst`` by when photographs were
+        taken, where that is known, or ``folders`` for those that group the photographs. Without it nothing does.
 
     Returns
     -------
@@ -355,10 +362,15 @@ def groups(labelled: Labels, paths: Sequence[str], rule: str | None) -> NDArray[
         return _objects([cell or None for cell in labelled.columns[rule]])
     if kind == "regex" and pattern:
         return _objects(by_pattern(paths, pattern, "group"))
+    if rule in (moments.DAY, moments.BURST):
+        raise UsageError(
+            f"is {rule}, and when the photographs were taken is not known yet: extract them with exif",
+            "group",
+        )
     columns = ", ".join(map(repr, labelled.columns)) or "none, for the labels are of no table (csv:FILE)"
     raise UsageError(
         f"{rule!r} is not known; it is a column of the table that labels, which are {columns}, regex:PATTERN with one"
-        " group, as in 'regex:([^/]+)_', or folders",
+        " group, as in 'regex:([^/]+)_', folders, day, burst or similar",
         "group",
     )
 

@@ -10,7 +10,7 @@ from embed.learn.networks import Candidate, NetworksCompared, command, compare_n
 from embed.learn.prediction import Prediction, judge, predict_files
 from embed.learn.protocol import Fitted, check_classifier, fit, load
 from embed.learn.saving import TRUSTED
-from embed.learn.sorting import Placed, carry_out, place
+from embed.learn.sorting import place
 from embed.learn.trainer import FitOptions
 
 __all__ = [
@@ -24,10 +24,8 @@ __all__ = [
     "LabelIssues",
     "Model",
     "NetworksCompared",
-    "Placed",
     "Prediction",
     "all_models",
-    "carry_out",
     "check_classifier",
     "command",
     "compare",

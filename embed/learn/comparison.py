@@ -10,6 +10,7 @@ import numpy as np
 from embed import labels
 from embed.cache import FeatureCache, tuned_on
 from embed.errors import LabelError
+from embed.learn import groups as together
 from embed.learn import splits
 from embed.learn.choice import silent
 from embed.learn.evaluation import wilson_interval
@@ -101,7 +102,7 @@ def compare(
         labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
-        groups = labels.groups(labelled, features.paths.tolist(), options.group)
+        groups = together.of(features, labelled, options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
         scored = splits.unseen(split, not_scored).scored
         for head in heads:
@@ -193,7 +194,7 @@ def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, l
     labelled = labels.of(features, options.labels)
     if not np.any(labelled.splits == "validation"):
         labelled = _without(labelled, "test")
-    groups = labels.groups(labelled, features.paths.tolist(), options.group)
+    groups = together.of(features, labelled, options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
     split = splits.unseen(split, tuned_on(features))
     if not len(split.validation):

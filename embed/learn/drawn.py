@@ -43,6 +43,10 @@ class _Found:
         return np.frombuffer(known, np.uint8).reshape(-1, 32)
 
     @property
+    def exif(self) -> dict[str, list[str | None]]:
+        return {}
+
+    @property
     def labels_file(self) -> Path:
         sets = (one for one in list_features(self._cache) if one.meta.root == str(self.root))
         found = next(sets, None)

@@ -1,13 +1,50 @@
-"""How well each group of photographs is recognised: a camera, a patient, a burst."""
+"""What keeps photographs together, as a camera, a patient, a burst; and how well each group of them is recognised."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from embed import labels, search
 from embed.cache import FeatureCache
+from embed.labels import Labels
 from embed.learn.evaluation import Evaluation, wilson_interval
 
+SIMILAR = "similar"  # as what groups: near duplicates
+_similar: WeakKeyDictionary[FeatureCache, np.ndarray] = WeakKeyDictionary()  # a snapshot does not change
 SMALLEST = 5  # photographs, for an accuracy of its own
+
+
+def of(
+    features: FeatureCache, labelled: Labels, rule: str | None, progress: search.Progress = search.silent
+) -> np.ndarray | None:
+    """Return the group of each photograph of a feature set, as `embed.labels.groups` does.
+
+    Beside its rules there is ``similar``: photographs that show the same picture, or look alike, are one group.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    labelled : Labels
+        Of its photographs.
+    rule : str, optional
+    progress : callable
+
+    Raises
+    ------
+    UsageError
+        There is no such rule, column or pattern.
+    """
+    if rule != SIMILAR or SIMILAR in labelled.columns:
+        return labels.groups(labelled, features.paths.tolist(), rule)
+    if features in _similar:
+        return _similar[features]
+    group = np.full(len(features), None, object)
+    for found in search.duplicates(features, grade=search.Grade.ALIKE, progress=progress):
+        for one in found.photographs:
+            group[features.index_of(one.path)] = f"like {found.photographs[0].path}"
+    _similar[features] = group
+    return group
 
 
 def by_group(

@@ -11,6 +11,7 @@ from embed import labels
 from embed.cache import FeatureCache, tuned_on
 from embed.errors import LabelError
 from embed.labels import NO_LABELS
+from embed.learn import groups as together
 from embed.learn import noise, selection, splits
 from embed.learn.choice import silent
 from embed.learn.trainer import Progress
@@ -123,7 +124,7 @@ def mislabelled(
         The group is no usable pattern, and no column.
     """
     labelled = labels.of(features, label_rule)
-    groups = labels.groups(labelled, features.paths.tolist(), group)
+    groups = together.of(features, labelled, group, progress)
     seen = tuned_on(features)
     counts = Counter(label for label in labelled.labels[~seen] if label is not None)
     classes = np.array([label for label in labelled.classes if counts[label] >= FOLDS], dtype=object)

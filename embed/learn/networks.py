@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import backbones, images, labels
+from embed import backbones, images
 from embed.backbones import Network
 from embed.cache import FeatureCache
 from embed.errors import UsageError
 from embed.extract import FeatureOptions, RunOptions, sample
 from embed.extract import Progress as Extracting
 from embed.labels import Labels
+from embed.learn import groups as together
 from embed.learn import splits
 from embed.learn.drawn import draw
 from embed.learn.evaluation import Evaluation, wilson_interval
@@ -258,7 +259,7 @@ def _judge(
         columns={name: aligned(values) for name, values in labelled.columns.items()},
         folds=None if labelled.folds is None else aligned(labelled.folds),
     )
-    groups = labels.groups(known, features.paths.tolist(), options.group)
+    groups = together.of(features, known, options.group)
     split = splits.divide(known, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     return Trainer(features, known, options).cross_validate(split.train, split.fold)
 

@@ -22,10 +22,10 @@ from embed import __version__, labels
 from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
+from embed.learn import groups as together
 from embed.learn import heads, installed, models, reference, splits
 from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
-from embed.learn.groups import by_group
 from embed.learn.model import Model
 from embed.learn.notes import notes as notes_on
 from embed.learn.selection import FittedHead
@@ -131,7 +131,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
         "balanced": options.balanced,
         "seed": options.seed,
         "group": options.group,
-        "groups": by_group(evaluation, groups, features),
+        "groups": together.by_group(evaluation, groups, features),
         "cv": options.cv,
         "chosen": head.chosen,
         "search": head.search,
@@ -292,7 +292,7 @@ def judge(features: FeatureCache, options: FitOptions, progress: Progress = sile
     Parameters and errors are those of `fit`; the classifier of `options` is as `check_classifier` returns it.
     """
     labelled = labels.of(features, options.labels, options.labels_version)
-    groups = labels.groups(labelled, features.paths.tolist(), options.group)
+    groups = together.of(features, labelled, options.group, progress)
     split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
     trainer = Trainer(features, labelled, options, progress)
     split = splits.unseen(split, trainer.tuned_on)

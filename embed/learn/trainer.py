@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from embed import labels
 from embed.cache import FeatureCache, tuned_on
 from embed.errors import CacheDamagedError, LabelError
 from embed.labels import RULE_VERSION, Labels
+from embed.learn import groups as together
 from embed.learn import selection, splits
 from embed.learn.choice import Folds, silent
 from embed.learn.evaluation import Evaluation
@@ -100,7 +100,7 @@ class Trainer:
         self.tuned_on = tuned_on(features)
         self._not_scored = self.tuned_on if not_scored is None else self.tuned_on | not_scored
         self._doing = ""
-        groups = labels.groups(labelled, features.paths.tolist(), options.group)
+        groups = together.of(features, labelled, options.group, progress)
         self.keys = splits.keys_of(features.sha256, groups)
 
     def rows(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

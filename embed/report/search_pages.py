@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embed.search import DuplicateGroup, Neighbours, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
+DUPLICATE = {"identical": "the same file", "same": "the same picture", "alike": "looks alike"}
 
 
 class Gallery:
@@ -102,12 +103,30 @@ def duplicates_page(
     gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs], progress)
     for number, group in enumerate(found[:shown], 1):
         cards = [
-            gallery.card(one.path, name=one.split or "", figure=f"{one.similarity:.3f}", lead=i == 0)
+            gallery.card(
+                one.path,
+                name=one.label or "",
+                figure=f"{one.similarity:.3f}",
+                note=tuple(words for words in (DUPLICATE[one.grade] if i else None, one.split) if words),
+                tone="bad" if group.labels_disagree else "",
+                lead=i == 0,
+            )
             for i, one in enumerate(group.photographs)
         ]
-        gallery.add(f"Group {number}", cards)
+        told = [
+            text
+            for text, so in (
+                ("labels disagree", group.labels_disagree),
+                ("in several splits", group.across_splits),
+            )
+            if so
+        ]
+        gallery.add(f"Group {number}" + (f": {', '.join(told)}" if told else ""), cards)
     groups = f"{counted(len(found), 'group')}{_of(shown, found)}"
-    return gallery.page("Duplicates", f"{groups}; the figure is the similarity to the framed photograph.")
+    return gallery.page(
+        "Duplicates",
+        f"{groups}. Each is said to be what it is to the framed photograph; the figure is the similarity of their features.",
+    )
 
 
 def outliers_page(

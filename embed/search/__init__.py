@@ -9,9 +9,10 @@ What lies on disk, and what is trusted, is described in ``cache/README.md`` unde
 from embed.search.closest import Pair, closest_pair
 from embed.search.clusters import Cluster, Clusters, clusters
 from embed.search.current import measured, open_index, silent
-from embed.search.duplicates import Duplicate, DuplicateGroup, duplicates
+from embed.search.duplicates import Duplicate, DuplicateGroup, Grade, duplicates
 from embed.search.groups import Groups, group_rows, keep_groups, notes_on_groups, read_groups
 from embed.search.index import Index, Measured
+from embed.search.keeping import superfluous
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
@@ -24,6 +25,7 @@ __all__ = [
     "Clusters",
     "Duplicate",
     "DuplicateGroup",
+    "Grade",
     "Groups",
     "Index",
     "IndexOptions",
@@ -53,4 +55,5 @@ __all__ = [
     "silent",
     "similar",
     "similarity_matrix",
+    "superfluous",
 ]

@@ -1,7 +1,11 @@
-"""Photographs that are there more than once: the same file, or the same picture saved, scaled, flipped or cropped."""
+"""Photographs that are there more than once: the same file, or the same picture saved, scaled, flipped, turned or cropped.
 
-from collections.abc import Iterator
+The features name candidates, the pixels decide; see `embed.search.alignment`.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,23 +13,28 @@ from numpy.typing import NDArray
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import UsageError
+from embed.search import pictures
 from embed.search.current import silent
 from embed.search.index import Index
+from embed.search.likeness import likeness
+from embed.search.pairs import Pairs, near_pairs
 from embed.search.similar import check_similarity
 from embed.search.store import Progress
-from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, Vectors, blocks
+from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, Vectors
 
-THRESHOLD = 0.92  # finds nearly all edited copies of photographs and next to nothing else; see benchmarks/duplicates.py
-
-BLOCK = 2048  # rows and columns compared at once: 16 MB of similarities
+NEAREST = 5  # of each photograph that are looked at, where so many are similar enough
+LOOKED_AT = 2000  # pairs of a small set that are looked at in any case, though more be of each
 KEPT_VALUES = 1 << 28  # of vectors that are kept in memory, 1 GB; of more only the bounds are
 MOST_PAIRS = 1 << 25  # that are put in groups; nobody looks at more
-AXES = 128  # of the bound
-SAMPLE = 2048  # vectors that the axes are computed from
-SLACK = 1e-4  # of float32 sums; what lies this close below the threshold is compared as a whole
-MOST_CANDIDATES = 0.005  # share of pairs above which comparing all of them as a whole costs less
-ITERATIONS = 3
-SEED = 0
+THINNED = 1 << 22  # candidates that are gathered before each photograph keeps its nearest
+
+
+class Grade(StrEnum):
+    """How surely photographs are one picture, the surest first."""
+
+    IDENTICAL = "identical"  # the same file
+    SAME = "same"  # the same picture, by its pixels
+    ALIKE = "alike"  # similar features, and another picture as far as the pixels tell
 
 
 @dataclass(frozen=True)
@@ -36,180 +45,246 @@ class Duplicate:
     ----------
     path : str
     similarity : float
-        To the first of the group.
+        Of its features to those of the first of the group: the cosine.
     label, split : str or None
+    grade : Grade
+        What it is to the first of the group; the first is what the surest of the others is to it.
     """
 
     path: str
     similarity: float
     label: str | None
     split: str | None
+    grade: Grade
 
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Photographs of one picture; each is as similar to the first as was asked for, or has the same content."""
+    """Photographs that are each the same as the first, or look like it."""
 
     photographs: list[Duplicate]
+
+    @property
+    def labels_disagree(self) -> bool:
+        """Whether photographs of the group have different labels."""
+        return len({one.label for one in self.photographs} - {None}) > 1
+
+    @property
+    def across_splits(self) -> bool:
+        """Whether photographs of the group are in different splits."""
+        return len({one.split for one in self.photographs} - {None}) > 1
 
 
 def duplicates(
     features: FeatureCache,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     *,
+    grade: str = Grade.SAME,
     across_splits: bool = False,
     label_rule: str = "folder",
     progress: Progress = silent,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> list[DuplicateGroup]:
-    """Return the groups of photographs that show the same picture, in the order of their first paths.
+    """Return the groups of photographs that show the same picture: first those whose labels disagree.
 
-    A group has a first photograph that all others are similar to: pictures that merely follow from one another, each a
-    little like the next, do not run together. Every pair is compared, however many there are, in at most 1 GB and some 500 bytes
-    for each photograph.
+    The nearest of each photograph are compared with it by their pixels, as far as they are nearer than photographs of this set
+    are by chance. What was found is kept. A group has a first photograph that all others are compared with: pictures that merely
+    follow from one another do not run together. Takes at most 1.5 GB and some 700 bytes for each photograph.
 
     Parameters
     ----------
     features : FeatureCache
-    threshold : float
-        Least similarity to the first of the group.
+    threshold : float, optional
+        Least similarity of photographs that look alike, which are then told as well; by default what this set suggests.
+    grade : {"identical", "same", "alike"}
+        What is told: no less sure than that.
     across_splits : bool
         Only groups with photographs of more than one split: what was trained on is tested with.
     label_rule : str
-        Where splits come from, and which photographs are asked for.
+        Where labels and splits come from, and which photographs are asked for.
     progress : callable
-        Is told what is done, and how many photographs of how many.
+        Is told what is done, and how many of how many.
+    notice : callable
+        Is told, in a sentence, of photographs that cannot be looked at.
 
     Raises
     ------
     UsageError
-        The threshold is no similarity, or more than 33 million pairs are above it.
+        The threshold is no similarity, there is no such grade, or more than 33 million pairs are similar enough.
     """
-    check_similarity(threshold)
+    if threshold is not None:
+        check_similarity(threshold)
+        grade = Grade.ALIKE
+    if grade not in [*Grade]:
+        raise UsageError(f"{grade!r} is not known; it is one of {', '.join(Grade)}", "grade")
     labelled = labels.of(features, label_rule)
-    splits = labelled.splits
     index = Index(features)
     distinct, copies = index.rows, index.copies(index.rows)
     if labelled.asked is not None:
         copies = [rows[labelled.asked[rows]] for rows in copies]
         distinct = distinct[[len(rows) > 0 for rows in copies]]
         copies = [rows for rows in copies if len(rows)]
+    links = _Links()
+    if grade != Grade.IDENTICAL and len(distinct) > 1:
+        _link(links, features, distinct, threshold, Grade(grade), progress, notice)
+    groups = []
+    for members in _stars(np.array(list(map(len, copies)), np.int64), links):
+        surest = min((one for _, _, one in members[1:]), key=[*Grade].index, default=Grade.IDENTICAL)
+        if len(copies[members[0][0]]) > 1:
+            surest = Grade.IDENTICAL
+        members[0] = (*members[0][:2], surest)
+        photographs = [
+            Duplicate(
+                features.path(row),
+                similarity,
+                labelled.labels[row],
+                labelled.splits[row],
+                of,
+            )
+            for number, similarity, of in members
+            for row in copies[number].tolist()
+        ]
+        groups.append(DuplicateGroup(photographs))
+    found = [group for group in groups if group.across_splits or not across_splits]
+    rows = {id(group): features.index_of(group.photographs[0].path) or 0 for group in found}
+    return sorted(found, key=lambda group: (not group.labels_disagree, rows[id(group)]))
+
+
+class _Links:
+    """Pairs of photographs that belong together, with how similar and how surely."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pairs] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        self.grades: list[NDArray[np.int8]] = [np.empty(0, np.int8)]
+
+    def add(self, pairs: Pairs, grade: Grade) -> None:
+        """Add pairs of one grade."""
+        self.pairs.append(pairs)
+        self.grades.append(np.full(len(pairs[0]), [*Grade].index(grade), np.int8))
+
+
+def _link(
+    links: _Links,
+    features: FeatureCache,
+    distinct: NDArray[np.int64],
+    threshold: float | None,
+    grade: Grade,
+    progress: Progress,
+    notice: Callable[[str], None],
+) -> None:
+    """Link photographs, told by their numbers among the distinct ones."""
     vectors: Vectors = CachedVectors(features, distinct)
     if len(vectors) * features.dimension <= KEPT_VALUES:
         vectors = vectors[np.arange(len(vectors))]
-    groups = []
-    for members in _stars(
-        np.array(list(map(len, copies))), near_pairs(vectors, threshold, progress), threshold
-    ):
-        rows = [(int(row), similarity) for number, similarity in members for row in copies[number]]
-        if across_splits and len({splits[row] for row, _ in rows} - {None}) < 2:
-            continue
-        groups.append(
-            DuplicateGroup(
-                [
-                    Duplicate(features.path(row), similarity, labelled.labels[row], splits[row])
-                    for row, similarity in rows
-                ]
-            )
+    usual = likeness(vectors)
+    i, j, similarity = _nearest(vectors, usual.floor, progress)
+    same, unseen = pictures.compare(features, distinct[i], distinct[j], progress)
+    i, j, similarity = i[same], j[same], similarity[same]
+    more_i, more_j = _not_compared(i, j)
+    if len(more_i):
+        same, _ = pictures.compare(features, distinct[more_i], distinct[more_j], progress)
+        more_i, more_j = more_i[same], more_j[same]
+        cosines = np.einsum("nd,nd->n", vectors[more_i], vectors[more_j], dtype=np.float64)
+        i, j = np.concatenate([i, more_i]), np.concatenate([j, more_j])
+        similarity = np.concatenate([similarity, np.minimum(cosines.round(SIMILARITY_DECIMALS), 1.0)])
+    if unseen:
+        row, why = next(iter(unseen.items()))
+        notice(
+            f"{len(unseen):,} of the photographs could not be compared, such as {features.path(row)}: {why}."
         )
-    return sorted(groups, key=lambda group: features.index_of(group.photographs[0].path) or 0)
-
-
-Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
-
-
-def near_pairs(vectors: Vectors, threshold: float, progress: Progress = silent) -> Iterator[Pairs]:
-    """Yield every pair of vectors (n, d) of length one that are similar enough: some i, as many j, i < j, and similarities.
-
-    Blocks are compared with blocks. Long vectors are first cut down to their leading axes and the length of what is
-    left; by the Cauchy–Schwarz inequality the products of those are no smaller than the similarities, so that only pairs
-    above the threshold there have to be compared as a whole. Nothing is missed.
-    """
-    bounds = _bounds(vectors, threshold)
-    for top in range(0, len(vectors), BLOCK):
-        progress("Comparing photographs", top, len(vectors))
-        upper = bounds[np.arange(top, min(top + BLOCK, len(vectors)))]
-        own = upper if bounds is vectors else vectors[np.arange(top, top + len(upper))]
-        for left in range(top, len(vectors), BLOCK):
-            lower = upper if left == top else bounds[np.arange(left, min(left + BLOCK, len(vectors)))]
-            near = upper @ lower.T >= threshold - SLACK
-            i, j = np.divmod(np.flatnonzero(np.triu(near, 1) if top == left else near), near.shape[1])
-            if not len(i):
-                continue
-            # Of vectors that are not in memory only the few are read that a bound leaves.
-            wanted = np.flatnonzero(np.bincount(j, minlength=len(lower)))
-            others = lower[wanted] if bounds is vectors else vectors[wanted + left]
-            j_other = np.searchsorted(wanted, j)
-            for some in blocks(len(i), vectors.shape[1]):
-                cosines = np.einsum("nd,nd->n", own[i[some]], others[j_other[some]], dtype=np.float64)
-                similarities = np.minimum(cosines.round(SIMILARITY_DECIMALS), 1.0)
-                keep = similarities >= threshold
-                yield i[some][keep] + top, j[some][keep] + left, similarities[keep]
-
-
-def _bounds(vectors: Vectors, threshold: float) -> Vectors:
-    """Return short vectors, float32 (n, AXES + 1), whose inner products are at least those of the vectors.
-
-    Where they would not tell many pairs apart, the vectors themselves are their own bounds.
-    """
-    count, dimension = vectors.shape
-    if dimension <= 2 * AXES or count <= 2 * SAMPLE:
-        return vectors  # cutting would cost more than it saves
-    generator = np.random.default_rng(SEED)
-    sample = vectors[np.sort(generator.permutation(count)[:SAMPLE])]
-    # Subspace iteration: nearly the principal axes at a fraction of the cost, and any orthonormal axes are right.
-    axes = generator.standard_normal((dimension, AXES), dtype=np.float32)
-    for _ in range(ITERATIONS):
-        axes = np.linalg.qr(sample.T @ (sample @ axes))[0]
-    short = _cut(sample, axes)
-    if np.mean(short @ short.T >= threshold) > MOST_CANDIDATES:
-        return vectors
-    bounds = np.empty((count, AXES + 1), np.float32)
-    for some in blocks(count, dimension):
-        bounds[some] = _cut(vectors[np.arange(some.start, some.stop)], axes)
-    return bounds
-
-
-def _cut(vectors: NDArray[np.float32], axes: NDArray[np.float32]) -> NDArray[np.float32]:
-    leading = vectors @ axes
-    rest = np.sqrt(np.maximum(0, 1 - np.einsum("nd,nd->n", leading, leading, dtype=np.float64)))
-    return np.column_stack([leading, rest.astype(np.float32)])
-
-
-def _stars(
-    copies: NDArray[np.int64], pairs: Iterator[Pairs], threshold: float
-) -> Iterator[list[tuple[int, float]]]:
-    """Yield groups of (number, similarity to the first), the first with the most neighbours that are still free.
-
-    A content of which there are several copies is a group of its own if nothing else is near.
-    """
-    found: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]] = []
+    links.add((i, j, similarity), Grade.SAME)
+    if grade != Grade.ALIKE:
+        return
+    known = set(zip(i.tolist(), j.tolist(), strict=True))
     count = 0
-    for i, j, similarities in pairs:
-        found.append((i.astype(np.int32), j.astype(np.int32), similarities))
-        if (count := count + len(i)) > MOST_PAIRS:
+    least = usual.alike if threshold is None else threshold
+    for some in near_pairs(vectors, least, progress):
+        if (count := count + len(some[0])) > MOST_PAIRS:
             raise UsageError(
-                f"{threshold:g} is met by more than {MOST_PAIRS:,} pairs; choose a higher one.", "threshold"
+                f"{least:g} is met by more than {MOST_PAIRS:,} pairs; choose a higher one", "threshold"
             )
-    nothing = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float64)
-    i, j, similarities = map(np.concatenate, zip(nothing, *found, strict=True))
-    found.clear()
-    centres, others = np.concatenate([i, j]), np.concatenate([j, i])
-    similarities = np.concatenate([similarities, similarities])
-    order = np.lexsort((others, -similarities, centres))
-    others, similarities = others[order], similarities[order]
+        other = np.array([pair not in known for pair in zip(some[0].tolist(), some[1].tolist(), strict=True)])
+        links.add((some[0][other], some[1][other], some[2][other]), Grade.ALIKE)
+
+
+def _not_compared(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of the one with the most copies, of each lot that hangs together, and those not compared with it.
+
+    Of many versions of a picture each has others that are nearer than the one that all have in common.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows = np.unique(np.concatenate([i, j]))
+    a, b = np.searchsorted(rows, i), np.searchsorted(rows, j)
+    _, lot = connected_components(
+        coo_array((np.ones(len(a)), (a, b)), (len(rows), len(rows))), directed=False
+    )
+    copies = np.bincount(np.concatenate([a, b]), minlength=len(rows))
+    order = np.lexsort((np.arange(len(rows)), -copies, lot))
+    first = order[np.unique(lot[order], return_index=True)[1]][lot]  # of the lot of each
+    linked = {*zip(a.tolist(), b.tolist(), strict=True)}
+    pairs = [
+        sorted((one, centre))
+        for one, centre in enumerate(first.tolist())
+        if one != centre and not {(one, centre), (centre, one)} & linked
+    ]
+    found = rows[np.array(pairs, np.int64).reshape(-1, 2)]
+    return found[:, 0], found[:, 1]
+
+
+def _nearest(vectors: Vectors, floor: float, progress: Progress) -> Pairs:
+    """Return the pairs of which one is among the nearest of the other, and that are similar enough."""
+    found: Pairs = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    waiting: list[Pairs] = []
+    for some in near_pairs(vectors, floor, progress):
+        waiting.append(some)
+        if sum(len(one[0]) for one in waiting) > THINNED:
+            found, waiting = _thinned([found, *waiting], len(vectors)), []
+    return _thinned([found, *waiting], len(vectors))
+
+
+def _thinned(pairs: list[Pairs], count: int) -> Pairs:
+    """Return the pairs of which one is among the nearest of the other, of those that are given."""
+    i, j, similarity = map(np.concatenate, zip(*pairs, strict=True))
+    one = np.concatenate([i, j])
+    order = np.lexsort((np.concatenate([j, i]), -np.concatenate([similarity, similarity]), one))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=count))])
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - starts[one[order]]
+    nearest = max(NEAREST, LOOKED_AT // count)
+    keep = (rank[: len(i)] < nearest) | (rank[len(i) :] < nearest)
+    return i[keep], j[keep], similarity[keep]
+
+
+def _stars(copies: NDArray[np.int64], links: _Links) -> Iterator[list[tuple[int, float, Grade]]]:
+    """Yield groups of (number, similarity to the first, grade), the first with the most neighbours that are still free.
+
+    A content of which there are several copies is a group of its own if nothing else belongs to it.
+    """
+    i, j, similarities = map(np.concatenate, zip(*links.pairs, strict=True))
+    grades = np.concatenate(links.grades)
+    centres, others = np.concatenate([i, j]).astype(np.int32), np.concatenate([j, i]).astype(np.int32)
+    similarities, grades = np.concatenate([similarities] * 2), np.concatenate([grades] * 2)
+    order = np.lexsort((others, -similarities, grades, centres))
+    others, similarities, grades = others[order], similarities[order], grades[order]
     neighbours = np.bincount(centres, minlength=len(copies))
+    sure = np.bincount(centres[order][grades < [*Grade].index(Grade.ALIKE)], minlength=len(copies))
     starts = np.concatenate([[0], np.cumsum(neighbours)])
     free = (neighbours > 0) | (copies > 1)
-    for centre in np.argsort(-neighbours, kind="stable").tolist():
+    names = [*Grade]
+    for centre in np.lexsort((-neighbours, -sure)).tolist():
         if not free[centre]:
             continue
         free[centre] = False
         around = slice(starts[centre], starts[centre + 1])
         near = [
-            (one, similarity)
-            for one, similarity in zip(others[around].tolist(), similarities[around].tolist(), strict=True)
+            (one, similarity, names[grade])
+            for one, similarity, grade in zip(
+                others[around].tolist(), similarities[around].tolist(), grades[around].tolist(), strict=True
+            )
             if free[one]
         ]
-        free[[one for one, _ in near]] = False
+        free[[one for one, _, _ in near]] = False
         if near or copies[centre] > 1:
-            yield [(centre, 1.0), *near]
+            yield [(centre, 1.0, Grade.IDENTICAL), *near]

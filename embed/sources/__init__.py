@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from embed.sources.address import address, locator, own_file
 from embed.sources.credentials import storage_options
 from embed.sources.folder import Folder
-from embed.sources.left_out import DRAWN, MARK, Filters
+from embed.sources.left_out import BIN, BIN_JOURNAL, BINNED, DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
 from embed.sources.places import open
@@ -28,6 +28,9 @@ from embed.sources.source import (
 )
 
 __all__ = [
+    "BIN",
+    "BINNED",
+    "BIN_JOURNAL",
     "DRAWN",
     "LABEL",
     "MARK",

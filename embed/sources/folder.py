@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.left_out import MOST_COUNTED, Filters, unless_drawn
+from embed.sources.left_out import BIN_JOURNAL, BINNED, MOST_COUNTED, Filters, is_in_bin, unless_drawn
 from embed.sources.reasons import kind, why
 from embed.sources.reasons import reason as reason_of
 from embed.sources.shots import RAW_EXTENSIONS, TAKEN_AS_PICTURE, is_taken_as_picture
@@ -50,12 +50,12 @@ class Folder:
         A candidate has the extension of an image or begins like one. Links are followed, and each folder is walked
         once: under its own name where it is below this one, else under the first of the links that lead to it. Nothing
         but a regular file is opened, and only where its name does not say what it is. Hidden folders and those of programs
-        are left out, and told as such.
+        are left out, and told as such; a bin is left out without a word.
 
         Raises
         ------
         InputError
-            The folder itself cannot be listed.
+            The folder itself cannot be listed, or is a bin.
         """
         try:
             mode = self.folder.stat().st_mode
@@ -66,6 +66,10 @@ class Folder:
             raise InputError(f"There is no folder {self.folder}.") from None
         except OSError as error:
             raise InputError(f"The folder {self.folder} cannot be read: {reason_of(error)}.") from None
+        if _is_bin(entries):
+            raise InputError(
+                f"{self.folder} is a bin: its photographs were put aside. `embed duplicates --undo` puts them back."
+            )
         yield from _walk(os.fsencode(self.folder), entries, self.filters)
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
@@ -108,6 +112,10 @@ def _entries(folder: bytes) -> list[_Entry]:
     return sorted(entries, key=itemgetter(0), reverse=True)
 
 
+def _is_bin(entries: list[_Entry]) -> bool:
+    return any(name == os.fsencode(BIN_JOURNAL) for name, _, _ in entries)
+
+
 @dataclass(slots=True)
 class _Open:
     """A folder that is being walked."""
@@ -122,6 +130,7 @@ class _Open:
 def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]:
     inside = os.path.realpath(top).rstrip(b"/") + b"/"
     outside: set[tuple[int, int]] = set()  # folders to which links have led
+    bins: dict[Path, bool] = {}
     # A stack, for folders may be nested deeper than Python calls.
     open_folders = [_Open(b"", entries, False, None)]
     while open_folders:
@@ -147,6 +156,8 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
             if found is not None:
                 yield found
             continue
+        if out == BINNED:
+            continue
         if out is not None and not filters.include:
             yield LeftOut(os.fsdecode(path), out, _count(entry.path))
             continue
@@ -162,7 +173,12 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
                 if identity in outside:
                     continue
                 outside.add(identity)
-            open_folders.append(_Open(path + b"/", _entries(entry.path), below_link, out))
+            below = _entries(entry.path)
+            if _is_bin(below) or (
+                entry.is_symlink() and is_in_bin(Path(os.fsdecode(os.path.realpath(entry.path))), bins)
+            ):
+                continue
+            open_folders.append(_Open(path + b"/", below, below_link, out))
         except OSError as error:
             yield Failed(os.fsdecode(path), f"the folder cannot be read: {reason_of(error)}")
 

@@ -1,10 +1,11 @@
-"""What lies among photographs and is none: the folders of programs, hidden ones, and what the user leaves out."""
+"""What lies among photographs and is none: folders of programs, hidden ones, bins, and what the user leaves out."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed.errors import UsageError
@@ -34,6 +35,9 @@ _PROGRAMS = frozenset(
 HIDDEN, PROGRAM = "a hidden folder", "a folder of a program or of the system"
 SIDECARS = "files named ._*, which a Mac puts beside others"
 EXCLUDED = "excluded"
+BINNED = "put aside by embed"
+BIN = ".embed-bin"  # where photographs are put aside, in their data folder
+BIN_JOURNAL = ".embed-bin.journal"  # in every bin, whatever its name
 MOST_COUNTED = 10_000  # entries of a folder that is left out: what it holds is counted, but not at any price
 
 # In a PNG, and in the comment or the metadata of another format.
@@ -41,6 +45,14 @@ MARK = "Software: embed"
 _MARKS = (b"tEXtSoftware\0embed", MARK.encode())
 _MARKED_BYTES = 4096  # at the beginning and at the end
 DRAWN = "was drawn by embed"
+
+
+def is_in_bin(folder: Path, known: dict[Path, bool]) -> bool:
+    """Return whether a folder is a bin, or lies in one; what was found before is remembered."""
+    if folder not in known:
+        above = folder.parent
+        known[folder] = os.path.lexists(folder / BIN_JOURNAL) or (above != folder and is_in_bin(above, known))
+    return known[folder]
 
 
 def is_drawn(data: bytes) -> bool:
@@ -81,6 +93,8 @@ class Filters:
 
     def reason(self, path: bytes, name: bytes, is_folder: bool) -> str | None:
         """Return why a file, or a folder, is left out, or None; the name of a folder may end in "/"."""
+        if is_folder and name.rstrip(b"/") == os.fsencode(BIN):
+            return BINNED
         if is_folder and name.startswith(b"."):
             return HIDDEN
         if is_folder and name.rstrip(b"/").lower() in _PROGRAMS:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embed.errors import InputError
 from embed.sources.folder import Folder, judge, read_below
-from embed.sources.left_out import Filters
+from embed.sources.left_out import Filters, is_in_bin
 from embed.sources.reasons import reason, why
 from embed.sources.several import below
 from embed.sources.source import Described, Failed, Item, LeftOut, Listed, Read, Told
@@ -81,6 +81,7 @@ class Listing:
 
     def find(self) -> Iterator[Told]:
         """Yield every photograph that the list names, and those in the folders that it names."""
+        bins: dict[Path, bool] = {}
         walked = ""  # the folder that was walked last: what is named in it, too, has been met
         for name in self._names:
             if walked and name.startswith(walked + "/"):
@@ -88,7 +89,10 @@ class Listing:
             path = self._base / name
             try:
                 status = path.stat()
-                if stat.S_ISDIR(status.st_mode):
+                is_folder = stat.S_ISDIR(status.st_mode)
+                if is_in_bin(path if is_folder else path.parent, bins):
+                    continue
+                if is_folder:
                     walked = name
                     yield from (below(name, told) for told in Folder(path, self._filters).find())
                     continue

@@ -19,6 +19,7 @@ from embed.cache import FeatureCache, Lock, find_features
 from embed.errors import LabelError
 from embed.extract import FeatureOptions, RunOptions, extract_features
 from embed.learn import FitOptions, splits
+from embed.learn import groups as together
 from embed.learn.trainer import STOPPING_PARTS
 from embed.tune import outputs
 from embed.tune.judge import FEW_TO_TUNE_ON, Gain, compare
@@ -180,7 +181,7 @@ def _extracted(
 def _planned(features: FeatureCache, options: TuneOptions) -> _Plan:
     """Return which photographs train and which stop: those that `fit` would score take no part."""
     labelled = labels.of(features, options.labels)
-    groups = labels.groups(labelled, features.paths.tolist(), options.group)
+    groups = together.of(features, labelled, options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
     train = split.train
     classes = sorted(set(labelled.labels[train].tolist()))

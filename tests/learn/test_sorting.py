@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from embed.errors import InputError, UsageError
-from embed.learn import Placed, carry_out, place
+from embed.learn import place
 from embed.learn.prediction import Prediction
 from embed.learn.sorting import folder_names
+from embed.moving import Placed, carry_out
 
 CLASSES = ["ants", "bees"]
 

@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 from search_helpers import put_all
 
 from embed import demo
-from embed.cache import FeatureCache, open_features
-from embed.errors import LabelError, UsageError
+from embed.cache import open_features
+from embed.errors import LabelError
 from embed.learn import mislabelled
-from embed.search import duplicates, layout, outliers, similarity_matrix
-from embed.search.duplicates import near_pairs
+from embed.search import layout, outliers, similarity_matrix
+from embed.search.pairs import near_pairs
 from embed.search.vectors import normalised
 
 LAYOUT = sys.modules[layout.__module__]
@@ -52,50 +52,6 @@ def test_every_near_pair_is_found_and_no_other(dimension):
             assert s == pytest.approx(similarity[i, j], abs=2e-6)
 
 
-def test_duplicates_are_copies_and_what_is_as_near_as_asked_for(tmp_path):
-    with open_writer(tmp_path) as writer:
-        put(writer, "train/a/1.jpg", unit(1, 0), b"same" * 8)
-        put(writer, "test/a/copy.jpg", unit(1, 0), b"same" * 8)
-        put(writer, "train/b/near.jpg", unit(0, 1))
-        put(writer, "train/b/nearer.jpg", unit(0, 1, 0.1))
-        put(writer, "train/c/alone.jpg", unit(0, 0, 0, 1))
-    features = open_features(tmp_path / "cache")
-    groups = [[(one.path, one.similarity) for one in group.photographs] for group in duplicates(features)]
-    assert groups == [
-        [("test/a/copy.jpg", 1.0), ("train/a/1.jpg", 1.0)],
-        [("train/b/near.jpg", 1.0), ("train/b/nearer.jpg", pytest.approx(1 / np.sqrt(1.01), abs=1e-6))],
-    ]
-    (leak,) = duplicates(features, across_splits=True)
-    assert [(one.path, one.split) for one in leak.photographs] == [
-        ("test/a/copy.jpg", "test"),
-        ("train/a/1.jpg", "train"),
-    ]
-    assert len(duplicates(features, 1.0)) == 1
-    with pytest.raises(UsageError, match="threshold 3"):
-        duplicates(features, 3)
-
-
-def test_duplicates_of_a_set_that_memory_does_not_hold_are_the_same(tmp_path, monkeypatch):
-    generator = np.random.default_rng(0)
-    X = generator.random((300, 300), np.float32).repeat(4, axis=0)
-    X += np.float32(0.1) * generator.standard_normal(X.shape, np.float32)
-    features = put_all(tmp_path, X)
-    expected = duplicates(features)
-    assert len(expected) > 200
-    module = sys.modules[near_pairs.__module__]
-    monkeypatch.setattr(module, "KEPT_VALUES", 0)
-    monkeypatch.setattr(module, "BLOCK", 64)
-    monkeypatch.setattr(module, "SAMPLE", 64)
-    monkeypatch.setattr("embed.search.vectors.BLOCK_VALUES", 20_000)
-    asked, rows = [], FeatureCache.rows
-    monkeypatch.setattr(FeatureCache, "rows", lambda self, some: asked.append(len(some)) or rows(self, some))
-    assert duplicates(features) == expected
-    assert max(asked) <= 66
-    monkeypatch.setattr(module, "MOST_PAIRS", 100)
-    with pytest.raises(UsageError, match=r"threshold 0\.92 is met by more than 100 pairs"):
-        duplicates(features)
-
-
 def test_outliers_of_many_say_how_many_neighbours_are_found(tmp_path, monkeypatch):
     features, _ = classes(tmp_path)
     told = []
@@ -104,18 +60,6 @@ def test_outliers_of_many_say_how_many_neighbours_are_found(tmp_path, monkeypatc
     monkeypatch.setattr("embed.search.index.EXACT_VALUES", 0)
     assert outliers(features, notice=told.append)[0].path == "class 0/far.jpg"
     assert len(told) == 1 and "through the index, which finds" in told[0]
-
-
-def test_a_chain_of_likenesses_is_not_one_group(tmp_path):
-    angles = np.arange(40) * np.pi / 40  # each is near the next, the ends are opposite
-    with open_writer(tmp_path) as writer:
-        for i, angle in enumerate(angles):
-            put(writer, f"{i:02d}.jpg", unit(np.cos(angle), np.sin(angle)))
-    groups = duplicates(open_features(tmp_path / "cache"), 0.98)
-    assert len(groups) > 5
-    assert all(one.similarity >= 0.98 for group in groups for one in group.photographs)
-    paths = [one.path for group in groups for one in group.photographs]
-    assert len(paths) == len(set(paths))
 
 
 def classes(tmp_path, wrong=0, per_class=40):
@@ -273,7 +217,9 @@ def test_the_command_names_the_leaks(drawn, run_embed):
             "duplicates", "--across-splits", "--threshold", "0.97", "--json", cwd=drawn, check=True
         ).stdout
     )
-    assert [list(row) for row in rows] == [["group", "path", "similarity", "label", "split"]] * len(rows)
+    assert [list(row) for row in rows] == [["group", "path", "similarity", "label", "split", "grade"]] * len(
+        rows
+    )
     groups = {row["group"] for row in rows if row["path"] == "test/boat/saved again.jpg"}
     assert "train/boat/boat-000.jpg" in {row["path"] for row in rows if row["group"] in groups}
     table = run_embed(
