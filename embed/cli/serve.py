@@ -59,7 +59,7 @@ def serve(
     features: common.FeaturesOption = None,
     cache: common.CacheOption = common.DEFAULT_CACHE,
 ) -> None:
-    """Serve a page on this machine: look, search, label, tidy, and use a classifier; and the same for other programs.
+    """Serve a page on this machine: look, search, label, sort.
 
     Nothing leaves the machine, and nobody else gets in: the page takes the token that is in the printed address. Ctrl-C
     stops it. An extraction of the folder goes on meanwhile, and an interrupted one is gone on with.

@@ -62,7 +62,7 @@ class Options:
         if self.token is None and not is_this_machine(self.host):
             raise UsageError(
                 f"lets others ask ({self.host}), and they would need nothing for it: give a token, such as the output of"
-                " `openssl rand -hex 24`, in EMBED_TOKEN or by --token",
+                " `openssl rand -hex 24`, as the token, or in EMBED_TOKEN",
                 "host",
             )
         if self.token is not None and (

@@ -118,6 +118,8 @@ def test_every_parameter_that_an_error_names_is_one_of_a_command_or_of_a_public_
         known |= inspect.signature(function).parameters.keys()
     named = {}
     for place, call in raised():
+        if place.startswith("serve/"):
+            continue  # they name the fields of a request
         if getattr(call.func, "id", "") == "UsageError" and isinstance(call.args[-1], ast.Constant):
             named[place] = call.args[1].value if len(call.args) == 2 else ""
     assert named
