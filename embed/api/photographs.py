@@ -264,7 +264,7 @@ class Photographs:
         )
         for name, values in self._labels.columns.items():
             if name not in table:
-                table[name] = self._of(values)
+                table[name] = pd.Series(self._of(values), dtype=object)
         if not features:
             return table
         columns = [f"f{i}" for i in range(self.dimension)]

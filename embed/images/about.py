@@ -53,11 +53,10 @@ def about(data: bytes, format: str | None, *, max_pixels: int, reserve: decode.R
     ImageError
         The data are no image, or damaged.
     """
-    width, height, exif = decode.opened(data, format, max_pixels=max_pixels, reserve=reserve)
-    if exif is None:
-        exif = Image.Exif()
-        if format == formats.RAW.name:
-            _tried(lambda: exif.load(data))
+    width, height, image = decode.opened(data, format, max_pixels=max_pixels, reserve=reserve)
+    exif = Image.Exif() if image is None else _tried(image.getexif) or Image.Exif()
+    if image is None and format == formats.RAW.name:
+        _tried(lambda: exif.load(data))
     private = _tried(lambda: exif.get_ifd(ExifTags.IFD.Exif)) or {}
     place = _tried(lambda: exif.get_ifd(ExifTags.IFD.GPSInfo)) or {}
     return {

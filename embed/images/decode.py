@@ -124,8 +124,8 @@ def decode(
 
 def opened(
     data: bytes, format: str | None, *, max_pixels: int, reserve: Reserve
-) -> tuple[int, int, Image.Exif | None]:
-    """Return the width and the height of a photograph as it is to be seen, and its EXIF where Pillow knows how to find it.
+) -> tuple[int, int, ImageFile | None]:
+    """Return the width and the height of a photograph as it is to be seen, and the image where Pillow opens it.
 
     Parameters and errors are those of `decode`; no pixel is decoded.
     """
@@ -151,7 +151,7 @@ def opened(
         _check_size(width, height, max_pixels)
         if colours.orientation(image) in _LYING:
             width, height = height, width
-        return width, height, image.getexif()
+        return width, height, image
 
 
 def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve: Reserve) -> Photograph:

@@ -43,7 +43,8 @@ Maps = NDArray[np.float32]  # (n, 2, 3): from places of one image to those of an
 
 def grey(pixels: NDArray[np.uint8]) -> Images:
     """Return pixels (n, SIZE, SIZE, 3) without colours."""
-    return pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+    plain: Images = np.matmul(pixels.astype(np.float32), np.array([0.299, 0.587, 0.114], np.float32))
+    return plain
 
 
 def outlines(pixels: NDArray[np.uint8]) -> Images:

@@ -5,14 +5,14 @@ import csv
 import pytest
 from PIL import ExifTags, Image
 
-from embed import api
+from embed import api, labels
 from embed.api import Features
 from embed.cache import exif, open_features, verify
 from embed.errors import CacheDamagedError, UsageError
 from embed.extract import FeatureOptions, RunOptions, extract_features
 from embed.extract import exif as noting
 from embed.labels.moments import bursts
-from embed.learn import FitOptions, fit
+from embed.learn import FitOptions, fit, groups, splits
 
 TAKEN = {
     "a/1.jpg": "2024:05:01 12:00:00",
@@ -94,13 +94,11 @@ def test_days_and_bursts_stay_together(data):
     assert known["burst"].dropna().nunique() == 3
     assert known.loc["a/1.jpg", "burst"] == known.loc["a/2.jpg", "burst"] != known.loc["a/3.jpg", "burst"]
     assert known.loc["b/1.jpg", "burst"] == known.loc["b/2.jpg", "burst"]
-    for group, together in (("burst", ["a/1.jpg", "a/2.jpg"]), ("day", ["b/1.jpg", "b/2.jpg"])):
-        fitted = fit(features, FitOptions(classifier="dummy", cv=2, group=group))
-        fold = {
-            features.paths[row]: int(fold)
-            for row, fold in zip(fitted.split.train, fitted.split.fold, strict=True)
-        }
-        assert len({fold[path] for path in together}) == 1
+    for rule in ("day", "burst"):
+        keys = splits.keys_of(features.sha256, groups.of(features, labels.of(features), rule))
+        of = dict(zip(features.paths, keys, strict=True))
+        assert of["a/1.jpg"] == of["a/2.jpg"] and of["b/1.jpg"] == of["b/2.jpg"] != of["b/3.jpg"]
+        assert (of["a/1.jpg"] == of["a/3.jpg"]) == (rule == "day")
 
 
 def test_bursts_are_of_one_camera_and_end_after_a_while():

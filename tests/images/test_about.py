@@ -31,6 +31,10 @@ def exif(**changes):
     place[ExifTags.GPS.GPSLatitude] = changes.get("latitude", (33.0, 51.0, 30.0))
     place[ExifTags.GPS.GPSLongitudeRef] = changes.get("east", "E")
     place[ExifTags.GPS.GPSLongitude] = changes.get("longitude", (151.0, 12.0, 36.0))
+    tags[ExifTags.IFD.Exif], tags[ExifTags.IFD.GPSInfo] = (
+        dict(private),
+        dict(place),
+    )  # a TIFF has them only so
     return tags
 
 

@@ -171,7 +171,7 @@ def test_the_command_names_the_leaks(drawn, run_embed):
     groups = {row["group"] for row in rows if row["path"] == "test/boat/saved again.jpg"}
     assert "train/boat/boat-000.jpg" in {row["path"] for row in rows if row["group"] in groups}
     table = run_embed(
-        "duplicates", "--threshold", "1", "--csv", "--html", "page.html", cwd=drawn, check=True
+        "duplicates", "--grade", "identical", "--csv", "--html", "page.html", cwd=drawn, check=True
     ).stdout
     assert [row["path"] for row in csv.DictReader(table.splitlines())] == [
         "train/fish/copy.jpg",
