@@ -63,7 +63,7 @@ format: $(BIN)/.installed
 	$(BIN)/ruff format .
 
 # In turn, or some of them: make bench BENCHMARKS="rerun heads".
-BENCHMARKS ?= extraction rerun classic commit read heads options coldstart search duplicates label_issues unlike clusters
+BENCHMARKS ?= extraction rerun classic commit read heads options coldstart search duplicates label_issues unlike clusters sources
 
 # onnxruntime is measured against; it is no dependency.
 bench: $(BIN)/.installed  ## every benchmark, side by side, and a table of what was to be reached; takes about an hour

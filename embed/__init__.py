@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embed.api import export_model, extract_features, import_features, open
+    from embed.api import export_model, extract_features, import_features, list_cuts, open, tune_backbone
     from embed.api.features import Features
     from embed.api.photographs import Photographs
+    from embed.api.searcher import Searcher
     from embed.api.transformer import ImageFeatures
-    from embed.backbones import BACKBONES
+    from embed.backbones import BACKBONES, Cut
     from embed.cache import Recipe
     from embed.deploy import Deployed, Parity
     from embed.errors import EmbedError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from embed.extract import Progress, Summary
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
+    from embed.tune import Tuned
     from embed.vectors import Imported
 
 __version__ = "0.1.0"
@@ -36,6 +38,7 @@ NOT_ON_WINDOWS = "embed runs on Linux and macOS; on Windows use WSL: https://lea
 __all__ = [
     "BACKBONES",
     "ClassMap",
+    "Cut",
     "Deployed",
     "EmbedError",
     "Evaluation",
@@ -49,16 +52,21 @@ __all__ = [
     "Photographs",
     "Progress",
     "Recipe",
+    "Searcher",
     "Summary",
+    "Tuned",
     "export_model",
     "extract_features",
     "import_features",
+    "list_cuts",
     "open",
+    "tune_backbone",
 ]
 
 _HOMES = {
     "BACKBONES": "embed.backbones",
     "ClassMap": "embed.explain",
+    "Cut": "embed.backbones",
     "Deployed": "embed.deploy",
     "EmbedError": "embed.errors",
     "Evaluation": "embed.learn.evaluation",
@@ -72,11 +80,15 @@ _HOMES = {
     "Photographs": "embed.api.photographs",
     "Progress": "embed.extract",
     "Recipe": "embed.cache",
+    "Searcher": "embed.api.searcher",
     "Summary": "embed.extract",
+    "Tuned": "embed.tune",
     "export_model": "embed.api",
     "extract_features": "embed.api",
     "import_features": "embed.api",
+    "list_cuts": "embed.api",
     "open": "embed.api",
+    "tune_backbone": "embed.api",
 }  # name → the module that it is imported from when it is first used (PEP 562)
 
 

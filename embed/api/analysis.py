@@ -1,22 +1,22 @@
 """What a feature set is like: what is there twice, far from all others or doubtfully labelled; and classifiers side by side."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from embed.api.photographs import Photographs
+from embed.api.drawn import Drawn
 from embed.arguments import Seed, checked
 from embed.labels import with_where
 
 if TYPE_CHECKING:
-    from embed.learn import Compared, FitOptions, LabelIssues
-    from embed.search import DuplicateGroup, Layout, Matrix, Neighbours, Outlier, Progress
+    from embed.api.tables import PhotographTable
+    from embed.learn import Compared, FitOptions
+    from embed.search import DuplicateGroup, Progress
 
 
-class Analysed(Photographs):
+class Analysed(Drawn):
     """A whole feature set, and what it is like.
 
-    Lists of results become tables by ``pandas.DataFrame(found)``. Where a method takes `where`, it is about the photographs
+    A notebook shows what is returned with its photographs. Where a method takes `where`, it is about the photographs
     as this condition says; see `select`. `progress` is told what is done, and how many photographs of how many.
     """
 
@@ -80,7 +80,7 @@ class Analysed(Photographs):
         where: str | None = None,
         progress: "Progress | None" = None,
         notice: Callable[[str], None] = lambda _: None,
-    ) -> "list[Outlier]":
+    ) -> "PhotographTable":
         """Return every photograph with its mean similarity to the ten nearest others, the furthest first.
 
         Parameters
@@ -90,25 +90,31 @@ class Analysed(Photographs):
         notice : callable
             Is told, in a sentence, where the neighbours are not found by comparing everything.
 
+        Returns
+        -------
+        DataFrame
+            path, similarity, label.
+
         Examples
         --------
-        >>> import pandas
-        >>> pandas.DataFrame(embed.open("cache").outliers()).columns.tolist()
+        >>> embed.open("cache").outliers().columns.tolist()
         ['path', 'similarity', 'label']
         """
         from embed import search
+        from embed.api import tables
 
-        return search.outliers(
+        found = search.outliers(
             self._cache,
             label_rule=with_where(self._rule, where),
             progress=progress or search.silent,
             notice=notice,
         )
+        return tables.of_results(self.root, found, search.Outlier)
 
     @checked
     def mislabelled(
         self, *, group: str | None = None, where: str | None = None, progress: "Progress | None" = None
-    ) -> "LabelIssues":
+    ) -> "PhotographTable":
         """Return the photographs whose label the others contradict, the most doubtful first, and how many are probably wrong.
 
         Parameters
@@ -118,6 +124,13 @@ class Analysed(Photographs):
             one another.
         where : str, optional
         progress : callable, optional
+
+        Returns
+        -------
+        DataFrame
+            path, label, suggested (the likeliest other label), probability (of the given label, by a classifier that did not
+            see the photograph), suggested_probability, doubt (from 0 to 1), probably_wrong. ``attrs["wrong"]`` is how many are
+            probably wrong, ``attrs["judged"]`` how many labels were judged.
 
         Raises
         ------
@@ -134,128 +147,23 @@ class Analysed(Photographs):
         embed.errors.LabelError: Doubtful labels can be found where at least two labels have 5 photographs each; ...
         """
         from embed import learn, search
+        from embed.api import tables
 
         rule = with_where(self._rule, where)
-        return learn.mislabelled(
+        found = learn.mislabelled(
             self._cache, label_rule=rule, group=group, progress=progress or search.silent
         )
-
-    @checked
-    def matrix(self, *, per_class: int = 4, random_state: Seed = 0, where: str | None = None) -> "Matrix":
-        """Return how similar a few photographs of each class are.
-
-        Parameters
-        ----------
-        per_class : int
-            Photographs of each class, drawn at random.
-        random_state : int
-        where : str, optional
-
-        Raises
-        ------
-        LabelError
-            No photograph has a label.
-        UsageError
-            `per_class` is less than 1.
-
-        Examples
-        --------
-        >>> embed.open("cache").matrix(per_class=2).similarity.shape
-        (12, 12)
-        """
-        from embed import search
-
-        rule = with_where(self._rule, where)
-        return search.similarity_matrix(self._cache, per_class=per_class, seed=random_state, label_rule=rule)
-
-    @checked
-    def layout(self, *, limit: int = 3000, random_state: Seed = 0, where: str | None = None) -> "Layout":
-        """Return a map: where photographs lie on a plane on which what is alike is close together.
-
-        Parameters
-        ----------
-        limit : int
-            Photographs at most, drawn at random.
-        random_state : int
-        where : str, optional
-
-        Raises
-        ------
-        NoFeaturesError
-            There is no photograph.
-        UsageError
-            `limit` is less than 1.
-
-        Examples
-        --------
-        >>> embed.open("cache").layout(limit=10).positions.shape
-        (10, 2)
-        """
-        from embed import search
-
-        rule = with_where(self._rule, where)
-        return search.layout(self._cache, limit=limit, seed=random_state, label_rule=rule)
-
-    @checked
-    def neighbours(
-        self,
-        files: Iterable[Path],
-        k: int = 10,
-        *,
-        threshold: float = -1.0,
-        label: str | None = None,
-        split: str | None = None,
-        where: str | None = None,
-        include_self: bool = False,
-        progress: "Progress | None" = None,
-        notice: Callable[[str], None] = lambda _: None,
-    ) -> "Iterator[Neighbours]":
-        """Yield what looks like each of many files, as `similar` finds it, as soon as it is found.
-
-        A file that cannot be read is told with its ``problem``, and the others go on. Nothing is kept for another call.
-
-        Parameters
-        ----------
-        files : iterable of Path
-            Photographs, or folders of them.
-        k, threshold, label, split, where, include_self
-            As for `similar`.
-        progress : callable, optional
-        notice : callable
-            Is told, in a sentence, why there is no index where there should be one.
-
-        Raises
-        ------
-        InputError
-            A folder holds no photograph, or cannot be read.
-        LabelError, UsageError
-            As for `similar`.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> [len(found.neighbours) for found in embed.open("cache").neighbours([Path("pictures/test/fish")], k=3)]
-        [3]
-        """
-        from embed import search
-        from embed.extract import embed_files
-        from embed.sources import expand
-
-        options = search.SimilarOptions(
-            k=k, threshold=threshold, label=label, split=split, include_self=include_self
-        )
-        return search.similar(
-            self._cache,
-            embed_files(expand(files), self._cache),
-            options,
-            label_rule=with_where(self._rule, where),
-            progress=progress or search.silent,
-            notice=notice,
-        )
+        counts = {"wrong": found.wrong, "judged": found.judged}
+        return tables.of_results(self.root, found, learn.LabelIssue, **counts)
 
     @checked
     def index(
-        self, kind: str = "auto", recall: float = 0.99, *, progress: "Progress | None" = None
+        self,
+        kind: str = "auto",
+        recall: float = 0.99,
+        *,
+        store: str = "",
+        progress: "Progress | None" = None,
     ) -> dict[str, Any]:
         """Build the search index, and measure what it does.
 
@@ -266,6 +174,9 @@ class Analysed(Photographs):
         kind : {"auto", "exact", "compressed", "ivf", "hnsw"}
         recall : float
             Share of the true nearest that an approximate one finds.
+        store : str
+            Where it is kept, if not beside the features: a place that ends in ``.lance``, on this machine or in object storage
+            (LanceDB), or ``postgresql://HOST/DATABASE`` (pgvector).
         progress : callable, optional
 
         Returns
@@ -280,6 +191,8 @@ class Analysed(Photographs):
             There is no such kind, or no such recall.
         CacheWriteError, CacheLockedError
             The index cannot be kept, or another process is building it.
+        CacheError
+            The store cannot be reached.
 
         Examples
         --------
@@ -289,7 +202,7 @@ class Analysed(Photographs):
         """
         from embed import search
 
-        options = search.IndexOptions(kind, recall)
+        options = search.IndexOptions(kind, recall, store)
         built = search.open_index(self._cache, options, progress or search.silent)
         effort = 0 if built.store is None else built.store.effort
         return {"kind": built.kind, "effort": effort, **search.measured(built).to_json()}
@@ -305,6 +218,7 @@ class Analysed(Photographs):
         where: str | None = None,
         balanced: bool = False,
         random_state: Seed = 0,
+        progress: "Progress | None" = None,
     ) -> "Iterator[Compared]":
         """Yield the cross-validated score of classifiers on every feature set of the same photographs in the cache.
 
@@ -319,6 +233,7 @@ class Analysed(Photographs):
             On this feature set only.
         cv, group, where, balanced, random_state
             As for `fit`.
+        progress : callable, optional
 
         Raises
         ------
@@ -332,13 +247,13 @@ class Analysed(Photographs):
         >>> [(row.classifier, row.n) for row in embed.open("cache").compare(["knn"], cv=2)]
         [('knn', 18)]
         """
-        from embed import learn
+        from embed import learn, search
         from embed.cache import FeatureCache, list_features
 
         options = self._fit_options(where, cv=cv, group=group, balanced=balanced, seed=random_state)
         others = [] if alone else [FeatureCache.open(one) for one in list_features(self.folder.parent)]
         sets = learn.same_photographs(self._cache, others)
-        return learn.compare(sets, classifiers or list(learn.HEADS), options)
+        return learn.compare(sets, classifiers or list(learn.HEADS), options, progress or search.silent)
 
     @checked
     def learning_curve(
@@ -349,6 +264,7 @@ class Analysed(Photographs):
         where: str | None = None,
         balanced: bool = False,
         random_state: Seed = 0,
+        progress: "Progress | None" = None,
     ) -> "Iterator[Compared]":
         """Yield the accuracy of classifiers that were fitted on 2, 5, 10, ... photographs of each class.
 
@@ -357,6 +273,7 @@ class Analysed(Photographs):
         classifiers : sequence of str
         group, where, balanced, random_state
             As for `fit`.
+        progress : callable, optional
 
         Raises
         ------
@@ -370,10 +287,10 @@ class Analysed(Photographs):
         >>> [row.per_class for row in embed.open("cache").learning_curve(["knn"])]
         [None]
         """
-        from embed import learn
+        from embed import learn, search
 
         options = self._fit_options(where, group=group, balanced=balanced, seed=random_state)
-        return learn.learning_curve(self._cache, classifiers, options)
+        return learn.learning_curve(self._cache, classifiers, options, progress or search.silent)
 
     def _fit_options(self, where: str | None, **options: Any) -> "FitOptions":
         from embed.learn import FitOptions

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from embed.api.analysis import Analysed
+from embed.api.asking import Asked
 from embed.arguments import Seed, checked
 from embed.cache import Failure, FeatureCache
-from embed.errors import ImageError, UsageError
+from embed.errors import UsageError
 from embed.labels import with_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from embed.explain import Explained
+    from embed.api.figures import Explanations
     from embed.learn import Fitted, Model
     from embed.learn.evaluation import Evaluation
-    from embed.search import Searcher
 
 File = str | os.PathLike[str]
 
 
-class Features(Analysed):
+class Features(Asked):
     """A whole feature set: its photographs, and what can be done with them.
 
     `embed.open` makes one. It is a snapshot: an extraction that goes on meanwhile changes nothing in it.
@@ -33,7 +32,6 @@ class Features(Analysed):
 
     def __init__(self, cache: FeatureCache, labels: str = "folder") -> None:
         super().__init__(cache, labels)
-        self._kept_searcher: Searcher | None = None
 
     @property
     def cache(self) -> FeatureCache:
@@ -253,91 +251,6 @@ class Features(Analysed):
         table.attrs["model"] = fitted.name
         return table
 
-    @checked
-    def similar(
-        self,
-        files: Any,
-        k: int = 10,
-        *,
-        threshold: float = -1.0,
-        label: str | None = None,
-        split: str | None = None,
-        where: str | None = None,
-        include_self: bool = False,
-    ) -> "pd.DataFrame":
-        """Return the photographs that look most like others, in the cache or not.
-
-        The first call reads and checks what is compared, and keeps it for the next: the vectors, float32, 256 MiB at most, or an
-        index that stays on disk.
-
-        Parameters
-        ----------
-        files : one photograph or several
-            As for `ImageFeatures.transform`; the path of a folder stands for the photographs in it.
-        k : int
-            Neighbours for each.
-        threshold : float
-            Only photographs at least this similar.
-        label, split : str, optional
-            Only photographs with this label, in this split.
-        where : str, optional
-            Only photographs as this condition says; see `select`.
-        include_self : bool
-            A photograph may be its own neighbour.
-
-        Returns
-        -------
-        DataFrame
-            One row per neighbour, the most similar first: query, rank (from 1), path, similarity (the cosine), label.
-
-        Raises
-        ------
-        InputError
-            Something is no photograph; the message says which.
-        ImageError
-            A photograph cannot be read.
-        LabelError
-            No photograph has the label, or is in the split.
-        UsageError
-            An argument has a value that cannot work.
-
-        Examples
-        --------
-        >>> found = embed.open("cache").similar("pictures/test/fish/fish-000.jpg", k=3)
-        >>> found.columns.tolist(), len(found)
-        (['query', 'rank', 'path', 'similarity', 'label'], 3)
-        """
-        import pandas as pd
-
-        from embed import search
-        from embed.extract import embed_files
-        from embed.images import Given
-
-        options = search.SimilarOptions(
-            k=k, threshold=threshold, label=label, split=split, include_self=include_self
-        )
-        queries = embed_files(Given(files, folders=True), self._cache)
-        rows = []
-        for found in self._searcher(where).similar(queries, options):
-            if found.problem is not None:
-                raise ImageError(f"{found.query} {found.problem}")
-            rows += [
-                (str(found.query), rank, neighbour.path, neighbour.similarity, neighbour.label)
-                for rank, neighbour in enumerate(found.neighbours, 1)
-            ]
-        # As objects: the strings of pandas hold no file name that is no UTF-8.
-        table = pd.DataFrame(rows, columns=["query", "rank", "path", "similarity", "label"], dtype=object)
-        return table.astype({"rank": "int64", "similarity": "float64"})
-
-    def _searcher(self, where: str | None) -> "Searcher":
-        from embed.search import Searcher
-
-        if where is not None:
-            return Searcher(self._cache, label_rule=with_where(self._rule, where))
-        if self._kept_searcher is None:
-            self._kept_searcher = Searcher(self._cache, label_rule=self._rule)
-        return self._kept_searcher
-
     def explain(
         self,
         files: File | Iterable[File],
@@ -345,7 +258,7 @@ class Features(Analysed):
         *,
         model: str | None = None,
         device: str = "auto",
-    ) -> "list[Explained]":
+    ) -> "Explanations":
         """Return which parts of photographs speak for a class, and which against it.
 
         Parameters
@@ -360,8 +273,8 @@ class Features(Analysed):
 
         Returns
         -------
-        list of Explained
-            One for each file, in order: ``maps`` with one `ClassMap`, or the ``problem`` for which there is none.
+        Explanations
+            One `Explained` for each file, in order: ``maps`` with one `ClassMap`, or the ``problem`` for which there is none.
 
         Raises
         ------
@@ -378,12 +291,15 @@ class Features(Analysed):
         >>> explained.maps[0].label, explained.maps[0].cells.ndim
         ('sun', 2)
         """
+        from embed.api.figures import Explanations
         from embed.explain import Explainer
         from embed.extract import RunOptions
 
         asked = [(file, [label]) for file in _files(files)]
-        explainer = Explainer(self._cache, self.model(model).head, RunOptions(device=device))
-        return list(explainer.explain(asked))
+        fitted = self.model(model)
+        explainer = Explainer(self._cache, fitted.head, RunOptions(device=device))
+        found = list(explainer.explain(asked))
+        return Explanations(found, self.recipe.fit, fitted.document["classifier"])
 
 
 def _files(given: File | Iterable[File]) -> list[Path]:

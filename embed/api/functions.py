@@ -54,8 +54,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : path or sequence of paths
-        Folder of photographs, or several: they become one feature set.
+    data : path or URL, or sequence of them
+        Folder of photographs, archive (``.tar``, ``.zip``), table (``.csv``, ``.parquet``), or several: they become one feature set.
     cache : path
         Folder of the feature sets.
     backbone : str
@@ -138,7 +138,7 @@ def extract_features(
     24
     """
     summary = extract.extract_features(
-        Path(data) if isinstance(data, (str, Path)) else [Path(folder) for folder in data],
+        sources.address(data) if isinstance(data, (str, Path)) else [*map(sources.address, data)],
         Path(cache),
         extract.FeatureOptions(
             network=Network(

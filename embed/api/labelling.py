@@ -135,7 +135,7 @@ def label(
     *,
     split: str | None = None,
 ) -> Labelled:
-    """Give photographs a label by hand, or take it away.
+    """Give photographs a label by hand, or take it away; `label_each` gives several labels at once.
 
     A group is named without those of its photographs that were put into a split: they were looked at, one by one.
 
@@ -179,11 +179,55 @@ def label(
     return Labelled(file, len(paths), hand.set(file, paths, split, features), groups)
 
 
+@checked
+def label_each(
+    features: FeatureCache,
+    names: Mapping[str, str | None],
+    *,
+    split: str | None = None,
+    expected: Mapping[str, str | None] | None = None,
+) -> Labelled:
+    """Give each photograph a label of its own by hand, or take it away, in one change.
+
+    Parameters
+    ----------
+    features : FeatureCache
+    names : mapping of str to str or None
+        Path in the data folder → label; None takes it away.
+    split : {"train", "validation", "test"}, optional
+        That the photographs are in from now on; by default each keeps its own.
+    expected : mapping of str to str or None, optional
+        Path → the label that it is believed to have. One that has another by now keeps that, and is not among the former.
+
+    Returns
+    -------
+    Labelled
+
+    Raises
+    ------
+    InputError
+        There is no such photograph; nothing is named then.
+    UsageError
+        A label is empty, too long or holds control characters; there is no such split.
+    CacheError, LabelError
+        The file of the labels cannot be read or written.
+    """
+    for path in names:
+        if features.index_of(path) is None:
+            raise InputError(f"{path} is no photograph of {features.name}.")
+    file = features.labels_file
+    return Labelled(file, len(names), hand.set(file, names, split, features, expected))
+
+
 def path_of(features: FeatureCache, target: str | os.PathLike[str]) -> str:
     """Return the path of a photograph in its data folder."""
     text = os.fspath(target)
-    candidates = [text, os.path.relpath(text, features.root)]
-    candidates.append(os.path.relpath(os.path.realpath(text), os.path.realpath(features.root)))
+    root = features.root
+    if isinstance(root, str):
+        candidates = [text, text.removeprefix(f"{root}/")]
+    else:
+        candidates = [text, os.path.relpath(text, root)]
+        candidates.append(os.path.relpath(os.path.realpath(text), os.path.realpath(root)))
     for path in candidates:
         if features.index_of(path) is not None:
             return path

@@ -20,6 +20,8 @@ from embed.labels import of as labelled
 if TYPE_CHECKING:
     import pandas as pd
 
+    from embed.api.tables import PhotographTable
+
 BLOCK_ROWS = 4096
 
 
@@ -47,6 +49,11 @@ class Photographs:
         return f"<{type(self).__name__} of {self.name}: {len(self)} × {self.dimension}>"
 
     @property
+    def rows(self) -> NDArray[np.int64]:
+        """Their positions in the feature set; int64 ndarray of shape (n,)."""
+        return np.arange(len(self._cache)) if self._rows is None else self._rows
+
+    @property
     def name(self) -> str:
         """Name of the feature set."""
         return self._cache.name
@@ -57,8 +64,8 @@ class Photographs:
         return self._cache.folder
 
     @property
-    def root(self) -> Path:
-        """The data folder, as it was called at the last extraction."""
+    def root(self) -> Path | str:
+        """The data folder, archive or table, as it was called at the last extraction; a URL, as text, where it is elsewhere."""
         return self._cache.root
 
     @property
@@ -91,9 +98,20 @@ class Photographs:
         return self._of(self._cache.paths)
 
     @property
-    def files(self) -> list[Path]:
-        """Where the photographs are; n paths."""
+    def files(self) -> list[Path | str]:
+        """Where the photographs are: n paths, or URLs as text. That of one in an archive goes on behind that of the archive."""
         return [*map(sources.locator(self.root), self.paths)]
+
+    def locate(self, path: str) -> Path | str:
+        """Return where a photograph is, by its path relative to `root`; whether it is there or not.
+
+        Examples
+        --------
+        >>> features = embed.open("cache")
+        >>> features.locate(features.paths[0]) == features.files[0]
+        True
+        """
+        return sources.locator(self.root)(path)
 
     @cached_property
     def sha256(self) -> NDArray[np.uint8]:
@@ -213,8 +231,7 @@ class Photographs:
             raise UsageError(
                 f"must be positions below {n}, or a mask of {n}, not {reprlib.repr(rows)}", "rows"
             )
-        everything = np.arange(len(self._cache)) if self._rows is None else self._rows
-        return Photographs(self._cache, self._rule, everything[wanted.astype(np.int64)])
+        return Photographs(self._cache, self._rule, self.rows[wanted.astype(np.int64)])
 
     @checked
     def blocks(self, rows: Positive = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -307,7 +324,7 @@ class Photographs:
         return export(self, Path(to), format, overwrite=overwrite)
 
     @checked
-    def clusters(self, groups: int | None = None, *, random_state: Seed = 0) -> "pd.DataFrame":
+    def clusters(self, groups: int | None = None, *, random_state: Seed = 0) -> "PhotographTable":
         """Group the photographs: what is alike is together. No label is needed.
 
         Parameters
@@ -336,20 +353,16 @@ class Photographs:
         >>> table.columns.tolist(), len(table), table["group"].nunique()
         (['group', 'path', 'similarity', 'label'], 24, 6)
         """
-        import pandas as pd
-
         from embed import search
+        from embed.api import tables
 
         found = search.clusters(self._cache, groups, rows=self._rows, seed=random_state).groups
-        rows = np.concatenate([one.rows for one in found])
-        return pd.DataFrame(
-            {
-                "group": np.repeat(np.arange(len(found)) + 1, [len(one.rows) for one in found]),
-                "path": self._cache.paths[rows],
-                "similarity": np.concatenate([one.similarity for one in found]),
-                "label": self._labels.labels[rows],
-            }
-        )
+        rows = [
+            (number, self._cache.path(row), similarity, self._labels.labels[row])
+            for number, one in enumerate(found, 1)
+            for row, similarity in zip(one.rows.tolist(), one.similarity.tolist(), strict=True)
+        ]
+        return tables.table(self.root, rows, ("group", "path", "similarity", "label"))
 
     @cached_property
     def _labels(self) -> Labels:

@@ -9,6 +9,7 @@ import numpy as np
 
 from embed import labels as label_rules
 from embed import sources
+from embed.cache import read_tuned, tuned_on
 from embed.errors import EmbedError, LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from embed.learn import Model
     from embed.learn.evaluation import Evaluation
     from embed.learn.splits import Split
-    from embed.search import Clusters, DuplicateGroup
+    from embed.search import Clusters, DuplicateGroup, Pair, Progress
 
 EXPLAINED = 24  # photographs with the greatest losses whose maps are made
+MAPPING = "Making class-activation maps"
 CHANGED = (
     "The photographs, their features or their labels have changed since this model was fitted. Its numbers are those of"
     " the photographs as they were then; near duplicates across the split and class-activation maps are left out. Run"
@@ -100,8 +102,12 @@ class Review:
         Groups of photographs that are alike, where there is no model.
     duplicates : list of DuplicateGroup
         Photographs that are there more than once, where there is no model.
+    closest : Pair or None
+        The two photographs that look most alike, where there is no model and nothing more than once.
     notes : tuple of str
         What could be read otherwise, and photographs in several classes or splits, where there is no model.
+    tuned : dict or None
+        How the weights of the network were tuned; None where they were not.
     """
 
     features: "FeatureCache"
@@ -109,7 +115,9 @@ class Review:
     scores: Scores | None = None
     clusters: "Clusters | None" = field(default=None, repr=False)
     duplicates: "list[DuplicateGroup]" = field(default_factory=list, repr=False)
+    closest: "Pair | None" = None
     notes: tuple[str, ...] = ()
+    tuned: dict[str, Any] | None = None
 
 
 def review(
@@ -119,6 +127,7 @@ def review(
     labels: str = "folder",
     explained: int = EXPLAINED,
     notify: Callable[[str], None] = warnings.warn,
+    progress: "Progress | None" = None,
 ) -> Review:
     """Gather what there is to say about a feature set and a model.
 
@@ -137,6 +146,8 @@ def review(
         them from being made is told in the result.
     notify : callable
         Takes the sentence that tells that the model had to be fitted again.
+    progress : callable, optional
+        Is told what is done, and how many photographs of how many.
 
     Returns
     -------
@@ -149,31 +160,40 @@ def review(
     LabelError, InputError
         The labels cannot be had.
     """
-    from embed import learn
+    from embed import learn, search
 
+    progress = progress or search.silent
     if model is None and not learn.all_models(features):
-        return _unfitted(features, labels)
+        return _unfitted(features, labels, progress)
     fitted = learn.load(features, model, notify=notify)
     labelled = label_rules.of(features, fitted.labels_rule, fitted.labels_version)
-    return Review(features, labelled, _scores(features, fitted, labelled, explained))
+    scores = _scores(features, fitted, labelled, explained, progress)
+    return Review(features, labelled, scores, tuned=read_tuned(features))
 
 
-def _unfitted(features: "FeatureCache", labels: str) -> Review:
+def _unfitted(features: "FeatureCache", labels: str, progress: "Progress") -> Review:
     from embed import search
 
     labelled = label_rules.of(features, labels)
     if not len(features):
         return Review(features, labelled)
+    clusters = search.clusters(features, progress=progress)
+    duplicates = search.duplicates(features, label_rule=labels, progress=progress)
+    closest = None if duplicates else search.closest_pair(features, label_rule=labels, progress=progress)
     return Review(
         features,
         labelled,
-        clusters=search.clusters(features),
-        duplicates=search.duplicates(features, label_rule=labels),
+        clusters=clusters,
+        duplicates=duplicates,
+        closest=closest,
         notes=(*labelled.notes, *label_rules.conflicts(labelled, features)),
     )
 
 
-def _scores(features: "FeatureCache", fitted: "Model", labelled: "Labels", explained: int) -> Scores:
+def _scores(
+    features: "FeatureCache", fitted: "Model", labelled: "Labels", explained: int, progress: "Progress"
+) -> Scores:
+    progress("Looking through what the classifier was judged on", 0, 0)
     evaluation = fitted.evaluation()
     predictions = _predictions(evaluation)
     split = _split_scored(features, fitted, labelled, evaluation)
@@ -182,7 +202,7 @@ def _scores(features: "FeatureCache", fitted: "Model", labelled: "Labels", expla
     no_maps = ""
     if split is not None and explained:
         try:
-            maps = _maps(features, fitted, predictions[:explained])
+            maps = _maps(features, fitted, predictions[:explained], progress)
         except ModelError:
             raise
         except EmbedError as error:
@@ -229,7 +249,7 @@ def _split_scored(
     features: "FeatureCache", fitted: "Model", labelled: "Labels", evaluation: "Evaluation"
 ) -> "Split | None":
     """Draw the split that a model was fitted by again; None where it is not that of the model any more."""
-    from embed.learn.splits import divide
+    from embed.learn.splits import divide, unseen
 
     document = fitted.document
     if document["fingerprint"] != features.fingerprint:
@@ -238,6 +258,7 @@ def _split_scored(
     groups = label_rules.groups(labelled, paths, document["group"])
     try:
         split = divide(labelled, features.sha256, seed=document["seed"], cv=document["cv"], groups=groups)
+        split = unseen(split, tuned_on(features))
     except LabelError:  # too few labels are left
         return None
     today = dict(zip(features.paths[split.scored], labelled.labels[split.scored], strict=True))
@@ -268,7 +289,7 @@ def _near_duplicates(
 
 
 def _maps(
-    features: "FeatureCache", fitted: "Model", worst: "pd.DataFrame"
+    features: "FeatureCache", fitted: "Model", worst: "pd.DataFrame", progress: "Progress"
 ) -> "dict[str, tuple[ClassMap, ...]]":
     from embed.explain import Explainer
 
@@ -279,4 +300,10 @@ def _maps(
         for row in known[["path", "predicted", "label"]].itertuples()
     ]
     explained = Explainer(features, fitted.head).explain(asked)
-    return {path: one.maps for path, one in zip(known["path"], explained, strict=True) if one.maps}
+    maps = {}
+    progress(MAPPING, 0, len(asked))
+    for done, (path, one) in enumerate(zip(known["path"], explained, strict=True), 1):
+        progress(MAPPING, done, len(asked))
+        if one.maps:
+            maps[path] = one.maps
+    return maps

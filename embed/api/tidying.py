@@ -10,6 +10,7 @@ from embed.api.features import Features
 from embed.api.labelling import path_of
 from embed.arguments import checked
 from embed.cache import FeatureCache
+from embed.errors import InputError
 from embed.moving import Bin, Binned, Moved, Restored, Wanted, bin_of
 
 if TYPE_CHECKING:
@@ -221,5 +222,10 @@ def restore(
 
 
 def _bin(features: FeatureCache, folder: Path | None) -> Bin:
+    root = features.root
+    if isinstance(root, str) or root.is_file():
+        raise InputError(
+            f"The photographs of {features.name} lie in {root} and are no files of their own: they cannot be moved."
+        )
     ends = [features.path(row) for row in (0, len(features) - 1)] if len(features) else []
-    return bin_of(features.root, ends, folder)
+    return bin_of(root, ends, folder)

@@ -11,11 +11,17 @@ from embed.backbones.backbone import (
     grid_spans,
     network_name,
 )
+from embed.backbones.cuts import Cut
+from embed.backbones.cuts import choose as choose_cut
 from embed.backbones.export import export
-from embed.backbones.home import home
-from embed.backbones.network import BACKBONES, DEFAULT, Network, get, is_file, known
-from embed.backbones.runtime import PRECISIONS, Runtime, open_runtime
+from embed.backbones.network import BACKBONES, DEFAULT, Network, from_json, get, is_file, known
+from embed.backbones.runtime import PRECISIONS, Runtime, faster_in_bfloat16, open_runtime
+from embed.backbones.tuned import Tuning
+from embed.backbones.tuned import append as append_tuning
+from embed.backbones.tuned import read as read_tuning
 from embed.backbones.weights import own as check_weights
+from embed.backbones.weights import tuning
+from embed.files.home import home
 
 __all__ = [
     "BACKBONES",
@@ -24,11 +30,17 @@ __all__ = [
     "POOLINGS",
     "PRECISIONS",
     "Backbone",
+    "Cut",
     "Network",
     "ResolvedNetwork",
     "Runtime",
+    "Tuning",
+    "append_tuning",
     "check_weights",
+    "choose_cut",
     "export",
+    "faster_in_bfloat16",
+    "from_json",
     "get",
     "grid_spans",
     "home",
@@ -36,4 +48,6 @@ __all__ = [
     "known",
     "network_name",
     "open_runtime",
+    "read_tuning",
+    "tuning",
 ]

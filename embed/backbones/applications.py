@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embed.backbones import store, weights
+from embed.backbones import child, store, weights
 from embed.backbones.backbone import Request, ResolvedNetwork, Weights, resolved
 from embed.backbones.table import Application
 from embed.errors import UsageError
@@ -11,6 +11,9 @@ from embed.errors import UsageError
 if TYPE_CHECKING:
     import keras
     import openvino
+
+    from embed.backbones.cuts import Cut
+    from embed.backbones.tail import Tail
 
 
 class KerasApplication(Application):
@@ -32,8 +35,7 @@ class KerasApplication(Application):
                 "size",
             )
         if own_file is not None:
-            file, sha256 = weights.own(own_file)
-            return Weights(file.name, sha256, file)
+            return weights.own(own_file)
         file_name = self.weights_file_with_classifier if classifier else self.weights_file
         found = weights.find(file_name)
         if found is None:
@@ -58,3 +60,20 @@ class KerasApplication(Application):
         if network.weights == "imagenet":
             build.check_published(self, network)
         return build.build(self, network, dtype_policy)
+
+    def cuts(self, request: Request) -> "list[Cut]":
+        """Return where it can be cut, as a process of its own finds. See `Backbone.cuts`."""
+        from embed.backbones.cuts import Cut
+
+        asked = {name: getattr(request, name) for name in Request.__dataclass_fields__}
+        found = child.call("embed.backbones.divide", {"backbone": self.name, "request": asked})
+        return [Cut(**{**one, "shape": tuple(one["shape"])}) for one in found["cuts"]]
+
+    def tail(self, network: ResolvedNetwork, cut: str) -> "Tail":
+        """Return what is above a cut. See `Backbone.tail`."""
+        from embed.backbones import build
+        from embed.backbones.tail import Tail
+
+        if network.weights == "imagenet":
+            build.check_published(self, network)
+        return Tail(self, network, cut)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import keras
     import openvino
 
+    from embed.backbones.cuts import Cut
+    from embed.backbones.tail import Tail
+
 POOLINGS = ("avg", "max", "grid", "flatten", "cls")
 NO_POOLING = "none"  # the map itself, which is no feature set but can be explained
 GRID = 3  # regions to a side of a map that is pooled by "grid"
@@ -22,6 +25,7 @@ SMALLEST, LARGEST = 32, 4096  # pixels a side; a file can claim any number
 NAME_LENGTH = 60
 # How many classes a network has that was trained to tell them: ImageNet's, with and without a background, and of 21,000.
 CLASSES = {1000, 1001, 11221, 11821, 21841, 21843}
+NOT_TRAINED = "{name!r} cannot be tuned: its layers are those of a file; the networks of `embed backbones` can, but tiny"
 EXPORT_FORMAT = 1  # raised when the graph that is made of the same network changes its numbers
 
 
@@ -36,11 +40,14 @@ class Weights(NamedTuple):
         Hexadecimal; what identifies them.
     file : Path or None
         None where the file is gone and only an export is left.
+    tuned_from : str
+        Hexadecimal sha256 of the weights that they were tuned from; empty where they were not.
     """
 
     label: str
     sha256: str
     file: Path | None
+    tuned_from: str = ""
 
 
 class Backbone(Protocol):
@@ -125,6 +132,23 @@ class Backbone(Protocol):
         WeightsError
         """
 
+    def cuts(self, request: "Request") -> "list[Cut]":
+        """Return where it can be cut, from the pixels up; the weights need not be there.
+
+        Raises
+        ------
+        UsageError
+            Keras cannot train it, or there is no such layer.
+        """
+
+    def tail(self, network: "ResolvedNetwork", cut: str) -> "Tail":
+        """Return what is above a cut, to be trained by Keras, which is imported.
+
+        Raises
+        ------
+        UsageError, WeightsError
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -144,6 +168,7 @@ class ResolvedNetwork(Request):
     weights: str
     weights_sha256: str
     weights_file: Path | None
+    tuned_from: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as JSON knows them."""
@@ -194,6 +219,7 @@ def resolved(backbone: Backbone, request: Request, weights: Weights) -> Resolved
         weights=weights.label,
         weights_sha256=weights.sha256,
         weights_file=weights.file,
+        tuned_from=weights.tuned_from,
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embed.backbones.backbone import ResolvedNetwork, grid_spans, is_pooled
+from embed.backbones.backbone import Request, ResolvedNetwork, grid_spans, is_pooled
 from embed.backbones.graph import import_openvino
 from embed.backbones.table import Application
 from embed.errors import UsageError, WeightsError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # EfficientNet's published weights were trained on pixels divided by the variance. Keras divides by the standard
 # deviation and puts this factor behind it, but only when it loads those weights itself.
 IMAGENET_STDDEV = (0.229, 0.224, 0.225)
+NORMALIZATION = "normalization"  # its layer in front of that factor
 NEAREST_SHOWN = 5
 
 
@@ -58,12 +59,12 @@ def build(application: Application, network: ResolvedNetwork, dtype_policy: str 
     import keras
 
     with settings(dtype_policy):
-        base = _base(application, network)
+        base = load_base(application, network)
         pixels = keras.Input((network.size, network.size, 3), dtype="uint8", name="pixels")
         x = keras.ops.cast(pixels, "float32")
         x = getattr(keras.applications, application.module).preprocess_input(x)
-        target = _target(base, application, network.layer)
-        start = _imagenet_rescaling(base, application, network)
+        target = target_of(base, application, network.layer)
+        start = rescaling_start(base, application, network)
         if start is not None:
             x = keras.Model(base.inputs, start)(x)
             x = keras.layers.Rescaling([1.0 / math.sqrt(stddev) for stddev in IMAGENET_STDDEV])(x)
@@ -95,21 +96,28 @@ def complete(model: "keras.Model", network: ResolvedNetwork) -> "keras.Model":
             x = (x + mirrored) / 2
         else:
             x = model(pixels)
-        if pooled:
-            pass
-        elif network.pooling == "avg":
-            x = ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)))
-        elif network.pooling == "max":
-            x = ops.max(x, axis=tuple(range(1, len(x.shape) - 1)))
-        elif network.pooling == "cls":
-            x = x[:, 0]
-        elif network.pooling == "flatten":
-            x = keras.layers.Flatten()(x)
-        else:
-            rows, columns = grid_spans(x.shape[1]), grid_spans(x.shape[2])
-            means = [ops.mean(x[:, a:b, c:d], axis=(1, 2)) for a, b in rows for c, d in columns]
-            x = ops.concatenate(means, axis=1)
+        if not pooled:
+            x = pool(x, network.pooling)
         return keras.Model(pixels, x, name=model.name)
+
+
+def pool(maps: Any, pooling: str) -> Any:
+    """Return what a pooling makes of maps (n, h, w, c) or tokens (n, t, c), as vectors (n, d)."""
+    import keras
+
+    ops = keras.ops
+    inner = tuple(range(1, len(maps.shape) - 1))
+    if pooling == "avg":
+        return ops.mean(maps, axis=inner)
+    if pooling == "max":
+        return ops.max(maps, axis=inner)
+    if pooling == "cls":
+        return maps[:, 0]
+    if pooling == "flatten":
+        return keras.layers.Flatten()(maps)
+    rows, columns = grid_spans(maps.shape[1]), grid_spans(maps.shape[2])
+    means = [ops.mean(maps[:, a:b, c:d], axis=(1, 2)) for a, b in rows for c, d in columns]
+    return ops.concatenate(means, axis=1)
 
 
 def openvino_graph(model: "keras.Model") -> "openvino.Model":
@@ -199,28 +207,35 @@ def settings(dtype_policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before[2])
 
 
-def _base(application: Application, network: ResolvedNetwork) -> "keras.Model":
-    """Return the application with its weights, pooled by Keras itself where its own pooling is asked for."""
+def load_base(application: Application, network: ResolvedNetwork) -> "keras.Model":
+    """Return the application with its weights, pooled by Keras itself where its own pooling is asked for.
+
+    Raises
+    ------
+    WeightsError
+        The weights do not fit, or are gone.
+    """
     if network.weights_file is None:
         raise WeightsError(f"The weights file of {application.name} is gone; put it back.")
     if network.layer in application.classifier_layers:
-        base = _make(application, network, classifier=True)
+        base = make_base(application, network, classifier=True)
         _load(base, network.weights_file, application)
         return base
-    base = _make(application, network, classifier=False)
+    base = make_base(application, network, classifier=False)
     try:
         _load(base, network.weights_file, application)
     except WeightsError:
         if network.weights == "imagenet":
             raise
         # A file of the whole network, classifier included: its first weights are those of the features.
-        whole = _make(application, network, classifier=True)
+        whole = make_base(application, network, classifier=True)
         _load(whole, network.weights_file, application)
         base.set_weights(whole.get_weights()[: len(base.get_weights())])
     return base
 
 
-def _make(application: Application, network: ResolvedNetwork, *, classifier: bool) -> "keras.Model":
+def make_base(application: Application, network: Request, *, classifier: bool) -> "keras.Model":
+    """Return the application with random weights."""
     import keras
 
     make = getattr(keras.applications, application.keras_name)
@@ -253,7 +268,8 @@ def _load(model: "keras.Model", file: Path, application: Application) -> None:
         )
 
 
-def _target(base: "keras.Model", application: Application, layer: str) -> Any:
+def target_of(base: "keras.Model", application: Application, layer: str) -> Any:
+    """Return the output of the layer that is read. Raises UsageError where there is none of that name."""
     if layer == application.layer:
         return base.output
     return find_layer(base, layer, application.name, application.classifier_layers)
@@ -308,13 +324,13 @@ def _snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _imagenet_rescaling(base: "keras.Model", application: Application, network: ResolvedNetwork) -> Any:
+def rescaling_start(base: "keras.Model", application: Application, network: ResolvedNetwork) -> Any:
     """Return where EfficientNet's factor belongs, or None where there is none."""
     if application.module != "efficientnet" or network.weights_file is None:
         return None
     if network.weights != "imagenet" and not _saved_with_rescaling(network.weights_file):
         return None
-    return layer_names(base)["normalization"].output
+    return layer_names(base)[NORMALIZATION].output
 
 
 def _saved_with_rescaling(file: Path) -> bool:

@@ -20,8 +20,8 @@ from embed import files
 from embed.backbones import store
 from embed.backbones.backbone import ResolvedNetwork
 from embed.backbones.graph import import_openvino
-from embed.backbones.home import boundary
 from embed.errors import CacheWriteError, UntrustedError
+from embed.files.home import boundary
 
 if TYPE_CHECKING:
     import openvino

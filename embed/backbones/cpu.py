@@ -21,6 +21,15 @@ OPENVINO_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 OPENVINO_CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16"}
 
 
+def computes_in(precision: str) -> bool:
+    """Return whether this CPU computes in a precision, faster than in float32."""
+    return OPENVINO_CAPABILITIES[precision] in _capabilities(import_openvino().Core())
+
+
+def _capabilities(core: Any) -> list[str]:
+    return list(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
+
+
 class OpenVINORuntime:
     """A network on a CPU. See `Runtime`.
 
@@ -57,7 +66,7 @@ class OpenVINORuntime:
     def _compile(self) -> Any:
         core = import_openvino().Core()
         capability = OPENVINO_CAPABILITIES.get(self.precision)
-        if capability and capability not in core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"):
+        if capability and capability not in _capabilities(core):
             raise UsageError(
                 f"{self.precision!r} would gain nothing: this CPU does not compute in it; use 'float32'",
                 "precision",

@@ -11,10 +11,10 @@ from typing import Any
 
 from embed.backbones import child, store, weights
 from embed.backbones.backbone import ResolvedNetwork
-from embed.backbones.home import home
 from embed.backbones.network import Network
 from embed.backbones.write import write
 from embed.errors import WeightsError
+from embed.files.home import home
 
 
 def export(network: Network | ResolvedNetwork, notify: Callable[[str], None] | None = None) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from embed.backbones import weights
 from embed.backbones.backbone import (
     CLASSES,
+    NOT_TRAINED,
     SMALLEST,
     USUAL_SIZE,
     Request,
@@ -25,6 +26,9 @@ from embed.errors import UsageError, WeightsError
 if TYPE_CHECKING:
     import keras
     import openvino
+
+    from embed.backbones.cuts import Cut
+    from embed.backbones.tail import Tail
 
 CONFIG, LARGEST_CONFIG = "config.json", 64 << 20  # bytes
 MODELS = {"Functional", "Sequential", "Model"}
@@ -126,6 +130,14 @@ class KerasFile:
             x = (x - np.array(taken.mean, np.float32)) / np.array(taken.std, np.float32)
             x = keras.Model(model.inputs, target)(x)
             return keras.Model(pixels, keras.ops.cast(x, "float32"), name="network")
+
+    def cuts(self, request: Request) -> "list[Cut]":
+        """Raise UsageError: networks of keras.applications are tuned."""
+        raise UsageError(NOT_TRAINED.format(name=self.name), "backbone")
+
+    def tail(self, network: ResolvedNetwork, cut: str) -> "Tail":
+        """Raise UsageError: networks of keras.applications are tuned."""
+        raise UsageError(NOT_TRAINED.format(name=self.name), "backbone")
 
 
 def from_file(file: Path, preprocess: str | None) -> KerasFile:

@@ -17,6 +17,7 @@ from embed.backbones.backbone import (
     ResolvedNetwork,
     resolved,
 )
+from embed.backbones.cuts import Cut
 from embed.backbones.table import applications
 from embed.errors import UsageError
 
@@ -128,6 +129,23 @@ class Network:
         WeightsError
             The weights cannot be had.
         """
+        backbone, request = self._asked()
+        own_file = None if self.weights is None else Path(self.weights)
+        return resolved(backbone, request, backbone.weights(request, own_file))
+
+    def cuts(self) -> list[Cut]:
+        """Return where the network can be cut, from the pixels up; the weights need not be there.
+
+        Raises
+        ------
+        UsageError
+            A parameter has a value that cannot work, or the network is not trained by Keras.
+        """
+        backbone, request = self._asked()
+        return backbone.cuts(request)
+
+    def _asked(self) -> tuple[Backbone, Request]:
+        """Return the backbone, and what is asked of it. Raises UsageError."""
         backbone = get(self.backbone, self.preprocess)
         if self.pooling not in (*POOLINGS, NO_POOLING):
             raise UsageError(f"{self.pooling!r} is not known; it is one of {', '.join(POOLINGS)}", "pooling")
@@ -145,8 +163,7 @@ class Network:
         request = Request(
             layer=self.layer or backbone.layer, pooling=self.pooling, size=size, mirror=self.mirror
         )
-        own_file = None if self.weights is None else Path(self.weights)
-        return resolved(backbone, request, backbone.weights(request, own_file))
+        return backbone, request
 
 
 def from_json(fields: dict[str, Any]) -> ResolvedNetwork:

@@ -14,6 +14,7 @@ import numpy as np
 from embed.backbones import weights
 from embed.backbones.backbone import (
     CLASSES,
+    NOT_TRAINED,
     SMALLEST,
     USUAL_SIZE,
     Request,
@@ -29,6 +30,9 @@ from embed.errors import UsageError, WeightsError
 if TYPE_CHECKING:
     import keras
     import openvino
+
+    from embed.backbones.cuts import Cut
+    from embed.backbones.tail import Tail
 
 NEAREST_SHOWN = 5
 QUANTIZED = {"QuantizeLinear", "DequantizeLinear"}
@@ -151,6 +155,14 @@ class OnnxFile:
     def keras_model(self, network: ResolvedNetwork, dtype_policy: str) -> "keras.Model":
         """Raise UsageError: there is none of an ONNX file."""
         raise UsageError(f"{self.name!r} is an ONNX file, of which there is no model in Keras", "backbone")
+
+    def cuts(self, request: Request) -> "list[Cut]":
+        """Raise UsageError: what there is no model in Keras of is not trained."""
+        raise UsageError(NOT_TRAINED.format(name=self.name), "backbone")
+
+    def tail(self, network: ResolvedNetwork, cut: str) -> "Tail":
+        """Raise UsageError: what there is no model in Keras of is not trained."""
+        raise UsageError(NOT_TRAINED.format(name=self.name), "backbone")
 
     def _read(self, file: Path) -> "openvino.Model":
         describe(file)  # no file that it refers to may lie elsewhere

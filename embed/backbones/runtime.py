@@ -7,7 +7,7 @@ import numpy as np
 
 from embed.backbones import gpu, onnx_gpu
 from embed.backbones.backbone import ResolvedNetwork
-from embed.backbones.cpu import OpenVINORuntime
+from embed.backbones.cpu import OpenVINORuntime, computes_in
 from embed.backbones.export import export, with_weights
 from embed.backbones.network import Network
 from embed.errors import UsageError
@@ -25,6 +25,11 @@ PRECISIONS = {
     "fp16": "float16",
     "float16": "float16",
 }  # as users write them, and as they are called everywhere else
+
+
+def faster_in_bfloat16(device: str) -> bool:
+    """Return whether a backbone runs on this CPU, and would run faster in bfloat16."""
+    return (device == "cpu" or not gpu.driver_present()) and computes_in("bfloat16")
 
 
 class Runtime(Protocol):

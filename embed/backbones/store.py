@@ -10,9 +10,9 @@ from typing import Any
 
 from embed import files
 from embed.backbones.backbone import ResolvedNetwork
-from embed.backbones.home import boundary, kept
 from embed.backbones.weights import file_sha256
 from embed.errors import CacheError, CacheWriteError, UntrustedError
+from embed.files.home import boundary, kept
 
 MODEL, WEIGHTS, META = "model.xml", "model.bin", "export.json"
 

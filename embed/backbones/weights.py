@@ -4,13 +4,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from embed import files
-from embed.backbones import child
-from embed.backbones.home import boundary, home, kept
+from embed.backbones import child, tuned
+from embed.backbones.backbone import ResolvedNetwork, Weights
 from embed.backbones.table import Application
 from embed.errors import CacheError, CacheWriteError, WeightsError
+from embed.files.home import boundary, home, kept
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
@@ -130,13 +132,8 @@ def _read_record(record: Path, within: files.Boundary | None = None) -> dict | N
     return known if all(isinstance(text, str) and "\0" not in text for text in texts) else None
 
 
-def own(file: Path) -> tuple[Path, str]:
+def own(file: Path) -> Weights:
     """Check a weights file of the user's own.
-
-    Returns
-    -------
-    tuple of Path and str
-        The absolute path and the hexadecimal sha256.
 
     Raises
     ------
@@ -154,9 +151,32 @@ def own(file: Path) -> tuple[Path, str]:
             raise WeightsError(
                 f"{file} is not a Keras weights file: its content is neither HDF5 nor a .keras archive."
             )
-        return file.absolute(), hash_file(file)
+        tuning = tuned.read(file)
+        tuned_from = "" if tuning is None else tuning.tuned_from
+        return Weights(file.name, hash_file(file), file.absolute(), tuned_from)
     except OSError as error:
         raise WeightsError(f"The weights file {file} cannot be read: {error.strerror}.") from error
+
+
+def tuning(network: ResolvedNetwork) -> tuned.Tuning | None:
+    """Return how the weights of a network were tuned; None where they were not.
+
+    Raises
+    ------
+    WeightsError
+        They were, and do not say how any more, or are gone.
+    """
+    if not network.tuned_from:
+        return None
+    found = None
+    if network.weights_file is not None:
+        with suppress(OSError):
+            found = tuned.read(network.weights_file)
+    if found is None:
+        raise WeightsError(
+            f"The tuned weights {network.weights} changed or went away meanwhile; run the command again."
+        )
+    return found
 
 
 def download(application: Application, file_name: str) -> Path:

@@ -14,6 +14,7 @@ from embed.cache.pending import Row
 from embed.cache.reader import FeatureCache, open_features
 from embed.cache.recipe import Recipe
 from embed.cache.sets import FeatureSet, find_features, list_features, sick_features
+from embed.cache.tuned import is_tuned, read_tuned, tuned_on, write_tuned
 from embed.cache.verify import Report, verify
 from embed.cache.writer import FeatureWriter
 
@@ -36,14 +37,18 @@ __all__ = [
     "Wish",
     "check_name",
     "find_features",
+    "is_tuned",
     "join",
     "joined_features",
     "list_features",
     "open_features",
     "origin_of",
     "read_origin",
+    "read_tuned",
     "sick_features",
+    "tuned_on",
     "verify",
     "write_origin",
     "write_part",
+    "write_tuned",
 ]

@@ -18,12 +18,12 @@ from embed.cache.place import Place
 from embed.cache.recipe import Recipe
 from embed.cache.recognise import Photographs, Presence
 from embed.errors import CacheDamagedError, CacheError, CacheFormatError, CacheLockedError, UsageError
+from embed.sources import Address, address
 
 SAME_SHARE = 0.5  # of the photographs of a set that are in the folder it is of, at least
 OTHER_SHARE = 0.1  # where fewer are in another folder that took its path, that is not the folder it is of
 FORMER_PLACES = 16  # remembered of a folder that moves again and again
-ATTEMPTS = 100  # to learn whose a set is that another process begins just now
-PAUSE_S = 0.05
+ATTEMPTS, PAUSE_S = 100, 0.05  # to learn whose a set is that another process begins just now
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Claim:
 
 
 def lock_set(
-    cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish | None = None, again: str = ""
+    cache: Path, dataset: str, root: Address, recipe: Recipe, wish: Wish | None = None, again: str = ""
 ) -> Claim:
     """Lock the feature set of a data folder, or a new one.
 
@@ -151,14 +151,16 @@ class _Choice:
 class _Search:
     """Looks for the set of one data folder; what was looked up, or asked, is not looked up or asked again."""
 
-    def __init__(self, cache: Path, dataset: str, root: Path, recipe: Recipe, wish: Wish, again: str) -> None:
+    def __init__(
+        self, cache: Path, dataset: str, root: Address, recipe: Recipe, wish: Wish, again: str
+    ) -> None:
         self._again = again
         self._cache, self._root, self._recipe, self._wish = cache, root, recipe, wish
         self._start, self._end = folder_names(dataset, recipe)
         if wish.name is not None:
             self._start = check_name(wish.name.removesuffix(self._end))
         self._dataset = dataset if wish.name is None else self._start
-        self._place = Place.of_folder(root, cache)
+        self._place = Place.of_data(root, cache)
         self._metas: dict[str, Meta] = {}
         self._looked: dict[tuple[str, str], Presence] = {}
         self._opened: tuple[str, Photographs] | None = None
@@ -328,13 +330,13 @@ class _Search:
         try:
             os.stat(root or ".")
         except (FileNotFoundError, NotADirectoryError):
-            return True
+            return not isinstance(address(root), str)  # at a URL they stay
         except OSError:
             return None
         share = self._sampled(name, Path(root)).share if root else 0.0
         return None if share is None else share < SAME_SHARE
 
-    def _sampled(self, name: str, root: Path) -> Presence:
+    def _sampled(self, name: str, root: Path | str) -> Presence:
         return self._look(name, f"some {root}", lambda photographs: photographs.sampled(root))
 
     def _all(self, name: str) -> Presence:

@@ -20,6 +20,7 @@ from embed.cache.origin import write_origin
 from embed.cache.reader import FeatureCache
 from embed.cache.recipe import Recipe
 from embed.cache.sets import FeatureSet, list_features, read_set
+from embed.cache.tuned import joined_tuned, write_tuned
 from embed.cache.writer import FeatureWriter
 from embed.errors import CacheError, NoFeaturesError, UsageError
 
@@ -109,6 +110,7 @@ def join(cache: Path, sets: Sequence[FeatureCache], name: str | None = None) -> 
             with suppress(CacheError, FileNotFoundError):
                 if files.read_document(found.folder / MADE_OF) == made_of:
                     return FeatureCache.open(found)
+    tuned = joined_tuned(sets)
     first, others = sets[0], sets[1:]
     contents = [Contents(one.sha256) for one in others]
     starts = range(0, len(first), BLOCK_ROWS)
@@ -126,6 +128,8 @@ def join(cache: Path, sets: Sequence[FeatureCache], name: str | None = None) -> 
         again=first.origin.again,
     ) as writer:
         write_origin(writer.folder, first.origin)
+        if tuned is not None:
+            write_tuned(writer.folder, tuned)
         met = np.zeros(len(writer.known), bool)
         for start in starts:
             _put(writer, sets, _rows(first, contents, start), met)

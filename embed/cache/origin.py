@@ -26,7 +26,7 @@ class Origin:
     again : str
         The arguments of ``embed extract`` that look there again; empty where it is the data folder.
     places : tuple of str
-        The folders in the data folder that were given, where there are several.
+        The folders and archives in the data folder that were given, or are all that is there.
     """
 
     exclude: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ def _left_out(values: Any) -> tuple[str, str, int]:
     return place, reason, images
 
 
-def origin_of(cache: Path, root: Path, again: str) -> Origin:
+def origin_of(cache: Path, root: Path | str, again: str) -> Origin:
     """Return how photographs were looked for last where the same arguments look, by whatever recipe."""
     for found in list_features(cache):
         if found.meta.root == str(root):

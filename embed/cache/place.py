@@ -19,7 +19,7 @@ class Place:
     Parameters
     ----------
     root : str
-        Absolute path.
+        Absolute path, or a URL.
     relative : str
         The path as seen from the cache; the same after both were moved, or copied, together.
     filesystem, inode : int
@@ -34,6 +34,11 @@ class Place:
     filesystem: int = 0
     inode: int = 0
     lasting: bool = False
+
+    @classmethod
+    def of_data(cls, root: Path | str, cache: Path) -> "Place":
+        """Return the place of photographs: a folder, an archive, or a URL as text, which stays as it is."""
+        return cls(root, root) if isinstance(root, str) else cls.of_folder(root, cache)
 
     @classmethod
     def of_folder(cls, root: Path, cache: Path) -> "Place":

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embed import sources
 from embed.cache import exif, failures
 from embed.cache.checked import digest
 from embed.cache.failures import Failure
@@ -21,7 +22,7 @@ from embed.cache.recipe import Recipe
 from embed.cache.replay import Replay
 from embed.cache.sets import FeatureSet, find_features, list_features, read_set
 from embed.errors import CacheDamagedError, CacheError
-from embed.labels import hand
+from embed.labels import brought, hand
 
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
@@ -136,9 +137,9 @@ class FeatureCache:
         return self.folder.name
 
     @property
-    def root(self) -> Path:
-        """The data folder at the last extraction."""
-        return Path(self.meta.root)
+    def root(self) -> Path | str:
+        """The data folder at the last extraction; a URL, as text, where the photographs lie elsewhere."""
+        return sources.address(self.meta.root)
 
     @cached_property
     def origin(self) -> Origin:
@@ -150,7 +151,7 @@ class FeatureCache:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The folders in the data folder that were given, where there are several."""
+        """The folders and archives in the data folder that were given, or are all that is there."""
         return self.origin.places
 
     @property
@@ -168,6 +169,12 @@ class FeatureCache:
             return own
         others = (one.folder for one in list_features(self.folder.parent) if one.meta.root == self.meta.root)
         return next((file for folder in others if (file := folder / hand.NAME).exists()), own)
+
+    @property
+    def labels_of_source(self) -> Path | None:
+        """The labels that came with the photographs, as the last extraction found them; None where none did."""
+        file = self.folder / brought.NAME
+        return file if file.exists() else None
 
     @property
     def recipe(self) -> Recipe:

@@ -16,6 +16,7 @@ OPTIONAL: dict[str, Any] = {
     "preprocess": "",
     "imported": False,
     "joined": (),
+    "tuned_from": "",
 }  # with the values that they have where they are left out
 
 
@@ -46,6 +47,8 @@ class Recipe:
     joined : tuple of Recipe
         Those of several networks whose features are joined: each of unit length, one after another, divided by the root of their
         number. The other fields then tell of the whole what they can.
+    tuned_from : str
+        Hexadecimal sha256 of the weights that these were tuned from, on photographs whose labels they have seen; otherwise empty.
     fit : {"stretch", "crop", "pad"}
         How a photograph is brought to that square.
     interpolation : str
@@ -71,6 +74,7 @@ class Recipe:
     preprocess: str = ""
     imported: bool = False
     joined: tuple["Recipe", ...] = ()
+    tuned_from: str = ""
     fit: str = "stretch"
     interpolation: str = "bilinear"
     precision: str = "float32"

@@ -80,16 +80,16 @@ class Photographs:
     def __len__(self) -> int:
         return len(self._replay)
 
-    def sampled(self, root: Path) -> Presence:
+    def sampled(self, root: Path | str) -> Presence:
         """Look for some of them."""
         return _look(root, ((one.key, one.size) for one in self._sample))
 
-    def all(self, root: Path) -> Presence:
+    def all(self, root: Path | str) -> Presence:
         """Look for every one of them."""
         sizes = self._replay.column("size", np.empty(0, np.int64)).tolist()
         return _look(root, zip(self._replay.keys(), sizes, strict=True))
 
-    def same_contents(self, root: Path) -> Presence:
+    def same_contents(self, root: Path | str) -> Presence:
         """Compare what those of the sample that are there hold with what they held, by time stamp or sha256."""
         there = missing = unknown = hashed = 0
         for one in sorted(self._sample, key=lambda one: one.size):
@@ -125,7 +125,7 @@ class Photographs:
         return sample
 
 
-def _look(root: Path, photographs: Iterable[tuple[bytes, int]]) -> Presence:
+def _look(root: Path | str, photographs: Iterable[tuple[bytes, int]]) -> Presence:
     top = os.fsencode(root)
     there = missing = unknown = 0
     for key, size in photographs:

@@ -15,9 +15,12 @@ from embed.cache.origin import ORIGIN_NAME
 from embed.cache.parts import Part, check_contents
 from embed.cache.reader import FeatureCache
 from embed.cache.sets import FeatureSet
+from embed.cache.tuned import NAME as TUNED_NAME
+from embed.cache.tuned import check_tuned
 from embed.errors import CacheDamagedError, UntrustedError
 
 MODEL_NAME = "model.json"
+TUNE = "tune"  # a cache in the set
 
 
 @dataclass
@@ -102,7 +105,8 @@ def _check_small_files(folder: Path) -> dict[str, str]:
         folder / exif.NAME,
         folder / ORIGIN_NAME,
         *models,
-        folder / "tune" / META_NAME,
+        folder / TUNED_NAME,
+        *(one / META_NAME for one in files.folders_with(folder / TUNE, META_NAME)),
     ):
         try:
             if path.name == FAILURES_NAME:
@@ -111,6 +115,8 @@ def _check_small_files(folder: Path) -> dict[str, str]:
                 exif.read(folder)
             elif path.name == META_NAME and path.parent == folder:
                 read_meta(folder)
+            elif path.name == TUNED_NAME:
+                check_tuned(folder)
             else:
                 boundary = files.Boundary.of_set(folder) if path in models else None
                 files.read_document(path, SEALED_FROM, boundary)

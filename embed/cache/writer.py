@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from embed import files
+from embed import files, sources
 from embed.cache import failures, manifest
 from embed.cache.batch import Batch, part_name, write
 from embed.cache.elsewhere import Receipt, check_part
@@ -110,7 +110,7 @@ class FeatureWriter:
         cls,
         cache: Path,
         dataset: str,
-        root: Path,
+        root: Path | str,
         recipe: Recipe,
         dimension: int,
         *,
@@ -129,8 +129,8 @@ class FeatureWriter:
             Folder of the feature sets.
         dataset : str
             Name of the data folder; it becomes part of the name of the set.
-        root : Path
-            The data folder; `lock_set` tells which set is that of it.
+        root : path, or URL as text
+            The data folder, or where else the photographs are; `lock_set` tells which set is that of it.
         recipe : Recipe
         dimension : int
             Values in a row of features.
@@ -161,7 +161,8 @@ class FeatureWriter:
         CacheError
             A part cannot be read.
         """
-        cache, root = Path(cache), Path(root).absolute()
+        cache = Path(cache)
+        root = sources.address(root) if isinstance(root, str) else root.absolute()
         files.make_folder(cache)
         claim = lock_set(cache, dataset, root, recipe, wish, again)
         folder, lock, former = claim.folder, claim.lock, claim.meta

@@ -1,7 +1,7 @@
 """``embed outliers``, ``mislabelled``, ``matrix`` and ``map``: what a data set is like."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from embed.cli import common
 from embed.cli.app import app
 from embed.cli.progress import StageDisplay
 from embed.cli.search import HtmlOption, check_page, publish
+
+if TYPE_CHECKING:
+    pass
 
 SHOWN = 200  # photographs on a page, unless told otherwise
 
@@ -44,16 +47,20 @@ def outliers(
     embed outliers
     embed outliers -n 200 --html outliers.html --open
     """
+    from embed import api
+
     check_page(html, show)
     known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = known.outliers(progress=progress, notice=progress.notice)[:limit]
+        found = api.outliers(known.cache, label_rule=known.rule, progress=progress, notice=progress.notice)[
+            :limit
+        ]
     rows = [(one.path, one.similarity, one.label) for one in found]
     common.print_table(("path", "similarity", "label"), rows, form=common.output(as_json, as_csv))
     if html is not None:
         from embed import report
 
-        publish(html, report.outliers_page(known.root, found, limit), show=show)
+        publish(html, lambda progress: report.outliers_page(known.root, found, limit, progress), show=show)
 
 
 @app.command()
@@ -80,10 +87,12 @@ def mislabelled(
     embed mislabelled --group 'regex:([^/]+)_\\d+\\.jpg$'
     embed mislabelled --labels csv:labels.csv --html doubts.html --open
     """
+    from embed import api
+
     check_page(html, show)
     known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = known.mislabelled(group=group, progress=progress)
+        found = api.mislabelled(known.cache, label_rule=known.rule, group=group, progress=progress)
     form = common.output(as_json, as_csv)
     rows = [
         (
@@ -107,16 +116,17 @@ def mislabelled(
         "probably_wrong",
     )
     common.print_table(columns, rows, form=form)
-    common.say(
-        f"About {found.wrong:,} of {common.counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'}"
-        " probably wrong."
-    )
+    common.say(found.in_words)
     if len(found) > limit:
-        common.say(f"{limit:,} of {len(found):,} doubtful ones are named; --limit {len(found)} names all.")
+        common.say(
+            f"{limit:,} of {len(found):,} doubtful labels are named, the most doubtful first; --limit {len(found)} names all."
+        )
     if html is not None:
         from embed import report
 
-        publish(html, report.label_issues_page(known.root, found, limit), show=show)
+        publish(
+            html, lambda progress: report.label_issues_page(known.root, found, limit, progress), show=show
+        )
 
 
 @app.command()
@@ -132,25 +142,36 @@ def matrix(
 ) -> None:
     """Draw how similar a few photographs of each class are.
 
+    Of more than 30 classes their means are compared.
+
     \b
     embed matrix
-    embed matrix --per-class 6 --out similarity.png
+    embed matrix --per-class 6 --out similarity.svg
     """
-    from embed import report
+    from embed import api, report
 
     form = report.format_of(out)
     known = common.open_labelled(cache, features, labels, splits, where)
-    found = known.matrix(per_class=per_class, random_state=seed)
-    report.write(out, report.matrix_picture(known.root, found, form))
+    with StageDisplay() as progress:
+        found = api.similarity_matrix(
+            known.cache, per_class=per_class, seed=seed, label_rule=known.rule, progress=progress
+        )
+        report.write(out, report.matrix_picture(known.root, found, form, progress))
     print(out)
 
 
 @app.command("map")
 def map_features(
-    out: Annotated[Path, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = Path("map.png"),
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Picture to write (.png, .svg, .pdf), or where the photographs lie (.csv, .parquet); repeatable; by default map.png.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", help="Photographs at most, drawn at random.", min=1)
-    ] = 3000,
+    ] = 100_000,
     seed: common.SeedOption = 0,
     labels: common.LabelsOption = "folder",
     where: common.WhereOption = None,
@@ -162,19 +183,26 @@ def map_features(
 ) -> None:
     """Draw a map of the photographs, coloured by label.
 
-    What is alike lies close together. The page of --html shows the photograph that one points at.
+    What is alike lies close together, by t-SNE. The page of --html shows the photograph that one points at, shows all where one
+    looks closer, and opens one at a click. Of more than a few thousand photographs some are placed so, and the others beside
+    those that they are most like; with `pip install 'embed-images[map]'` all are.
 
     \b
     embed map
     embed map --html map.html --open
+    embed map --out map.svg --out places.csv
     """
-    from embed import report
+    from embed import api, report
 
     check_page(html, show)
-    form = report.format_of(out)
+    wanted = [(file, report.format_of(file, report.MAP_FORMATS)) for file in out or [Path("map.png")]]
     known = common.open_labelled(cache, features, labels, splits, where)
-    placed = known.layout(limit=limit, random_state=seed)
-    report.write(out, report.map_picture(placed, form))
-    print(out)
+    with StageDisplay() as progress:
+        placed = api.layout(known.cache, limit=limit, seed=seed, label_rule=known.rule, progress=progress)
+        for file, form in wanted:
+            report.write(file, report.map_file(placed, form))
+            print(file)
+    if placed.left_out:
+        common.say(f"{placed.left_out:,} more photographs are not on the map; --limit says how many are.")
     if html is not None:
-        publish(html, report.map_page(known.root, placed), show=show)
+        publish(html, lambda progress: report.map_page(known.root, placed, progress), show=show)

@@ -13,11 +13,12 @@ GROUPS = {
         "import": "imports",
         "cluster": "cluster",
         "label": "cluster",
+        "serve": "serve",
         "info": "info",
         "backbones": "backbones",
         "demo": "demo",
     },
-    "Judge": {"fit": "fit", "compare": "compare", "report": "report", "explain": "report"},
+    "Judge": {"fit": "fit", "tune": "tune", "compare": "compare", "report": "report", "explain": "report"},
     "Tidy": {
         "duplicates": "duplicates",
         "outliers": "analyse",

@@ -72,7 +72,7 @@ def cluster(
         common.print_json(document)
     else:
         common.print_table(columns, [(*row[:-1], ", ".join(row[-1])) for row in rows], form=form)
-    publish(page, report.groups_page(known, found, given.labels), show=show)
+    publish(page, lambda progress: report.groups_page(known, found, given.labels, progress), show=show)
     if given.labels.classes:
         common.say(_next_step(given, known.labels_file))
     elif len(found.groups) > 1:

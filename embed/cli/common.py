@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embed.cli import session
+
 if TYPE_CHECKING:
     from embed.api import FeatureCache, Features, FeatureSet
 
 ImagesArgument = Annotated[
-    list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)
+    list[str], typer.Argument(help="Photographs, or folders and archives of them.", show_default=False)
 ]
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="EMBED_CACHE", help="Folder of the feature sets.", show_default=True)
@@ -29,7 +32,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Where labels come from: folder, hand, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
+        help="Where labels come from: folder, hand, source, 'regex:PATTERN' or csv:FILE[,path=COLUMN,label=COLUMN,split=COLUMN].",
     ),
 ]
 WhereOption = Annotated[
@@ -63,6 +66,7 @@ SeedOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 DEFAULT_CACHE = Path("cache")
+FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is faster, its features nearly the same (another set)."
 
 
 class Output(StrEnum):
@@ -84,11 +88,9 @@ def find_features(cache: Path, name: str | None) -> "FeatureSet":
 
     found = api.find_features(cache, name)
     if name is None and len(api.list_features(cache)) > 1:
-        say(
-            printable(
-                f"Using {found.name}, of {found.meta.root}, which was extracted last; --features NAME picks another."
-            )
-        )
+        using = f"Using {found.name}, of {found.meta.root}, which was extracted last; --features NAME picks another."
+        if session.is_new(f"{cache.absolute()}\0{using}"):
+            say(printable(using))
     return found
 
 
@@ -131,14 +133,25 @@ def open_labelled(
     return features
 
 
+def can_show() -> bool:
+    """Return whether somebody sits before this terminal, with a screen for a browser."""
+    screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.stdout.isatty() and sys.stderr.isatty() and bool(screen)
+
+
 def say(message: str) -> None:
     """Write one line for the person at the keyboard, on stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
-def say_failed(file: Path, problem: str) -> None:
+def say_failed(file: Path | str, problem: str) -> None:
     """Name a photograph that could not be used, and why."""
-    say(f"embed: {printable(os.fspath(file))}: {problem}")
+    say(failure(file, problem))
+
+
+def failure(file: Path | str, problem: str) -> str:
+    """Return the line that names a photograph which could not be used, and why."""
+    return f"embed: {printable(os.fspath(file))}: {problem}"
 
 
 def printable(text: str) -> str:
@@ -165,7 +178,8 @@ def print_table(
     *,
     form: Output = Output.TABLE,
     title: str | None = None,
-    heading: str | None = None,
+    heading: Sequence[str] = (),
+    verbatim: bool = False,
 ) -> None:
     """Print rows under named columns: aligned in a terminal, tab-separated in a pipe, CSV or JSON on request.
 
@@ -177,8 +191,10 @@ def print_table(
     form : Output
     title : str, optional
         Stands above the table in a terminal.
-    heading : str, optional
-        In a terminal, the column of this name stands above the table where it says the same in every row.
+    heading : sequence of str
+        In a terminal, columns of these names stand above the table where they say the same in every row.
+    verbatim : bool
+        The columns have names of the user's; others are written with spaces in a terminal, and broken there.
     """
     if form is Output.JSON:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -188,17 +204,26 @@ def print_table(
         write_rows(sys.stdout, columns, rows)
     elif sys.stdout.isatty():
         rows = [list(row) for row in rows]
-        if heading is not None:
-            place = list(columns).index(heading)
-            values = {row[place] for row in rows}
-            if len(values) == 1:
-                title = _cell(values.pop())
-                columns = [column for i, column in enumerate(columns) if i != place]
-                rows = [[value for i, value in enumerate(row) if i != place] for row in rows]
-        _print_rich_table(columns, rows, title)
+        same = [
+            i
+            for i, column in enumerate(columns)
+            if column in heading and len({_cell(row[i]) for row in rows}) == 1
+        ]
+        if same:
+            words = [title] if title else []
+            title = ", ".join([*words, *(_named(columns[i], rows[0][i]) for i in same)])
+            columns = [column for i, column in enumerate(columns) if i not in same]
+            rows = [[value for i, value in enumerate(row) if i not in same] for row in rows]
+        names = columns if verbatim else [column.replace("_", " ") for column in columns]
+        _print_rich_table(names, rows, title)
     else:
         for row in (columns, *rows):
             print("\t".join(_cell(value) for value in row))
+
+
+def _named(column: str, value: Any) -> str:
+    """Return a value above a table: text speaks for itself, a number needs its name."""
+    return _cell(value) if isinstance(value, str) else f"{column} {_cell(value)}"
 
 
 def _cell(value: Any) -> str:
@@ -222,9 +247,10 @@ def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], tit
     values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
     numeric = [all(isinstance(one, (int, float)) or one is None for one in column) for column in values]
     cells = [[Text(_cell(one)) for one in column] for column in values]
+    names = [printable(name) for name in columns]  # long ones are broken between words
     widths = [
-        max(len(name), *(one.cell_len for one in column), 0)
-        for name, column in zip(columns, cells, strict=True)
+        max(*(len(word) for word in name.split(" ")), *(one.cell_len for one in column), 0)
+        for name, column in zip(names, cells, strict=True)
     ]
     least = [
         width if number else min(width, NARROWEST) for width, number in zip(widths, numeric, strict=True)
@@ -239,7 +265,7 @@ def _print_rich_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], tit
         for i in places:
             # A number is never broken over two lines.
             table.add_column(
-                columns[i],
+                Text(textwrap.fill(names[i], max(1, widths[i]))),
                 justify="right" if numeric[i] else "left",
                 overflow="fold",
                 min_width=least[i],

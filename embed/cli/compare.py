@@ -113,23 +113,36 @@ def compare(
         if value is not None:
             raise UsageError("is about networks: name the folder of the photographs as well", parameter)
     known = common.open_labelled(cache, features, labels, splits, where, judging=True)
-    if learning_curve:
-        rows = known.learning_curve(clf or ["logistic"], group=group, balanced=balanced, random_state=seed)
-    else:
-        rows = known.compare(
-            clf,
-            alone=features is not None,
-            cv=cross_validation,
-            group=group,
-            balanced=balanced,
-            random_state=seed,
-        )
     table = []
-    for row in rows:
-        if not quiet:
-            of = f" on {row.per_class or 'all'} of each class" if learning_curve else ""
-            common.say(f"{row.features} {row.classifier}{of}: {row.accuracy:.4f}")
-        table.append(row.row())
+    with StageDisplay(quiet=quiet) as progress:
+        if learning_curve:
+            rows = known.learning_curve(
+                clf or ["logistic"],
+                group=group,
+                balanced=balanced,
+                random_state=seed,
+                progress=progress,
+            )
+        else:
+            rows = known.compare(
+                clf,
+                alone=features is not None,
+                cv=cross_validation,
+                group=group,
+                balanced=balanced,
+                random_state=seed,
+                progress=progress,
+            )
+        for row in rows:
+            if not quiet:
+                of = f" on {row.per_class or 'all'} of each class" if learning_curve else ""
+                progress.notice(f"{row.features} {row.classifier}{of}: {row.accuracy:.4f}")
+            table.append(row.row())
+    left_out = max((row["not_scored"] for row in table), default=0)
+    if left_out:
+        common.say(
+            f"{common.counted(left_out, 'photograph')} not scored: the network of one of the feature sets was tuned on them."
+        )
     if not learning_curve:
         table.sort(key=lambda row: -row["accuracy"])
     if form is common.Output.JSON:
@@ -150,7 +163,10 @@ def compare(
     if not learning_curve:
         columns.remove("per_class")
     common.print_table(
-        columns, [["all" if row[c] is None else row[c] for c in columns] for row in table], form=form
+        columns,
+        [["all" if row[c] is None else row[c] for c in columns] for row in table],
+        form=form,
+        heading=("features", "classifier", "n", "baseline"),
     )
 
 
@@ -221,7 +237,7 @@ def _print_networks(compared: "NetworksCompared", form: common.Output) -> None:
         "bytes": "bytes",
     }
     rows = [[getattr(one, field) for field in columns.values()] for one in compared.candidates]
-    common.print_table(list(columns), rows, form=form)
+    common.print_table(list(columns), rows, form=form, heading=("n",))
 
 
 def _listed(given: str | None, default: str, parameter: str) -> list[str]:

@@ -103,7 +103,7 @@ def duplicates(
     if html is not None:
         from embed import report
 
-        publish(html, report.duplicates_page(known.root, found, SHOWN), show=show)
+        publish(html, lambda progress: report.duplicates_page(known.root, found, SHOWN, progress), show=show)
 
 
 def _print(found: "Sequence[DuplicateGroup]", aside: "PutAside | None", form: common.Output) -> None:
@@ -122,7 +122,7 @@ def _print(found: "Sequence[DuplicateGroup]", aside: "PutAside | None", form: co
 def _tell(found: "Sequence[DuplicateGroup]", known: "Features") -> None:
     """Say how many groups there are, and what is to be looked at first."""
     if not found:
-        common.say(f"Nothing is there more than once among {common.counted(len(known), 'photograph')}.")
+        _say_closest(known)
         return
     told = common.counted(len(found), "group")
     disagree = sum(group.labels_disagree for group in found)
@@ -182,3 +182,16 @@ def _undo(known: "FeatureCache", folder: Path | None, *, as_json: bool) -> None:
 def _say_left(left: "Sequence[Left]") -> None:
     for one in left:
         common.say(f"{common.printable(one.path)} stays: {common.printable(one.problem)}")
+
+
+def _say_closest(known: "Features") -> None:
+    """Say which two photographs look most alike."""
+    from embed import api
+
+    with StageDisplay() as progress:
+        pair = api.closest_pair(known.cache, label_rule=known.rule, progress=progress)
+    alike = ""
+    if pair is not None:
+        one, other = common.printable(pair.one), common.printable(pair.other)
+        alike = f" {one} and {other} look most alike, with {pair.similarity:.3f}."
+    common.say(f"Nothing is there more than once among {common.counted(len(known), 'photograph')}.{alike}")

@@ -1,29 +1,30 @@
 """``embed extract``."""
 
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embed.cli import common, exits
+from embed.cli import common, exits, extracted
 from embed.cli.app import app
 from embed.cli.progress import ExtractionDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.cache import Moved
     from embed.extract import Summary
-    from embed.labels import Labels
-    from embed.sources import Filters, Source
+    from embed.sources import Address, Filters, Source
 
 
 @app.command()
 def extract(
     data: Annotated[
-        list[Path] | None, typer.Argument(help="Folder of photographs, or several.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Folder of photographs, archive (.tar, .zip) or table of them (.csv, .parquet); or several.",
+            show_default=False,
+        ),
     ] = None,
     from_file: Annotated[
         Path | None,
@@ -138,6 +139,8 @@ def extract(
     embed extract photos/ --size 288 --pooling grid --mirror
     embed extract photos/ --views 8
     embed extract spring/ autumn/ --exclude 'drafts/'
+    embed extract shards/train-*.tar
+    embed extract table.parquet
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet
     embed extract photos/ --backbone mobilenetv2 --backbone model.onnx
@@ -190,8 +193,12 @@ def extract(
         for note in get(one, pixels).notes:
             if not quiet:
                 common.say(common.printable(note))
-    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json) else None
-    given: list[Path | None] = [*data] if data else [from_file]
+    ask = (
+        extracted.ask_whether_moved
+        if sys.stdin.isatty() and sys.stderr.isatty() and not (quiet or as_json)
+        else None
+    )
+    given: list[str | Path | None] = [*data] if data else [from_file]
     summaries: list[Summary] = []
     code = 0
     for features in wanted:
@@ -201,7 +208,7 @@ def extract(
             )
         summaries.append(summary)
         if not quiet:
-            _tell(summary, rule, given, as_json=as_json)
+            extracted.tell(summary, rule, given, as_json=as_json)
         if summary.interrupted or summary.kept:
             code = exits.INTERRUPTED if summary.interrupted else exits.ERROR
             break
@@ -211,14 +218,14 @@ def extract(
     if len(summaries) == len(wanted) > 1 and code in (0, exits.SOME_FAILED):
         joined = _join(summaries, cache, name, quiet=quiet or as_json)
     if as_json:
-        documents = [{**one.to_json(), **_understood(one, rule)[0]} for one in summaries]
+        documents = [{**one.to_json(), **extracted.understood(one, rule)[0]} for one in summaries]
         common.print_json(documents[0] if len(wanted) == 1 else {"sets": documents, "joined": joined})
     last = summaries[-1]
     if last.interrupted:
         common.say("What was computed is in the cache; the same command goes on from there.")
     elif last.kept:
         common.say(
-            f"embed: the photographs of {last.kept} rows of {last.features} are no longer in {_shown(given)}, or cannot be "
+            f"embed: the photographs of {last.kept} rows of {last.features} are no longer in {extracted.shown(given)}, or cannot be "
             "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
     return code
@@ -234,37 +241,6 @@ def _join(summaries: Sequence["Summary"], cache: Path, name: str | None, *, quie
     return {"features": joined.name, "images": len(joined), "dimension": joined.dimension}
 
 
-def _tell(summary: "Summary", rule: str, given: Sequence[Path | None], *, as_json: bool) -> None:
-    """Say what an extraction did, and what is to be known about it."""
-    for sentence in summary.damaged:
-        common.say(common.printable(sentence))
-    for sentence in _left_out(summary):
-        common.say(sentence)
-    unlabelled = False
-    if not as_json:
-        print(_sentence(summary))
-        unlabelled = _print_understood(summary, rule)
-    if summary.moved_from is not None:
-        common.say(
-            common.printable(
-                f"{_shown(given)} was {summary.moved_from} before: {summary.features} and its models are kept."
-            )
-        )
-    if summary.likely is not None:
-        common.say(
-            f"{_likely(summary.likely)} {summary.features} is another set. If the folder has moved, --move gives it "
-            "its set and its models back; --as NAME names a set of its own."
-        )
-    if summary.failed:
-        common.say(
-            f"{summary.failed} of {summary.images} images could not be used: {summary.folder / 'failures.csv'}"
-        )
-    if summary.unreachable:
-        common.say(_unreachable(summary))
-    if unlabelled and not summary.interrupted:
-        common.say(NO_LABELS)
-
-
 def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters | None":
     from embed import sources
 
@@ -273,9 +249,9 @@ def _filters(exclude: list[str] | None, include: list[str] | None) -> "Filters |
 
 
 def _source(
-    data: list[Path], from_file: Path | None, zero: bool, filters: "Filters | None"
-) -> "list[Path] | Source":
-    """Return what is to be extracted: folders, or a list."""
+    data: list[str], from_file: Path | None, zero: bool, filters: "Filters | None"
+) -> "list[Address] | Source":
+    """Return what is to be extracted: places, or a list."""
     from embed import sources
 
     if from_file is None:
@@ -283,113 +259,13 @@ def _source(
             raise UsageError("is for a list: --from-file", "zero")
         if not data:
             raise UsageError("name a folder of photographs, or a list of them: --from-file LIST")
-        kept, others = sources.apart(data)
+        kept, others = sources.apart([sources.address(place) for place in data])
         for folder in others:
-            common.say(
-                f"{common.printable(str(folder))} is given twice, or lies in another folder that is given."
-            )
+            shown = common.printable(str(folder))
+            common.say(f"{shown} is given twice, or lies in another folder that is given.")
         return kept
     if data:
         raise UsageError("is given beside folders: name them in the list instead", "from_file")
     piped = str(from_file) == "-"
     listed = sys.stdin.buffer.read() if piped else sources.read_list(from_file)
     return sources.Listing(None if piped else from_file, listed, zero=zero, filters=filters)
-
-
-def _shown(places: Sequence[Path | None]) -> str:
-    return ", ".join(common.printable(str(place)) for place in places)
-
-
-def _left_out(summary: "Summary") -> Iterator[str]:
-    """Yield what is to be said of what was left out, and why."""
-    filters = summary.filters
-    given = [f"--exclude {shlex.quote(glob)}" for glob in filters.exclude]
-    given += [f"--include {shlex.quote(glob)}" for glob in filters.include]
-    if given:
-        yield f"Patterns, now and in later runs until others are given: {common.printable(' '.join(given))}"
-    if summary.left_out:
-        places = [place or "." for place, _, _ in summary.left_out]
-        more = len(places) - PLACES_SHOWN
-        shown = ", ".join(map(common.printable, places[:PLACES_SHOWN])) + (
-            f" and {more} more" if more > 0 else ""
-        )
-        yield (
-            f"Left out: {common.counted(summary.images_left_out, 'image')} in {shown}; `embed info` lists them, "
-            "--include takes them in."
-        )
-
-
-def _understood(summary: "Summary", rule: str) -> tuple[dict[str, Any], "Labels"]:
-    """Return what the folders were understood as: classes, splits and folds with their counts, and the labels."""
-    from embed import api
-
-    return api.understood(
-        api.FeatureCache.open(api.find_features(summary.folder.parent, summary.features)), rule
-    )
-
-
-def _print_understood(summary: "Summary", rule: str) -> bool:
-    """Print what the folders were understood as, and the first lines of the tree; return whether there is no label."""
-    document, labelled = _understood(summary, rule)
-    classes = len(document["classes"])
-    parts = ["1 class" if classes == 1 else f"{classes} classes"]
-    parts += [f"{name} {count}" for name, count in document["splits"].items()]
-    parts += [f"{len(document['folds'])} folds"] if document["folds"] else []
-    parts += [f"{len(document['groups'])} groups"] if len(document["groups"]) > 1 else []
-    parts += [f"{document['unlabelled']} without a label"] if document["unlabelled"] else []
-    parts += [f"{document['copies']} left out as copies"] if document["copies"] else []
-    print(f"understood as: {', '.join(parts)}")
-    for line in labelled.lines:
-        print(common.printable(line))
-    for note in document["notes"]:
-        common.say(f"Note: {common.printable(note)}.")
-    return bool(document["unlabelled"]) and not classes
-
-
-NO_LABELS = (
-    "No photograph has a label. What can be done now: embed cluster (groups to name), embed similar PHOTOGRAPH, "
-    "embed duplicates, embed map --html map.html; or --labels 'regex:PATTERN' or csv:FILE labels them for embed fit."
-)
-PLACES_SHOWN = 3  # of those that cannot be looked at
-
-BOTTLENECKS = {
-    "decode": "decoding the photographs",
-    "forward": "the backbone",
-    "disk": "writing to the cache",
-}
-
-
-def _sentence(summary: "Summary") -> str:
-    parts = [f"{summary.features}: {summary.images} images, {summary.extracted} extracted"]
-    copied = f" ({summary.copied} from other sets)" if summary.copied else ""
-    parts += [f"{summary.reused} reused{copied}"] if summary.reused else []
-    parts += [f"{summary.removed} removed"] if summary.removed else []
-    parts += [
-        f"{n} {what}" for n, what in ((summary.failed, "failed"), (summary.unreachable, "unreachable")) if n
-    ]
-    line = ", ".join(parts) + f" in {summary.seconds:.1f} s"
-    if summary.bottleneck:
-        line += f" ({summary.images_per_second:.0f} images/s, limited by {BOTTLENECKS[summary.bottleneck]})"
-    return line
-
-
-def _likely(moved: "Moved") -> str:
-    return common.printable(
-        f"{moved.name} is of a folder that was {moved.root or 'somewhere else'} and is not there any more; {moved.here} "
-        f"of its {common.counted(moved.rows, 'photograph')} are here."
-    )
-
-
-def _ask(moved: "Moved") -> bool:
-    return typer.confirm(f"{_likely(moved)} Is it this folder, moved?", default=False, err=True)
-
-
-def _unreachable(summary: "Summary") -> str:
-    shown = [
-        f"{common.printable(place)}: {reason}" for place, reason in summary.unreachable_places[:PLACES_SHOWN]
-    ]
-    more = len(summary.unreachable_places) - len(shown)
-    return (
-        f"{summary.unreachable} photographs could not be looked at, and their rows stay: {'; '.join(shown)}"
-        + (f"; and {more} more" if more else "")
-    )

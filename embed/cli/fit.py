@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from embed.learn.evaluation import Evaluation
 
 LABELS_HELP = (
-    "folder, hand (by embed label), 'regex:PATTERN' with one group, or csv:FILE (columns path, label and, if wanted, split; others:"
+    "folder, hand (by embed label), source (that came with the photographs), 'regex:PATTERN' with one group, or csv:FILE (columns"
+    " path, label and, if wanted, split; others:"
     " csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN)."
 )
 CV_HELP = "Cross-validate in so many folds; folders: in those that the folders say, as fold_1/, fold_2/."
@@ -151,6 +152,9 @@ def _head_options(
     }
     options = {key: value for key, value in given.items() if value is not None}
     if options and clf != "dense":
+        from embed import api
+
+        api.check_classifier(clf, {})  # a name that is mistyped comes first
         names = ", ".join("--" + key.replace("_", "-") for key in options)
         raise UsageError(f"{names} is for --clf dense, not for {clf}")
     return options
@@ -180,7 +184,7 @@ def _print_result(fitted: "Fitted") -> None:
         rows = [
             [label, *counts] for label, counts in zip(confusion.index, confusion.values.tolist(), strict=True)
         ]
-        common.print_table(["true \\ predicted", *confusion.columns], rows, title="Confusion")
+        common.print_table(["true \\ predicted", *confusion.columns], rows, title="Confusion", verbatim=True)
     confused = evaluation.most_confused(5)
     if len(confused):
         print()

@@ -10,6 +10,7 @@ import typer
 from embed.cli import common, exits
 from embed.cli.app import app
 from embed.cli.fit import TrustOption
+from embed.cli.progress import StageDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,15 +70,24 @@ def predict(
     answers: list[Prediction] = []
     failed = 0
     run = api.RunOptions(device=device)
-    predictions = api.predict_files(
-        images, feature_set, fitted, run, views=views, min_probability=min_probability
-    )
-    for answer in predictions:
-        if answer.problem is None:
-            answers.append(answer)
-        else:
-            failed += 1
-            common.say_failed(answer.file, answer.problem)
+    with StageDisplay() as progress:
+        progress("predicting", 0, 0)
+        predictions = api.predict_files(
+            images,
+            feature_set,
+            fitted,
+            run,
+            views=views,
+            min_probability=min_probability,
+            notify=progress.notice,
+        )
+        for answer in predictions:
+            if answer.problem is None:
+                answers.append(answer)
+            else:
+                failed += 1
+                progress.notice(common.failure(answer.file, answer.problem))
+            progress("predicting", len(answers) + failed, 0)
     placed: Sequence[Placed | None] = [None] * len(answers)
     if into is not None:
         placed = api.place(answers, fitted.classes, into, link=link, data=feature_set.root)

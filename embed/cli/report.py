@@ -7,6 +7,7 @@ import typer
 
 from embed.cli import common, exits
 from embed.cli.app import app
+from embed.cli.progress import StageDisplay
 
 
 @app.command()
@@ -19,7 +20,7 @@ def report(
     labels: Annotated[
         str,
         typer.Option(
-            help="Where labels come from while no model has been fitted: folder, hand, 'regex:PATTERN' or csv:FILE."
+            help="Where labels come from while no model has been fitted: folder, hand, source, 'regex:PATTERN' or csv:FILE."
         ),
     ] = "folder",
     splits: common.SplitsOption = None,
@@ -46,9 +47,13 @@ def report(
     feature_set = common.open_features(cache, features)
     explained = pages.TOP_LOSSES if maps else 0
     rule = api.with_splits(labels, splits)
-    review = api.review(feature_set, model, labels=rule, explained=explained, notify=common.say)
     file = out or feature_set.folder / "report.html"
-    pages.write(file, pages.report_page(review))
+    with StageDisplay() as progress:
+        review = api.review(
+            feature_set, model, labels=rule, explained=explained, notify=progress.notice, progress=progress
+        )
+        page = pages.report_page(review, progress)
+    pages.write(file, page)
     scores = review.scores
     if scores is not None and scores.changed:
         common.say(scores.changed)
@@ -99,19 +104,25 @@ def explain(
 
     feature_set = common.open_features(cache, features)
     fitted = api.load(feature_set, model, notify=common.say)
-    explainer = api.Explainer(feature_set, fitted.head, api.RunOptions(device=device), weights)
-    explained = explainer.explain((file, [label]) for file in api.expand(images))
     done, failed = [], 0
-    for one, picture in write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"]):
-        if picture is None:
-            failed += 1
-            common.say_failed(one.file, one.problem or "")
-            continue
-        done.append((one, picture))
-        if not one.maps[0].cells.any():
-            common.say(
-                f"No part of {common.printable(str(one.file))} changes the score of {one.maps[0].label}."
-            )
+    with StageDisplay() as progress:
+        progress("making class-activation maps", 0, 0)
+        explainer = api.Explainer(
+            feature_set, fitted.head, api.RunOptions(device=device), weights, progress.notice
+        )
+        explained = explainer.explain((file, [label]) for file in api.expand(images))
+        drawn = write_pictures(explained, out, feature_set.recipe.fit, fitted.document["classifier"])
+        for one, picture in drawn:
+            if picture is None:
+                failed += 1
+                progress.notice(common.failure(one.file, one.problem or ""))
+                continue
+            done.append((one, picture))
+            progress("drawing", len(done) + failed, 0)
+            if not one.maps[0].cells.any():
+                progress.notice(
+                    f"No part of {common.printable(str(one.file))} changes the score of {one.maps[0].label}."
+                )
     if as_json:
         common.print_json(
             [{"path": str(one.file), **one.maps[0].to_json(), "picture": str(file)} for one, file in done]

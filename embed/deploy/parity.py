@@ -1,7 +1,6 @@
 """Whether a file gives what `embed` gives: photographs that the model has not seen, and what is said of them."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,9 +122,10 @@ def _spread(rows: list[int], most: int, side: int) -> list[int]:
 
 def _read(features: FeatureCache, rows: list[int]) -> tuple[list[int], np.ndarray]:
     """Return the rows whose photographs are as they were, with the pixels of each."""
+    file_of = sources.locator(features.root)
     recipe, source = (
         features.recipe,
-        sources.Files([features.root / Path(features.path(row)) for row in rows]),
+        sources.Files([file_of(features.path(row)) for row in rows]),
     )
     kept, pixels = [], []
     with images.Decoder(images.Resize(recipe.size, recipe.fit)) as decoder:

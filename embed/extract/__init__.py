@@ -3,12 +3,13 @@
 from embed.extract import sample
 from embed.extract.here import Executor
 from embed.extract.options import FeatureOptions, RunOptions
-from embed.extract.outside import Embedded, embed_files, network_of
+from embed.extract.outside import Embedded, Embedder, embed_files, network_of
 from embed.extract.route import extract_features
 from embed.extract.summary import Progress, Summary
 
 __all__ = [
     "Embedded",
+    "Embedder",
     "Executor",
     "FeatureOptions",
     "Progress",

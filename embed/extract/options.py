@@ -55,6 +55,7 @@ class FeatureOptions:
             backbone=network.backbone.name,
             weights=network.weights,
             weights_sha256=network.weights_sha256,
+            tuned_from=network.tuned_from,
             layer=network.layer,
             pooling=network.pooling,
             size=network.size,

@@ -1,10 +1,11 @@
 """Features of photographs outside a cache, by the recipe of that cache: what a query or a prediction needs."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Embedded:
 
     Parameters
     ----------
-    file : Path
+    file : path, or URL as text
     sha256 : bytes
         Of the content; empty where it could not be read.
     features : ndarray of shape (views, d), float32, or None
@@ -32,7 +33,7 @@ class Embedded:
         Whether the features came from the cache, without a forward pass.
     """
 
-    file: Path
+    file: sources.Address
     sha256: bytes
     features: np.ndarray | None
     problem: str | None = None
@@ -95,81 +96,120 @@ def _network(recipe: Recipe, features: FeatureCache) -> ResolvedNetwork:
 
 
 def embed_files(
-    files: Iterable[Path] | images.Given,
+    files: Iterable[sources.Address] | images.Given,
     cache: FeatureCache,
     run: RunOptions | None = None,
     *,
     views: bool = False,
+    notify: Callable[[str], None] | None = None,
 ) -> Iterator[Embedded]:
-    """Yield the features of each photograph, in order, computed as the rows of `cache` were.
+    """Yield the features of each photograph, in order, computed as the rows of `cache` were; see `Embedder`."""
+    yield from Embedder(cache, run, notify).embed(files, views=views)
 
-    A file whose content is in the cache takes its features from there; the backbone is opened when another comes along.
-    Where the features of the cache were imported, another photograph has none, and the reason is told.
+
+class Embedder:
+    """Computes the features of photographs as the rows of a feature set were; any thread may ask.
+
+    A file whose content is in the set takes its features from there; the backbone is opened when another comes along, and stays
+    open. Where the features of the set were imported, another photograph has none, and the reason is told.
 
     Parameters
     ----------
-    files : iterable of Path, or Given
-    cache : FeatureCache
+    features : FeatureCache
         The feature set whose recipe is followed.
     run : RunOptions, optional
         Device and workers.
-    views : bool
-        All views of the recipe rather than the plain photograph alone.
-
-    Raises
-    ------
-    WeightsError, CacheError
-        As `network_of`, where a photograph is not in the cache.
+    notify : callable, optional
+        Is told, in a sentence, where the backbone has to be prepared, which takes seconds.
     """
-    recipe, run = cache.recipe, run or RunOptions()
-    parts = recipe.joined or (recipe,)
-    if len(parts) > 1 and not isinstance(files, images.Given):
-        files = list(files)  # each network looks at them
-    source = files if isinstance(files, images.Given) else sources.Files(files)
-    imported = next((part for part in parts if part.imported), None)
-    if imported is not None:
-        yield from _looked_up(source, cache, imported)
-        return
-    count = recipe.views if views else 1
-    of_each = [_computed(source, part, cache, run, count) for part in parts]
-    for results in zip(*of_each, strict=True):
-        yield _embedded(_together(results), cache, count)
 
+    def __init__(
+        self,
+        features: FeatureCache,
+        run: RunOptions | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        self._cache, self._run, self._notify = features, run or RunOptions(), notify
+        self._parts = features.recipe.joined or (features.recipe,)
+        self._opened: dict[str, Future[Runtime]] = {}  # by the recipe
+        self._lock = threading.Lock()
 
-def _computed(
-    source: images.Given | sources.Files, recipe: Recipe, cache: FeatureCache, run: RunOptions, count: int
-) -> Iterator[pipeline.Result]:
-    """Yield what one network makes of each photograph that is not in the cache."""
-    opening: Future[Runtime] | None = None
-    lock = threading.Lock()
+    def of(self, features: FeatureCache) -> "Embedder":
+        """Return one for other features, as those of the same photographs later; the networks that are open serve both."""
+        other = copy(self)
+        other._cache = features
+        other._parts = features.recipe.joined or (features.recipe,)
+        return other
 
-    def runtime() -> Future[Runtime]:
-        nonlocal opening
-        with lock:
-            if opening is None:
-                opening = background.submit(
-                    lambda: open_runtime(
-                        _network(recipe, cache), device=run.device, precision=recipe.precision
-                    )
-                )
-            return opening
+    def embed(
+        self, files: Iterable[sources.Address] | images.Given, *, views: bool = False
+    ) -> Iterator[Embedded]:
+        """Yield the features of each photograph, in order.
 
-    def known(sha256: bytes) -> bool:
-        if cache.row_of_content(sha256) is not None:
-            return True
-        runtime()  # made ready while the photograph is decoded
-        return False
+        Parameters
+        ----------
+        files : iterable of path or URL, or Given
+        views : bool
+            All views of the recipe rather than the plain photograph alone.
 
-    groups = ([item] for item in source.items())
-    with ThreadPoolExecutor(1, "open") as background, pipeline.open_decoder(recipe, run, count) as decoder:
-        yield from pipeline.compute(
-            source,
-            groups,
-            decoder,
-            lambda: runtime().result(),
-            skip=known,
-            batch_size=run.batch_size,
-        )
+        Raises
+        ------
+        WeightsError, CacheError
+            As `network_of`, where a photograph is not in the cache.
+        """
+        if len(self._parts) > 1 and not isinstance(files, images.Given):
+            files = list(files)  # each network looks at them
+        source = files if isinstance(files, images.Given) else sources.Files(files)
+        imported = next((part for part in self._parts if part.imported), None)
+        if imported is not None:
+            yield from _looked_up(source, self._cache, imported)
+            return
+        count = self._cache.recipe.views if views else 1
+        of_each = [self._computed(source, part, count) for part in self._parts]
+        for results in zip(*of_each, strict=True):
+            yield _embedded(_together(results), self._cache, count)
+
+    def _computed(
+        self, source: images.Given | sources.Files, recipe: Recipe, count: int
+    ) -> Iterator[pipeline.Result]:
+        """Yield what one network makes of each photograph that is not in the cache."""
+
+        @cache
+        def runtime() -> Future[Runtime]:
+            return self._runtime(recipe)
+
+        def known(sha256: bytes) -> bool:
+            if self._cache.row_of_content(sha256) is not None:
+                return True
+            runtime()  # made ready while the photograph is decoded
+            return False
+
+        groups = ([item] for item in source.items())
+        with pipeline.open_decoder(recipe, self._run, count) as decoder:
+            yield from pipeline.compute(
+                source,
+                groups,
+                decoder,
+                lambda: runtime().result(),
+                skip=known,
+                batch_size=self._run.batch_size,
+            )
+
+    def _runtime(self, recipe: Recipe) -> "Future[Runtime]":
+        """Return the network of a recipe, which a thread of its own opens; one that could not be opened is tried anew."""
+        with self._lock:
+            opened = self._opened.get(recipe.hash)
+            if opened is None or (opened.done() and opened.exception() is not None):
+                opened = self._opened[recipe.hash] = Future()
+                threading.Thread(target=self._open, args=(recipe, opened), name="open").start()
+            return opened
+
+    def _open(self, recipe: Recipe, opened: "Future[Runtime]") -> None:
+        try:
+            network = _network(recipe, self._cache)
+            opened.set_result(open_runtime(network, self._run.device, recipe.precision, self._notify))
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            opened.set_exception(error)
 
 
 def _together(results: Sequence[pipeline.Result]) -> pipeline.Result:
@@ -192,7 +232,7 @@ def _looked_up(
     )
     for item in source.items():
         for _, content in source.read([item]):
-            file = Path(item.name)
+            file = sources.address(item.name)
             if isinstance(content, str):
                 yield Embedded(file, b"", None, content)
                 continue
@@ -204,7 +244,7 @@ def _looked_up(
 
 
 def _embedded(result: pipeline.Result, cache: FeatureCache, views: int) -> Embedded:
-    file = Path(result.item.name)
+    file = sources.address(result.item.name)
     if result.problem is not None or result.features is not None:
         return Embedded(file, result.sha256, result.features, result.problem)
     row = cache.row_of_content(result.sha256)

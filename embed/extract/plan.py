@@ -18,6 +18,7 @@ from embed.sources import Failed, Item, LeftOut, Listed, Source
 GROUP_ITEMS = 16  # photographs that are read one after the other
 GROUP_BYTES = 16 << 20
 
+TOP = "."  # the source itself, as a place
 TICK = 1000  # known photographs between two reports
 
 _MET, _OUT_OF_REACH, _GONE, _SPOILT = 1, 2, 3, 4  # what is known of a row; 0 is nothing so far
@@ -196,20 +197,21 @@ class Plan:
             return
         self._failed_before.pop(told.place, None)
         row = self.row(told.place)
+        place = told.place or TOP
         if told.gone:
-            self._outcome.fail(told.place, told.reason)
+            self._outcome.fail(place, told.reason)
             return
-        self._failed_places.add(told.place)
+        self._failed_places.add(place)
         stay = below == 0
         rows = int(stay.sum())
         below[stay] = _OUT_OF_REACH
         if row is not None:
             self._state[row] = _OUT_OF_REACH
-            self._outcome.keep(told.place, told.reason)
+            self._outcome.keep(place, told.reason)
         elif rows or told.expected:
-            self._outcome.fail(told.place, told.reason)
+            self._outcome.fail(place, told.reason)
         if rows:
-            self._outcome.keep(told.place, told.reason, rows)
+            self._outcome.keep(place, told.reason, rows)
 
     def _rows_below(self, place: str) -> slice:
         if not place:

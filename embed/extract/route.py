@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from embed import backbones, sources
+from embed import backbones, labels, sources
 from embed.cache import (
     FeatureWriter,
     Moved,
@@ -20,6 +20,7 @@ from embed.cache import (
     open_features,
     origin_of,
     write_origin,
+    write_tuned,
 )
 from embed.extract.commit import Sink
 from embed.extract.exif import note
@@ -31,7 +32,7 @@ from embed.extract.summary import PREPARING, Outcome, Progress, Summary
 
 
 def extract_features(
-    data: Path | Sequence[Path] | sources.Source,
+    data: sources.Address | Sequence[sources.Address] | sources.Source,
     cache: Path,
     features: FeatureOptions | None = None,
     run: RunOptions | None = None,
@@ -48,8 +49,8 @@ def extract_features(
 
     Parameters
     ----------
-    data : Path, sequence of Path, or Source
-        Where the photographs are: a folder, several, or another kind of source.
+    data : path or URL, sequence of them, or Source
+        Where the photographs are: a folder, an archive, a table, a place in object storage; several; or another source.
     cache : Path
         Folder of the feature sets.
     features : FeatureOptions, optional
@@ -123,6 +124,8 @@ def extract_features(
             filters = before or sources.Filters()
             origin = Origin(filters.exclude, filters.include, origin.left_out, source.again, source.places)
             write_origin(writer.folder, origin)
+            if (tuning := backbones.tuning(network)) is not None:
+                write_tuned(writer.folder, tuning.to_json())
             plan = Plan(scan, writer.known, writer.failures, run, outcome)
             sink = Sink(writer, plan, outcome)
             bottleneck, removed, kept, interrupted = None, 0, 0, False
@@ -135,6 +138,7 @@ def extract_features(
             outcome.tick()
             writer.commit()
             if not interrupted:
+                labels.brought.write(writer.folder, source.described)
                 writer.write_failures(outcome.failures)
                 write_origin(writer.folder, replace(origin, left_out=tuple(sorted(outcome.left_out))))
         if not interrupted and (run.exif or (writer.folder / exif.NAME).exists()):
@@ -143,6 +147,7 @@ def extract_features(
             except KeyboardInterrupt:
                 interrupted = True
     done = outcome.progress
+    slow = bottleneck == "forward" and recipe.precision == "float32"
     return Summary(
         features=writer.folder.name,
         folder=writer.folder,
@@ -163,6 +168,7 @@ def extract_features(
         kept=kept,
         left_out=tuple(outcome.left_out),
         filters=filters,
+        bfloat16=slow and backbones.faster_in_bfloat16(run.device),
         moved_from=writer.claim.moved_from,
         likely=writer.claim.likely,
     )
@@ -178,7 +184,9 @@ def _note_exif(folder: Path, source: sources.Source, run: RunOptions, outcome: O
     note(open_features(folder.parent, folder.name), source, run, tell)
 
 
-def _filtered(data: Path | Sequence[Path] | sources.Source, filters: sources.Filters) -> sources.Source:
+def _filtered(
+    data: sources.Address | Sequence[sources.Address] | sources.Source, filters: sources.Filters
+) -> sources.Source:
     """Return a source that leaves out, and takes in, what filters say."""
     if isinstance(data, (Path, Sequence)):
         return sources.open(data, filters)

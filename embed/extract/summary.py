@@ -130,6 +130,8 @@ class Summary:
         Places that are not taken for photographs, why, and how many files with the name of an image lie there.
     filters : Filters
         What the user leaves out and takes in, now or when the folder was extracted before.
+    bfloat16 : bool
+        Whether the backbone was what the rest waited for, in float32, on a processor that computes it in bfloat16 as well, faster.
     """
 
     features: str
@@ -153,6 +155,7 @@ class Summary:
     likely: Moved | None = None
     left_out: tuple[tuple[str, str, int], ...] = ()
     filters: Filters = field(default_factory=Filters)
+    bfloat16: bool = False
 
     @property
     def images_left_out(self) -> int:

@@ -63,7 +63,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES, boundary: Boundary | None = N
                     raise CacheDamagedError(f"{path} is no ordinary file")
                 if status.st_size > most:
                     raise CacheDamagedError(f"{path} has {status.st_size} bytes, more than it can have")
-                return stream.read(most)
+                return stream.read(status.st_size)  # as much is taken from memory at once
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
         except OSError as error:

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,7 @@ from embed.images.pool import MEMORY, Lease, Pool, pool
 from embed.images.process import Child, ChildDiedError, Result
 from embed.images.request import INSIDE, MAX_PIXELS, CircumstanceError, Resize
 from embed.machine import processors
-from embed.sources import Content, Item, Read, signatures
-from embed.sources.file import read
+from embed.sources import Address, Content, Item, Read, read, signatures
 
 AHEAD = 64  # photographs decoded before somebody asks for them
 _BYTES_AHEAD = 256 << 20  # of the files among them
@@ -263,12 +261,12 @@ def _pixels(result: Result) -> np.ndarray:
     return np.frombuffer(result.data, np.uint8).reshape(result.shape)
 
 
-def decode_file(file: Path, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, bytes]:
+def decode_file(file: Address, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, bytes]:
     """Return the pixels of a file and the sha256 of its bytes.
 
     Parameters
     ----------
-    file : Path
+    file : path or URL
     resize : Resize
     max_pixels : int
         A photograph with more is refused.
@@ -289,7 +287,7 @@ def decode_file(file: Path, resize: Resize, *, max_pixels: int = MAX_PIXELS) -> 
         return decoder.decode(content.data), content.sha256
 
 
-def thumbnail(file: Path, size: int) -> bytes:
+def thumbnail(file: Address, size: int) -> bytes:
     """Return a photograph as a JPEG no wider and no higher than `size` pixels, upright, its shape kept.
 
     Raises

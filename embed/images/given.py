@@ -60,7 +60,7 @@ class Given:
     """
 
     name = "given"
-    root = Path()
+    root: Path | str = Path()
     again = ""
     places: tuple[str, ...] = ()
 
@@ -104,8 +104,13 @@ class Given:
             except ImageError as error:
                 yield item, str(error)
 
-    def local_path(self, name: str) -> None:
-        """Return None: not every photograph has a file."""
+    def described(self) -> Iterator[sources.Described]:
+        """Yield nothing."""
+        return iter(())
+
+    def address(self, name: str) -> sources.Address:
+        """Return what leads to a photograph that was given by its path."""
+        return sources.address(name)
 
 
 def _listed(given: Any) -> Sequence[Any]:

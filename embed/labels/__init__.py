@@ -4,8 +4,8 @@ what was given by hand.
 Labels are not part of the features: any rule may be applied to the same cache, as often as wanted.
 """
 
-from embed.labels import hand
-from embed.labels.columns import path_column
+from embed.labels import brought, hand
+from embed.labels.columns import label_column, named_columns, path_column
 from embed.labels.conflicts import conflicts
 from embed.labels.matching import Match, match
 from embed.labels.naming import with_splits
@@ -22,11 +22,14 @@ __all__ = [
     "Match",
     "Photographed",
     "assign",
+    "brought",
     "chosen",
     "conflicts",
     "groups",
     "hand",
+    "label_column",
     "match",
+    "named_columns",
     "of",
     "path_column",
     "with_splits",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from embed.errors import LabelError, UsageError
 from embed.labels import names as split_names
 from embed.labels.matching import PICTURES
-from embed.labels.reading import Table
+from embed.labels.reading import Table, read
 from embed.labels.words import SPLITS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROLES = ("path", "label", "split")
 # What people call the column with the photographs, the likeliest first; letters and digits only.
@@ -152,16 +156,8 @@ def of(file: Path, table: Table, given: Mapping[str, str], photographs: Sequence
     LabelError
         A column is missing, or cannot be told from others.
     """
-    first = [str(cell) for cell in table.cells.iloc[0]]
-    headed = table.named or _is_heading(first, given, photographs)
-    names = [name.lstrip("\ufeff") for name in first] if headed else [str(i + 1) for i in range(len(first))]
+    names, rows, headed = _headed(table, given, photographs)
     shown = f"csv:{file}"
-    rows = table.cells.iloc[1:] if headed else table.cells
-    # A last column without a name or a cell is a delimiter at the end of lines; the first may be a numbering of rows.
-    for i in reversed(range(len(names))):
-        if not names[i] and len(names) > 1 and (i == 0 or (rows.iloc[:, i] == "").all()):
-            rows = rows.drop(columns=rows.columns[i])
-            del names[i]
     if not len(rows):
         raise LabelError(f"{shown} has a heading and no rows: {table.heading!r}", "labels")
     asked = {role: _find(shown, names, column, table) for role, column in given.items()}
@@ -194,6 +190,43 @@ def of(file: Path, table: Table, given: Mapping[str, str], photographs: Sequence
     return Columns(names, values, known.lines, paths, label, split, classes)
 
 
+def named_columns(file: Path) -> dict[str, NDArray[np.object_]]:
+    """Return the columns of a table by name, str, the one that names photographs first.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    LabelError
+        It is no table, or no column names photographs.
+    UsageError
+        It is Parquet, and the library that reads it is not installed.
+    """
+    table = read(file)
+    names, rows, headed = _headed(table, {}, ())
+    values = {name: rows.iloc[:, names.index(name)].to_numpy(dtype=object) for name in names}
+    paths = _paths(names, values, (), headed)
+    if not paths or not len(rows):
+        raise LabelError(f"{file} names no photographs; its first line is {table.heading!r}")
+    return {paths[0]: values.pop(paths[0]), **values}
+
+
+def _headed(
+    table: Table, given: Mapping[str, str], photographs: Sequence[str]
+) -> "tuple[list[str], pd.DataFrame, bool]":
+    """Return the names of the columns, the rows below them, and whether the table says these names."""
+    first = [str(cell) for cell in table.cells.iloc[0]]
+    headed = table.named or _is_heading(first, given, photographs)
+    names = [name.lstrip("\ufeff") for name in first] if headed else [str(i + 1) for i in range(len(first))]
+    rows = table.cells.iloc[1:] if headed else table.cells
+    # A last column without a name or a cell is a delimiter at the end of lines; the first may be a numbering of rows.
+    for i in reversed(range(len(names))):
+        if not names[i] and len(names) > 1 and (i == 0 or (rows.iloc[:, i] == "").all()):
+            rows = rows.drop(columns=rows.columns[i])
+            del names[i]
+    return names, rows, headed
+
+
 def path_column(names: Sequence[str]) -> str | None:
     """Return the column that has the name of one of paths, the likeliest; None where none has."""
     known = {_bare(name): name for name in reversed(names)}
@@ -224,6 +257,17 @@ def _is_heading(first: Sequence[str], given: Mapping[str, str], photographs: Seq
         return False
     stems = {posixpath.splitext(posixpath.basename(path))[0].casefold() for path in photographs}
     return not any(posixpath.basename(cell).casefold() in stems for cell in first)
+
+
+def label_column(names: Sequence[str]) -> str | None:
+    """Return the column that has the name of one of labels, the likeliest; None where none has."""
+    known = {_bare(name): name for name in reversed(names)}
+    return next((known[name] for name in (*LABELS, *sorted(OTHER_LABELS)) if name in known), None)
+
+
+def split_column(names: Sequence[str]) -> str | None:
+    """Return the column that is called split, or None."""
+    return next((name for name in names if _bare(name) == "split"), None)
 
 
 def _bare(name: str) -> str:

@@ -108,6 +108,7 @@ def set(
     labels: Mapping[str, str | None],
     split: str | None = None,
     photographs: Photographs | None = None,
+    expected: Mapping[str, str | None] | None = None,
 ) -> dict[str, str | None]:
     """Give photographs their labels, or take them away; the others keep theirs.
 
@@ -120,6 +121,8 @@ def set(
         That the photographs are in from now on; by default each keeps its own.
     photographs : Photographs, optional
         All that there are today: their labels then stay with their contents, under whatever name.
+    expected : mapping of str to str or None, optional
+        Path → the label that its photograph has to have for it to be changed: one that somebody else changed meanwhile stays.
 
     Returns
     -------
@@ -150,6 +153,8 @@ def set(
                 if row and path in wanted
             }
         former = {path: known[path].label if path in known else None for path in wanted}
+        if expected is not None:
+            wanted = {path: label for path, label in wanted.items() if former[path] == expected.get(path)}
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         after = dict(rows)
         for path, label in wanted.items():
@@ -167,7 +172,7 @@ def set(
             return {}
         _remember(file, rows, after)
         _write(file, after.values())
-    return {path: label for path, label in former.items() if label != wanted[path]}
+    return {path: former[path] for path, label in wanted.items() if label != former[path]}
 
 
 def undo(file: Path) -> Undone | None:

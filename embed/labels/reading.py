@@ -231,7 +231,7 @@ def _parquet(file: Path, data: bytes) -> Table:
         lists = tuple(field.name for field in schema if pa.types.is_nested(field.type))
         if source.metadata.num_rows > MOST_ROWS:
             raise LabelError(f"csv:{file} has more than {MOST_ROWS:,} rows", "labels")
-        columns = [_texts(column) for column in source.read(columns=plain, use_threads=False).columns]
+        columns = [texts(column) for column in source.read(columns=plain, use_threads=False).columns]
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         raise LabelError(f"csv:{file} cannot be read as Parquet: {_line(error)}", "labels") from error
     cells = pd.DataFrame(
@@ -251,7 +251,7 @@ def _nested(kind: Any) -> bool:
     return any(is_it(kind) for is_it in (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary))
 
 
-def _texts(column: Any) -> Iterator[str]:
+def texts(column: Any) -> Iterator[str]:
     """Yield the values of a column as text: whole numbers without a point, nothing for null."""
     for value in column.to_pylist():
         whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embed.errors import LabelError, UsageError
-from embed.labels import folders, hand, hints, layout, moments, naming, query, variants
+from embed.labels import archives, brought, folders, hand, hints, layout, moments, naming, query, variants
 from embed.labels.patterns import by_pattern
 from embed.labels.words import TEST
 
@@ -38,16 +38,20 @@ class Photographed(Protocol):
         """Of the content of each, shape (n, 32)."""
 
     @property
-    def root(self) -> Path:
-        """The data folder."""
+    def root(self) -> Path | str:
+        """The data folder, or where else the photographs are."""
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The folders in the data folder that were given, where there are several."""
+        """The folders and archives in the data folder that were given, or are all that is there."""
 
     @property
     def labels_file(self) -> Path:
         """Where labels given by hand are kept."""
+
+    @property
+    def labels_of_source(self) -> Path | None:
+        """The labels that came with the photographs; None where none did."""
 
     @property
     def exif(self) -> Mapping[str, Sequence[str | None]]:
@@ -151,6 +155,14 @@ def of(photographs: Photographed, rule: str = "folder", version: int = RULE_VERS
 
     if plain == hand.RULE:
         return assigned(f"{hand.RULE}:{photographs.labels_file}")
+    if plain == brought.RULE or (plain == "folder" and not prefix):
+        with_them = photographs.labels_of_source
+        if with_them is not None:
+            given = assigned(f"{brought.RULE}:{with_them}")
+            if given.classes or plain == brought.RULE:
+                return given
+        elif plain == brought.RULE:
+            raise LabelError(f"the photographs of {photographs.root} came with no labels", "labels")
     found = assigned(plain)
     if rule == "folder" and not found.classes and (file := photographs.labels_file).exists():
         given = assigned(f"{hand.RULE}:{file}")
@@ -182,6 +194,8 @@ def assign(
         - ``csv:FILE``: a table with the columns ``path`` and ``label``, and ``split`` if wanted, also Parquet;
           ``csv:FILE,path=COLUMN,label=COLUMN,split=COLUMN`` where they have other names. Without a column for splits,
           splits are those of the folders.
+        - ``source:FILE``: what the photographs came with, as `embed.labels.brought` keeps it; splits as with a table. `of` knows
+          the file.
         - ``hand:FILE``: what was given by hand, as `embed.labels.hand` keeps it. Without a split of its own, a
           photograph is in that of its folder. `of` knows the file.
 
@@ -223,7 +237,10 @@ def assign(
     else:
         digests = _Digests(contents) if contents is not None else None
         places = contents.places if contents is not None else ()
-        read = layout.read(paths, naming.named_splits(prefix), digests, places, version)
+        inside = archives.looked_into(paths, places)
+        read = layout.read(
+            inside, naming.named_splits(prefix), digests, places if inside is paths else (), version
+        )
     labels: Sequence[str | None] = [place.label for place in read.places]
     splits: Sequence[str | None] = [place.split for place in read.places]
     copies = np.array([place.copy for place in read.places], bool)
@@ -244,12 +261,18 @@ def assign(
         labels, unknown, columns, notes = found.labels, found.unknown, found.columns, (found.note,)
         splits = splits if found.splits is None else found.splits
         plain = of_table.rule(file, given)
+    elif kind == brought.RULE and argument:
+        labels, of_each, columns = brought.by_source(paths, Path(argument))
+        splits = splits if of_each is None else of_each
+        plain, notes = brought.RULE, ()  # the file lies beside the features
     elif kind == hand.RULE and argument:
         labels, of_each, unknown = hand.by_hand(paths, Path(argument), contents)
         splits = [own or folder for own, folder in zip(of_each, splits, strict=True)]
         plain, notes = hand.RULE, ()  # the file lies beside the features, wherever those are
     else:
-        raise UsageError(f"{plain!r} is not known; it is folder, hand, regex:PATTERN or csv:FILE", "labels")
+        raise UsageError(
+            f"{plain!r} is not known; it is folder, hand, source, regex:PATTERN or csv:FILE", "labels"
+        )
     if contents is not None and contents.exif:
         columns = {**moments.columns(contents.exif), **columns}
     labels = [None if copy else label for label, copy in zip(labels, copies, strict=True)]

@@ -6,8 +6,8 @@ from embed.learn.installed import parse as parse_settings
 from embed.learn.label_issues import LabelIssue, LabelIssues, mislabelled
 from embed.learn.model import Model
 from embed.learn.models import all_models
-from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks
-from embed.learn.prediction import Prediction, predict_files
+from embed.learn.networks import Candidate, NetworksCompared, command, compare_networks, paired_difference
+from embed.learn.prediction import Prediction, judge, predict_files
 from embed.learn.protocol import Fitted, check_classifier, fit, load
 from embed.learn.saving import TRUSTED
 from embed.learn.sorting import place
@@ -31,10 +31,12 @@ __all__ = [
     "compare",
     "compare_networks",
     "fit",
+    "judge",
     "learning_curve",
     "linear_terms",
     "load",
     "mislabelled",
+    "paired_difference",
     "parse_settings",
     "place",
     "predict_files",

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from embed import labels
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, tuned_on
 from embed.errors import LabelError
 from embed.learn import groups as together
 from embed.learn import splits
+from embed.learn.choice import silent
 from embed.learn.evaluation import wilson_interval
 from embed.learn.heads import HEADS
 from embed.learn.protocol import check_classifier
 from embed.learn.splits import Split
-from embed.learn.trainer import FitOptions, Trainer
+from embed.learn.trainer import FitOptions, Progress, Trainer
 
 PER_CLASS = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # photographs of each class on a learning curve
 DRAWS = 3  # sets of so few photographs that are drawn; the accuracy is their mean
@@ -44,6 +45,8 @@ class Compared:
         As in `embed.learn.evaluation`.
     seconds : float
         That one fit took, with the choice of its strength.
+    not_scored : int
+        Photographs that are not among the `n` because a network was tuned on them.
     """
 
     features: str
@@ -58,6 +61,7 @@ class Compared:
     balanced_accuracy: float
     log_loss: float | None
     seconds: float
+    not_scored: int = 0
 
     def row(self) -> dict[str, Any]:
         """Return the values by name."""
@@ -75,29 +79,35 @@ def compare(
     feature_sets: Sequence[FeatureCache],
     heads: Sequence[str] = tuple(HEADS),
     options: FitOptions | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Yield the cross-validated score of every head on every feature set, on the same folds.
 
     Photographs in a test folder, or in a validation folder where there is no other, take no part: `fit` gives its number
-    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default.
+    on them, and here is where one chooses. The folds are those of `options.cv`, 5 by default. What the network of one of the sets
+    was tuned on is scored on none. `progress` is told what is done.
 
     Raises
     ------
     LabelError
-        There are no labels, or too few.
+        There are no labels, or too few; or there is no photograph that no network was tuned on.
     UsageError
         A head is not known.
     """
     options = replace(options or FitOptions(), cv=(options.cv if options else None) or 5)
     classifiers = {head: check_classifier(head, {}) for head in heads}
+    seen = {row.tobytes() for one in feature_sets for row in one.sha256[tuned_on(one)]}
     for features in feature_sets:
+        not_scored = np.array([row.tobytes() in seen for row in features.sha256], bool)
         labelled = labels.of(features, options.labels)
         if not np.any(labelled.splits == "test"):
             labelled = _without(labelled, "validation")
         groups = together.of(features, labelled, options.group)
         split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
+        scored = splits.unseen(split, not_scored).scored
         for head in heads:
-            trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
+            own = replace(options, classifier=classifiers[head])
+            trainer = Trainer(features, labelled, own, _of(head, progress), not_scored=not_scored)
             started = time.perf_counter()
             answers = trainer.cross_validate(split.train, split.fold)
             summary = answers.summary()
@@ -115,16 +125,20 @@ def compare(
                 log_loss=summary["log_loss"],
                 seconds=(time.perf_counter() - started)
                 / (int(split.fold.max()) + 1 if split.fold is not None else 1),
+                not_scored=len(split.train) - len(scored),
             )
 
 
 def learning_curve(
-    features: FeatureCache, heads: Sequence[str] = ("logistic",), options: FitOptions | None = None
+    features: FeatureCache,
+    heads: Sequence[str] = ("logistic",),
+    options: FitOptions | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Yield the accuracy of heads fitted on 2, 5, 10, ... photographs of each class.
 
     The photographs are drawn `DRAWS` times and the scores averaged. Scored is the validation folder, or a held-out
-    share; test is not looked at.
+    share; test is not looked at. `progress` is told what is done.
 
     Raises
     ------
@@ -140,7 +154,9 @@ def learning_curve(
     most = max(int(np.sum(of_train == label)) for label in set(of_train))
     numbers = [number for number in PER_CLASS if number < most]
     for head in heads:
-        trainer = Trainer(features, labelled, replace(options, classifier=classifiers[head]))
+        trainer = Trainer(
+            features, labelled, replace(options, classifier=classifiers[head]), _of(head, progress)
+        )
         for number in (*numbers, None):
             started = time.perf_counter()
             draws = DRAWS if number else 1
@@ -169,12 +185,18 @@ def learning_curve(
             )
 
 
+def _of(head: str, progress: Progress) -> Progress:
+    """Return what tells of the work of one head."""
+    return lambda what, done, total: progress(f"{head}: {what}", done, total)
+
+
 def _without_test(features: FeatureCache, options: FitOptions) -> tuple[Split, labels.Labels]:
     labelled = labels.of(features, options.labels)
     if not np.any(labelled.splits == "validation"):
         labelled = _without(labelled, "test")
     groups = together.of(features, labelled, options.group)
     split = splits.divide(labelled, features.sha256, seed=options.seed, groups=groups)
+    split = splits.unseen(split, tuned_on(features))
     if not len(split.validation):
         raise LabelError("there is no photograph to score on")
     return split, labelled

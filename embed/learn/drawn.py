@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import labels, sources
+from embed import files, labels, sources
 from embed.cache import FeatureCache, list_features, origin_of
 from embed.errors import LabelError, UsageError
 from embed.extract import sample
@@ -51,6 +51,14 @@ class _Found:
         sets = (one for one in list_features(self._cache) if one.meta.root == str(self.root))
         found = next(sets, None)
         return self._cache / labels.hand.NAME if found is None else FeatureCache.open(found).labels_file
+
+    @cached_property
+    def labels_of_source(self) -> Path | None:
+        folder = self._cache / sample.SAMPLES
+        files.make_folder(folder)
+        labels.brought.write(folder, self._source.described)
+        file = folder / labels.brought.NAME
+        return file if file.exists() else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Photographs whose label the others contradict, and how many labels are probably wrong."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -7,7 +8,7 @@ from typing import overload
 import numpy as np
 
 from embed import labels
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, tuned_on
 from embed.errors import LabelError
 from embed.labels import NO_LABELS
 from embed.learn import groups as together
@@ -59,15 +60,26 @@ class LabelIssues(Sequence[LabelIssue]):
         Those that are probably wrong, and all others whose label is not the likeliest one.
     judged : int
         Photographs whose label was judged.
+    seen : int
+        Photographs that were not judged because the network was tuned on them.
     """
 
     issues: tuple[LabelIssue, ...]
     judged: int
+    seen: int = 0
 
     @property
     def wrong(self) -> int:
         """How many labels are probably wrong."""
         return sum(one.probably_wrong for one in self.issues)
+
+    @property
+    def in_words(self) -> str:
+        """How many labels are probably wrong, as a sentence."""
+        labels = f"{self.judged:,} label{'' if self.judged == 1 else 's'}"
+        if not self.wrong:
+            return f"No label stands out as wrong among the {labels} that {'was' if self.judged == 1 else 'were'} judged."
+        return f"About {self.wrong:,} of {labels} {'is' if self.wrong == 1 else 'are'} probably wrong."
 
     def __len__(self) -> int:
         return len(self.issues)
@@ -92,7 +104,7 @@ def mislabelled(
     """Return the photographs whose label is doubtful, the most doubtful first, and how many are probably wrong.
 
     Every photograph is classified by logistic regressions on the others, as `doubts` says. A label of fewer than five
-    photographs is not judged.
+    photographs is not judged, and neither is one that the network has seen: features that it was tuned on agree with it.
 
     Parameters
     ----------
@@ -113,8 +125,14 @@ def mislabelled(
     """
     labelled = labels.of(features, label_rule)
     groups = together.of(features, labelled, group, progress)
-    counts = labelled.counts
+    seen = tuned_on(features)
+    counts = Counter(label for label in labelled.labels[~seen] if label is not None)
     classes = np.array([label for label in labelled.classes if counts[label] >= FOLDS], dtype=object)
+    if len(classes) < 2 and seen.any():
+        raise LabelError(
+            f"The network of {features.name} was tuned on {int(seen.sum())} of {len(features)} photographs, and by features that have"
+            " seen a label it cannot be doubted: look for doubtful labels in features of the weights before."
+        )
     if len(classes) < 2:
         raise LabelError(
             f"Doubtful labels can be found where at least two labels have {FOLDS} photographs each;"
@@ -122,7 +140,7 @@ def mislabelled(
             + ("" if labelled.classes else f" ({NO_LABELS}.)")
         )
     number = {label: i for i, label in enumerate(classes)}
-    rows = np.array([row for row, label in enumerate(labelled.labels) if label in number])
+    rows = np.array([row for row, label in enumerate(labelled.labels) if label in number and not seen[row]])
     y = np.array([number[labelled.labels[row]] for row in rows])
     keys = splits.keys_of(features.sha256[rows], None if groups is None else groups[rows])
     found = doubts(features.rows(rows), y, keys, progress)
@@ -147,6 +165,7 @@ def mislabelled(
             if place < found.wrong or given[i] < other[i]
         ),
         int(found.judged.sum()),
+        int(seen.sum()),
     )
 
 

@@ -1,6 +1,6 @@
 """What a model predicts for photographs, in the cache or not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Prediction:
 
     Attributes
     ----------
-    file : Path
+    file : path, or URL as text
         The photograph.
     label : str, optional
         The class predicted; None where there is a problem, or no class is probable enough.
@@ -40,7 +40,7 @@ class Prediction:
         Why the photograph cannot be read.
     """
 
-    file: Path
+    file: sources.Address
     label: str | None = None
     probability: float | None = None
     ranked: tuple[tuple[str, float], ...] = field(default=(), repr=False)
@@ -56,13 +56,14 @@ class Prediction:
 
 
 def predict_files(
-    files: Iterable[Path] | images.Given,
+    files: Iterable[str | Path] | images.Given,
     features: FeatureCache,
     model: Model,
     run: RunOptions | None = None,
     *,
     views: bool = False,
     min_probability: float = 0.0,
+    notify: Callable[[str], None] | None = None,
 ) -> Iterator[Prediction]:
     """Yield what the model predicts for each photograph, in order; a folder stands for the photographs below it.
 
@@ -70,8 +71,8 @@ def predict_files(
 
     Parameters
     ----------
-    files : iterable of Path, or Given
-        Photographs and folders.
+    files : iterable of path or URL, or Given
+        Photographs, and folders and archives of them.
     features : FeatureCache
         The feature set that the model was fitted on, which says how features are computed.
     model : Model
@@ -81,6 +82,8 @@ def predict_files(
         Average the probabilities over all views of the recipe.
     min_probability : float
         No class is predicted whose probability is below it.
+    notify : callable, optional
+        Is told, in a sentence, where the backbone has to be prepared, which takes seconds.
 
     Raises
     ------
@@ -99,15 +102,16 @@ def predict_files(
         raise UsageError(f"must lie between 0 and 1, not at {min_probability:g}", "min_probability")
     waiting: list[Embedded] = []
     found = files if isinstance(files, images.Given) else sources.expand(files)
-    for embedded in embed_files(found, features, run, views=views):
+    for embedded in embed_files(found, features, run, views=views, notify=notify):
         waiting.append(embedded)
         if len(waiting) == CHUNK:
-            yield from _judge(waiting, model, min_probability)
+            yield from judge(waiting, model, min_probability)
             waiting = []
-    yield from _judge(waiting, model, min_probability)
+    yield from judge(waiting, model, min_probability)
 
 
-def _judge(waiting: list[Embedded], model: Model, min_probability: float) -> Iterator[Prediction]:
+def judge(waiting: Sequence[Embedded], model: Model, min_probability: float = 0.0) -> Iterator[Prediction]:
+    """Yield what the model predicts for photographs whose features are known, in order."""
     rows = [embedded.features for embedded in waiting if embedded.features is not None]
     answers: Iterator[np.ndarray] = iter(())
     similarities: Iterator[float] = iter(())

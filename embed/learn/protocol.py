@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from embed import __version__, labels, search
+from embed import __version__, labels
 from embed.cache import FeatureCache
 from embed.errors import ModelError, UsageError
 from embed.labels import Labels
@@ -27,6 +27,7 @@ from embed.learn import heads, installed, models, reference, splits
 from embed.learn.choice import silent
 from embed.learn.evaluation import Evaluation, best_threshold
 from embed.learn.model import Model
+from embed.learn.notes import notes as notes_on
 from embed.learn.selection import FittedHead
 from embed.learn.splits import NearDuplicates, Split
 from embed.learn.trainer import FitOptions, Progress, Trainer
@@ -114,18 +115,12 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
     started = time.perf_counter()
     used, described = _resolved(options)
     name = models.check_name(options.name or described["classifier"].rpartition(".")[2])
-    labelled = labels.of(features, options.labels, options.labels_version)
-    groups = together.of(features, labelled, options.group, progress)
-    split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
-    threshold = _checked_threshold(options.threshold, labelled, split)
-    trainer = Trainer(features, labelled, used, progress)
-    if split.fold is not None:
-        head, scored, tuned, fitted_on = _cross_validate(trainer, split, threshold)
-    else:
-        head, scored, tuned, fitted_on = _hold_out(trainer, split, threshold)
-    evaluation = scored[split.evaluated_on]
+    judged = judge(features, used, progress)
+    labelled, groups, split, trainer = judged.labelled, judged.groups, judged.split, judged.trainer
+    head, scored, tuned, fitted_on = judged.outcome
+    evaluation = judged.evaluation
     near = splits.near_duplicates_across(features.rows, split)
-    notes = _notes(labelled, split, groups, near, evaluation, features)
+    notes = notes_on(labelled, split, groups, near, evaluation, features, trainer.tuned_on)
     document = {
         **described,
         "classes": list(evaluation.classes),
@@ -263,6 +258,49 @@ def _resolved(options: FitOptions) -> tuple[FitOptions, dict[str, Any]]:
     return used, {"classifier": place, "options": parameters if plain else None}
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A head that was fitted and scored, and on what.
+
+    Attributes
+    ----------
+    labelled : Labels
+    groups : ndarray of shape (n,), optional
+        What keeps photographs on one side.
+    split : Split
+        The roles; nothing that the network was tuned on is scored.
+    trainer : Trainer
+    outcome : tuple
+        The head, the answers by role, the threshold, and the photographs that the head was fitted on.
+    """
+
+    labelled: Labels
+    groups: np.ndarray | None
+    split: Split
+    trainer: Trainer
+    outcome: "Outcome"
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The answers that the number is about."""
+        return self.outcome[1][self.split.evaluated_on]
+
+
+def judge(features: FeatureCache, options: FitOptions, progress: Progress = silent) -> Judged:
+    """Fit a classifier and score it on photographs that neither it nor the network has seen; nothing is saved.
+
+    Parameters and errors are those of `fit`; the classifier of `options` is as `check_classifier` returns it.
+    """
+    labelled = labels.of(features, options.labels, options.labels_version)
+    groups = together.of(features, labelled, options.group, progress)
+    split = splits.divide(labelled, features.sha256, seed=options.seed, cv=options.cv, groups=groups)
+    trainer = Trainer(features, labelled, options, progress)
+    split = splits.unseen(split, trainer.tuned_on)
+    threshold = _checked_threshold(options.threshold, labelled, split)
+    parts = _cross_validate if split.fold is not None else _hold_out
+    return Judged(labelled, groups, split, trainer, parts(trainer, split, threshold))
+
+
 Scored = dict[str, Evaluation]
 Outcome = tuple[
     FittedHead, Scored, float | None, np.ndarray
@@ -323,59 +361,6 @@ def _checked_threshold(threshold: float | str | None, labelled: Labels, split: S
     if not 0 < value < 1:
         raise UsageError(f"must lie between 0 and 1, not at {value:g}", "threshold")
     return value
-
-
-def _notes(
-    labelled: Labels,
-    split: Split,
-    groups: np.ndarray | None,
-    near: NearDuplicates,
-    evaluation: Evaluation,
-    features: FeatureCache,
-) -> list[str]:
-    notes = [*labelled.notes, *labels.conflicts(labelled, features)]
-    if split.fold is None and labelled.n_folds > 1:
-        notes.append("the photographs lie in folds; --cv folders cross-validates over them")
-    if len(labelled.unlabelled):
-        first = features.paths[labelled.unlabelled[0]]
-        notes.append(
-            f"{len(labelled.unlabelled)} photographs have no label and are left out of the fit (still"
-            f" searchable), such as"
-            f" {first}"
-        )
-    notes += search.notes_on_groups(features, labelled, split.scored)
-    if near.pairs:
-        scored, trained, cosine = near.pairs[0]
-        notes.append(
-            f"{len(near.pairs)} of {near.checked} scored photographs look nearly like one trained on (cosine ≥"
-            f" {splits.NEAR_DUPLICATE}), which flatters the accuracy: {features.paths[scored]} and"
-            f" {features.paths[trained]}"
-            f" ({cosine:.3f})"
-        )
-    if near.checked < near.scored:
-        notes.append(
-            f"only {near.checked} of {near.scored} scored photographs were compared with those trained on"
-        )
-    if groups is not None and split.fold is None:
-        both = splits.straddling(groups, split.train.tolist(), split.scored.tolist())
-        if both:
-            notes.append(
-                f"{len(both)} groups lie in the folders of both sides of the split, such as {both[0]}"
-            )
-    unknown = evaluation.unknown_classes
-    if unknown:
-        notes.append(
-            f"scored but never trained on, so always wrong: {', '.join(unknown)}; figures of probabilities are about the"
-            f" other {evaluation.n_known} photographs"
-        )
-    if evaluation.is_vague:
-        low, high = evaluation.interval
-        notes.append(
-            f"{len(evaluation)} photographs are too few to say how good this is: the accuracy lies between"
-            f" {low:.0%} and"
-            f" {high:.0%}; --cv 5 scores every photograph"
-        )
-    return notes
 
 
 def _versions() -> dict[str, str]:

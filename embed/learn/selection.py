@@ -51,12 +51,12 @@ class FittedHead:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the probability of every class, float64 ndarray of shape (n, K)."""
-        with _one_blas_thread():
+        with one_blas_thread():
             return np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     """Let every linear-algebra call in the block use a single thread: a sum that is shared out differs in its last bits."""
     import scipy.linalg  # noqa: F401  brings a BLAS of its own, which must be loaded before it can be limited
     from threadpoolctl import threadpool_limits
@@ -73,7 +73,7 @@ def _calm() -> Iterator[None]:
 
     with (
         warnings.catch_warnings(),
-        _one_blas_thread(),
+        one_blas_thread(),
         parallel_config(backend="threading", n_jobs=min(MOST_THREADS, processors())),
     ):
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the minimum is near enough

@@ -21,7 +21,7 @@ def place(
     into: Path,
     *,
     link: bool = False,
-    data: Path | None = None,
+    data: Path | str | None = None,
 ) -> list[Placed | None]:
     """Return where each photograph goes, and None for one that is unsure, unlike all others or cannot be read.
 
@@ -34,7 +34,7 @@ def place(
         The folder that the folders of the classes are in.
     link : bool
         Whether photographs are linked to rather than copied.
-    data : Path, optional
+    data : path or URL, optional
         The data folder, whose photographs the copies would join.
 
     Raises
@@ -43,7 +43,7 @@ def place(
         The folder is in the data folder; the folder of a class leads elsewhere.
     """
     home = into.resolve()
-    if data is not None and home.is_relative_to(data.resolve()):
+    if isinstance(data, Path) and home.is_relative_to(data.resolve()):
         raise UsageError(
             f"lies in the data folder {data}, and the next extraction would take the copies for photographs: choose"
             " another",

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Split:
         test: what is only scored.
         fold: for cross-validation, the fold of each photograph in `train`; None otherwise.
         description: one line for people.
+        not_scored: photographs that have a fold and are not scored.
     """
 
     train: np.ndarray
@@ -36,12 +37,13 @@ class Split:
     test: np.ndarray
     fold: np.ndarray | None
     description: str
+    not_scored: np.ndarray = field(default_factory=lambda: np.empty(0, np.intp))
 
     @property
     def scored(self) -> np.ndarray:
         """The photographs that the printed number is about."""
         if self.fold is not None:
-            return self.train
+            return self.train[~np.isin(self.train, self.not_scored)]
         return self.test if len(self.test) else self.validation
 
     @property
@@ -115,6 +117,37 @@ def divide(
     by = "content" if groups is None else "group"
     description = f"{fraction:.0%} of every class held out by {by} (seed {seed})"
     return Split(labelled[~held_out], labelled[held_out], none, None, description)
+
+
+def unseen(split: Split, tuned_on: np.ndarray) -> Split:
+    """Return a split in which no photograph is scored, or chosen by, that the network was tuned on: it trains instead.
+
+    Of a cross-validation every photograph keeps its fold, and some are not scored.
+
+    Args:
+        split: as `divide` returns it.
+        tuned_on: bool ndarray of shape (n,).
+
+    Raises:
+        LabelError: nothing would be scored.
+    """
+    held_out = np.concatenate([split.validation, split.test])
+    if not tuned_on[split.train if split.fold is not None else held_out].any():
+        return split
+    if split.fold is None:
+        seen = held_out[tuned_on[held_out]]
+        validation, test = (part[~tuned_on[part]] for part in (split.validation, split.test))
+        train = np.sort(np.concatenate([split.train, seen]))
+        description = f"{split.description}, without {len(seen)} that the network was tuned on"
+        split = Split(train, validation, test, None, description)
+    else:
+        split = replace(split, not_scored=np.flatnonzero(tuned_on))
+    if not len(split.scored):
+        raise LabelError(
+            "the network was tuned on every photograph that would be scored, so there is nothing to judge it by: score it on a"
+            " test folder that it was not tuned on, without cross-validation, or judge the features of the weights before"
+        )
+    return split
 
 
 def _folders_as_folds(labels: Labels, train: np.ndarray, test: np.ndarray) -> Split:
@@ -296,8 +329,9 @@ def near_duplicates_across(rows: Callable[[np.ndarray], np.ndarray], split: Spli
         if len(split.test):
             trained = np.concatenate([split.train, split.validation])
         return near_duplicates(rows, trained, split.scored)
+    scored = np.isin(split.train, split.scored)
     found = [
-        near_duplicates(rows, split.train[split.fold != k], split.train[split.fold == k])
+        near_duplicates(rows, split.train[split.fold != k], split.train[scored & (split.fold == k)])
         for k in range(int(split.fold.max()) + 1)
     ]
     return NearDuplicates(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embed.cache import FeatureCache
+from embed.cache import FeatureCache, tuned_on
 from embed.errors import CacheDamagedError, LabelError
 from embed.labels import RULE_VERSION, Labels
 from embed.learn import groups as together
@@ -78,13 +78,27 @@ class Trainer:
         Whose classifier is a name of `heads.HEADS` or an unfitted classifier.
     progress : callable, optional
         Takes what is done, how many of it are, and of how many.
+    not_scored : bool ndarray of shape (n,), optional
+        Photographs that a cross-validation does not score, beside those that the network was tuned on.
+
+    Attributes
+    ----------
+    tuned_on : bool ndarray of shape (n,)
+        The photographs whose labels the network has seen.
     """
 
     def __init__(
-        self, features: FeatureCache, labelled: Labels, options: FitOptions, progress: Progress = silent
+        self,
+        features: FeatureCache,
+        labelled: Labels,
+        options: FitOptions,
+        progress: Progress = silent,
+        not_scored: np.ndarray | None = None,
     ) -> None:
         self.features, self.labels, self.options = features, labelled.labels, options
         self.progress = progress
+        self.tuned_on = tuned_on(features)
+        self._not_scored = self.tuned_on if not_scored is None else self.tuned_on | not_scored
         self._doing = ""
         groups = together.of(features, labelled, options.group, progress)
         self.keys = splits.keys_of(features.sha256, groups)
@@ -221,7 +235,7 @@ class Trainer:
         return self.evaluate(head.predict_proba(self.features.rows(positions)), classes, trained, positions)
 
     def cross_validate(self, train: np.ndarray, fold: np.ndarray | None) -> Evaluation:
-        """Return the answers to every photograph, each by a head that was fitted without its fold.
+        """Return the answers to every photograph that the network was not tuned on, each by a head that was fitted without its fold.
 
         Raises
         ------
@@ -247,7 +261,8 @@ class Trainer:
             columns = np.searchsorted(classes, [str(label) for label in head.classes_])
             probabilities[np.ix_(out, columns)] = head.predict_proba(self.features.rows(train[out]))
         self._doing = ""
-        return self.evaluate(probabilities, classes, train, train)
+        scored = ~self._not_scored[train]
+        return self.evaluate(probabilities[scored], classes, train, train[scored])
 
     def _tell(self, what: str) -> None:
         self.progress(self._doing + what, 0, 0)
@@ -255,7 +270,8 @@ class Trainer:
     def out_of_fold(self, train: np.ndarray) -> Evaluation | None:
         """Return the answers to training photographs by heads that had not seen them; None where none can be held out."""
         fold = splits.inner_folds(self.labels[train].astype(str), self.keys[train], FOLDS, self.options.seed)
-        return None if fold.min() < 0 else self.cross_validate(train, fold)
+        answers = None if fold.min() < 0 else self.cross_validate(train, fold)
+        return answers if answers is not None and len(answers) else None
 
     def evaluate(
         self, probabilities: np.ndarray, classes: list[str], trained: np.ndarray, positions: np.ndarray

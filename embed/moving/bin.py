@@ -149,7 +149,7 @@ def bin_of(root: Path, paths: Sequence[str], folder: Path | None = None) -> "Bin
         )
         home = home if home.is_dir() else home.parent
         if home == root:
-            raise UsageError("is needed: the photographs have no folder in common", "bin")
+            raise UsageError("The photographs have no folder in common: say where the bin is to be")
     return Bin(home / BIN, root)
 
 

@@ -5,11 +5,11 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from embed.errors import ImageError, InputError
 from embed.files import Draft
-from embed.sources import Files, Item
+from embed.sources import Address, own_file, read
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Placed:
 
     Attributes
     ----------
-    file : Path
+    file : path, or URL as text
         The photograph.
     to : Path
         Its copy, or the link to it.
@@ -26,17 +26,17 @@ class Placed:
         Whether that is there already.
     """
 
-    file: Path
+    file: Address
     to: Path
     there: bool
 
 
-def free_place(file: Path, folder: Path, taken: set[str], *, link: bool = False) -> Placed:
+def free_place(file: Address, folder: Path, taken: set[str], *, link: bool = False) -> Placed:
     """Return where in a folder a photograph goes: under a name that nothing else has, or that it has already.
 
     Parameters
     ----------
-    file : Path
+    file : path, or URL as text
     folder : Path
     taken : set of str
         Of the places that were returned before; this one is added.
@@ -44,8 +44,9 @@ def free_place(file: Path, folder: Path, taken: set[str], *, link: bool = False)
         Whether it is linked to rather than copied.
     """
     number = 1
+    own = PurePosixPath(str(file))
     while True:
-        name = file.name if number == 1 else f"{file.stem}-{number}{file.suffix}"
+        name = own.name if number == 1 else f"{own.stem}-{number}{own.suffix}"
         to = folder / name
         key = unicodedata.normalize("NFC", os.fspath(to)).casefold()
         number += 1
@@ -57,13 +58,16 @@ def free_place(file: Path, folder: Path, taken: set[str], *, link: bool = False)
             return Placed(file, to, there)
 
 
-def _is_there(file: Path, to: Path, link: bool) -> bool:
+def _is_there(file: Address, to: Path, link: bool) -> bool:
     """Return whether a photograph is at a place already, as a link or as a copy."""
     if to.is_symlink():
-        return link and to.resolve() == file.resolve()
+        return link and isinstance(file, Path) and to.resolve() == file.resolve()
     try:
-        return not link and to.is_file() and filecmp.cmp(file, to, shallow=False)
-    except OSError:
+        if link or not to.is_file():
+            return False
+        own = own_file(file)
+        return read(file).data == to.read_bytes() if own is None else filecmp.cmp(own, to, shallow=False)
+    except (OSError, ImageError):
         return False
 
 
@@ -81,7 +85,10 @@ def carry_out(placed: Iterable[Placed], *, link: bool = False) -> Iterator[Place
         try:
             one.to.parent.mkdir(parents=True, exist_ok=True)
             if link:
-                one.to.symlink_to(one.file.absolute())
+                own = own_file(one.file)
+                if own is None:
+                    raise InputError(f"{one.file} is no file of its own to link to: copy the photographs")
+                one.to.symlink_to(own.absolute())
         except OSError as error:
             raise _error(one.to, error) from error
         if not link:
@@ -90,13 +97,16 @@ def carry_out(placed: Iterable[Placed], *, link: bool = False) -> Iterator[Place
 
 
 def _copy(placed: Placed) -> None:
-    ((_, content),) = Files([]).read([Item(str(placed.file), 0)])
-    if isinstance(content, str):
-        raise ImageError(f"{placed.file} {content}")
+    try:
+        content = read(placed.file)
+    except ImageError as error:
+        raise ImageError(f"{placed.file} {error}") from None
     with Draft(placed.to.parent, durable=False, error=_error) as draft:
         draft.write(content.data)
-        status = placed.file.stat()
-        os.utime(draft.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        own = own_file(placed.file)
+        if own is not None:
+            status = own.stat()
+            os.utime(draft.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         draft.publish(placed.to.name)
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from embed.api import Recipe, Review, Scores
 from embed.report import sections
+from embed.report.methods import methods
 from embed.report.page import counted, render
-from embed.report.pictures import Pictures
+from embed.report.pictures import Pictures, Progress, silent
+
+if TYPE_CHECKING:
+    from embed.api import Recipe, Review, Scores
 
 GROUPS_EXPLAINED = (
     "Photographs that are alike, the largest group first, and in it what is nearest to its centre. Tightness is the mean"
@@ -26,9 +29,9 @@ class Section:
     note: str = ""
 
 
-def report_page(review: Review) -> str:
-    """Return the report as a self-contained page."""
-    pictures = Pictures(sections.LARGE, review.features.recipe.fit, MOST_BYTES)
+def report_page(review: "Review", progress: Progress = silent) -> str:
+    """Return the report as a self-contained page; `progress` is told what is done, and how many photographs of how many."""
+    pictures = Pictures(sections.LARGE, review.features.recipe.fit, MOST_BYTES, progress=progress)
     found = [section for section in _sections(review, pictures) if section.content]
     return render(
         "report.html",
@@ -42,7 +45,7 @@ def report_page(review: Review) -> str:
     )
 
 
-def _summary(review: Review) -> str:
+def _summary(review: "Review") -> str:
     recipe, photographs = review.features.recipe, counted(len(review.features), "photograph")
     classes = (
         counted(len(review.labels.classes), "class", "classes") if review.labels.classes else "no classes"
@@ -58,7 +61,7 @@ def _summary(review: Review) -> str:
     )
 
 
-def _sections(review: Review, pictures: Pictures) -> Iterator[Section]:
+def _sections(review: "Review", pictures: Pictures) -> Iterator[Section]:
     if review.scores is not None:
         yield from _judgement(review, review.scores, pictures)
     else:
@@ -67,10 +70,13 @@ def _sections(review: Review, pictures: Pictures) -> Iterator[Section]:
     failed = sections.failures(review)
     if failed["of"]:
         yield Section("failures", f"{counted(failed['of'], 'file')} that could not be used", failed)
+    if review.scores is not None:
+        yield Section("statistics", "For statisticians", sections.statistics(review.scores, review.tuned))
+    yield Section("methods", "Methods", methods(review), "A paragraph for a paper; a click selects it.")
     yield Section("recipe", "Recipe", list(_recipe(review)))
 
 
-def _unfitted(review: Review, pictures: Pictures) -> Iterator[Section]:
+def _unfitted(review: "Review", pictures: Pictures) -> Iterator[Section]:
     yield Section("next", "What to do next", list(_steps(review)))
     if review.notes:
         yield Section("notes", "Notes on the labels", review.notes)
@@ -78,12 +84,14 @@ def _unfitted(review: Review, pictures: Pictures) -> Iterator[Section]:
         found = sections.groups(review.features, review.clusters, review.labels, pictures)
         yield Section("groups", "Groups", found, GROUPS_EXPLAINED)
     alike = "Photographs that are probably there more than once; the figure is the similarity to the framed one before them."
+    if review.closest is not None:
+        alike = f"Nothing is there more than once; the two that look most alike have a similarity of {review.closest.similarity:.3f}."
     yield Section("duplicates", "Duplicates", sections.duplicates(review, pictures), alike)
     if not review.labels.classes:
         yield Section("sample", "Contact sheet", sections.sample(review, pictures))
 
 
-def _steps(review: Review) -> Iterator[tuple[str, str]]:
+def _steps(review: "Review") -> Iterator[tuple[str, str]]:
     """Yield commands, each with what it does."""
     if len(review.labels.classes) > 1:
         yield (
@@ -99,20 +107,20 @@ def _steps(review: Review) -> Iterator[tuple[str, str]]:
     yield "embed map --html map.html", "draws all photographs on one map."
 
 
-def _judgement(review: Review, scores: Scores, pictures: Pictures) -> Iterator[Section]:
-    root, n = review.features.root, scores.summary["n"]
-    scored_on = f"On {counted(n, 'photograph')} that the classifier was not fitted on ({scores.document['evaluated_on']})."
-    yield Section("summary", "Accuracy", sections.summary(scores), scored_on)
-    yield Section("classes", "Classes", scores.classes.to_dict("records"))
-    axes = "A row is the true class of photographs, a column the class predicted."
-    yield Section("confusion", "Confusion", sections.confusion(scores.confusion), axes)
+def _judgement(review: "Review", scores: "Scores", pictures: Pictures) -> Iterator[Section]:
+    root = review.features.root
+    yield Section("summary", "In short", sections.summary(scores))
+    axes = (
+        "The worst class first. In the matrix a row is the true class, a column what the model says; a number opens its"
+        " photographs."
+    )
+    yield Section("classes", "Classes", sections.classes(scores, root, pictures), axes)
     yield Section("pairs", "Most confused", sections.pairs(scores, root, pictures))
     worst = f"The photographs whose true class was given the least probability. {sections.misclassified_in_words(scores)}"
     if scores.no_maps:
         worst += f" No class-activation maps: {scores.no_maps}"
     yield Section("losses", "Top losses", sections.losses(scores, root, pictures), worst)
     yield Section("wrong", "Also misclassified", sections.wrong(scores, root, pictures))
-    yield Section("curves", "Scores and calibration", sections.curves(scores))
     if len(scores.near_duplicates):
         near = (
             f"{len(scores.near_duplicates):,} of {scores.compared:,} scored photographs look nearly like one that was"
@@ -122,12 +130,19 @@ def _judgement(review: Review, scores: Scores, pictures: Pictures) -> Iterator[S
         yield Section("leakage", title, sections.leakage(scores, root, pictures), near)
 
 
-def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
+def _recipe(review: "Review") -> Iterator[tuple[str, Any]]:
     features, recipe = review.features, review.features.recipe
     yield "feature set", features.name
     yield "photographs from", str(features.root)
     for part in recipe.joined or (recipe,):
         yield from _computed(part)
+    if review.tuned and "cut" in review.tuned:
+        tuned = review.tuned
+        yield (
+            "tuned",
+            f"above {tuned['cut']}, on {counted(tuned['photographs'], 'photograph')} ({tuned['held_out']:,} held out), from the"
+            f" weights {tuned['tuned_from'][:12]}",
+        )
     yield "features", f"{features.dimension}, stored as {recipe.dtype}"
     if recipe.views > 1:
         yield "views", f"{recipe.views}, seed {recipe.view_seed}"
@@ -148,7 +163,7 @@ def _recipe(review: Review) -> Iterator[tuple[str, Any]]:
     yield "libraries", ", ".join(f"{name} {version}" for name, version in document["versions"].items())
 
 
-def _computed(recipe: Recipe) -> Iterator[tuple[str, Any]]:
+def _computed(recipe: "Recipe") -> Iterator[tuple[str, Any]]:
     if recipe.imported:
         column = f", column {recipe.layer}" if recipe.layer else ""
         yield "imported from", f"{recipe.weights}{column} ({recipe.weights_sha256[:12]})"

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from embed import files, images
 from embed.errors import UsageError
 from embed.explain import ClassMap, Explained
 from embed.report.page import visible
-from embed.sources import MARK
+from embed.sources import MARK, Address
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -72,7 +72,7 @@ def heat_png(cells: np.ndarray, width: int, height: int, fit: str = "stretch") -
 
 
 def picture(
-    file: Path, explained: ClassMap, fit: str = "stretch", caption: str = "", kind: str = "PNG"
+    file: Address, explained: ClassMap, fit: str = "stretch", caption: str = "", kind: str = "PNG"
 ) -> bytes:
     """Return a photograph beside itself with a map over it, and a caption below, as a PNG or another kind of picture.
 
@@ -136,10 +136,26 @@ def write_pictures(
             yield one, None
             continue
         content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}", kind or "PNG")
-        file = destination if kind is not None else _free_name(destination, one.file.stem, written)
+        file = (
+            destination
+            if kind is not None
+            else _free_name(destination, PurePosixPath(str(one.file)).stem, written)
+        )
         written.add(file)
         files.write(file, content)
         yield one, file
+
+
+def explained_pictures(
+    explained: Iterable[Explained], fit: str, head: str
+) -> Iterator[tuple[bytes | None, str]]:
+    """Yield the picture of each photograph's first map with words about it; None where there is nothing to draw."""
+    for one in explained:
+        if one.maps:
+            content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}")
+            yield content, f"{one.file}: {one.maps[0].label}"
+        else:
+            yield None, f"{one.file} {one.problem}"
 
 
 def _free_name(folder: Path, stem: str, taken: set[Path]) -> Path:

@@ -20,11 +20,18 @@ from embed import __version__
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from embed.report.chart import Chart
+
 LONGEST_NAME = 120  # characters of a name on a page; a longer one is cut in the middle
 
 
 def render(
-    template: str, *, styles: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **values: Any
+    template: str,
+    *,
+    styles: Sequence[str] = ("page.css",),
+    scripts: Sequence[str] = (),
+    pictures: str = "data:",
+    **values: Any,
 ) -> str:
     """Return a whole page.
 
@@ -34,10 +41,19 @@ def render(
         File in ``templates/`` that extends ``page.html``.
     styles, scripts : sequence of str
         Files in ``assets/`` that go into the page, in this order.
+    pictures : str
+        Where the page may take pictures from, as a policy says it.
     **values
         What the template shows: ``title`` and ``summary`` in plain text, and its own.
     """
-    return environment().get_template(template).render(style=_asset(styles), script=_asset(scripts), **values)
+    made = environment().get_template(template)
+    return made.render(style=_asset(styles), script=_asset(scripts), pictures=pictures, **values)
+
+
+def chart_file(chart: "Chart") -> bytes:
+    """Return a chart as an SVG file of its own, in light colours."""
+    css = _asset(("chart.css",))["text"]
+    return environment().get_template("chart.svg").render(chart=chart, css=css).encode()
 
 
 @cache
@@ -53,7 +69,7 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(counted=counted, decimals=decimals, middle=middle, share=share)
+    made.filters.update(counted=counted, decimals=decimals, middle=middle, share=share, sure=sure)
     made.globals.update(version=__version__)
     return made
 
@@ -84,6 +100,13 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def share(value: float | None, digits: int = 1) -> str:
     """Return a share in per cent, a dash where it is not defined."""
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}%}"
+
+
+def sure(probability: float) -> str:
+    """Return a probability in per cent, never as certainty where it is none: more than 99.9 %, less than 0.1 %."""
+    if 0.999 < probability < 1 or 0 < probability < 0.001:
+        return "more than 99.9%" if probability > 0.5 else "less than 0.1%"
+    return f"{probability:.{0 if 0.1 <= probability < 0.995 else 1}%}"
 
 
 def decimals(value: float | None, digits: int = 3) -> str:

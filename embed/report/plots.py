@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 from embed import sources
 from embed.errors import UsageError
 from embed.report.page import middle, visible
-from embed.report.pictures import thumbnails
+from embed.report.pictures import Progress, silent, thumbnails
 from embed.sources import MARK
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ CELL_INCHES = 0.28  # of a photograph in the matrix
 LEAST_INCHES, MOST_INCHES = 4.0, 26.0
 LONGEST_NAME = 30  # characters of a label
 MOST_COLOURS = 20
+MOST_DRAWN = (
+    20_000  # photographs of a map that are drawn one by one into an SVG or PDF; more are one picture in it
+)
 FADED, OTHER = "#9a9a9a", "other"  # photographs without a label, and labels beyond the colours
 PALETTE = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#d4a017", "#9c755f", "#ff9da7", "#5b5bd6",
@@ -46,8 +49,8 @@ METADATA = {
 }
 
 
-def format_of(file: Path) -> str:
-    """Return the format that the name of a picture asks for; a PNG where it ends in nothing.
+def format_of(file: Path, formats: Mapping[str, str] = FORMATS) -> str:
+    """Return the format that the name of a file asks for; a PNG where it ends in nothing.
 
     Raises
     ------
@@ -55,12 +58,10 @@ def format_of(file: Path) -> str:
         It asks for one that cannot be written.
     """
     suffix = file.suffix.lower()
-    if suffix and suffix not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise UsageError(
-            f"{str(file)!r} asks for a picture that cannot be drawn; it may end in {known}", "out"
-        )
-    return FORMATS.get(suffix, "png")
+    if suffix and suffix not in formats:
+        known = ", ".join(formats)
+        raise UsageError(f"{str(file)!r} asks for a file that cannot be made; it may end in {known}", "out")
+    return formats.get(suffix, "png")
 
 
 def colours(labels: Sequence[str | None]) -> dict[str, str]:
@@ -70,15 +71,19 @@ def colours(labels: Sequence[str | None]) -> dict[str, str]:
     return dict(zip(sorted(frequent), PALETTE, strict=False))
 
 
-def matrix_picture(root: Path, matrix: "Matrix", form: str = "png") -> bytes:
+def matrix_picture(
+    root: Path | str, matrix: "Matrix", form: str = "png", progress: Progress = silent
+) -> bytes:
     """Return the heat map of a similarity matrix with the photographs along its sides.
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     matrix : Matrix
     form : {"png", "svg", "pdf"}
+    progress : callable
+        Is told what is done, and how many photographs of how many.
     """
     count = len(matrix.paths)
     side = float(np.clip(count * CELL_INCHES, LEAST_INCHES, MOST_INCHES))
@@ -87,9 +92,10 @@ def matrix_picture(root: Path, matrix: "Matrix", form: str = "png") -> bytes:
         lowest, highest = shade_range(matrix.similarity)
         drawn = axes.imshow(matrix.similarity, cmap="viridis", vmin=lowest, vmax=highest)
         extend = "max" if highest < 1 else "neither"
-        figure.colorbar(drawn, ax=axes, shrink=0.6, label="cosine similarity", extend=extend)
+        what = "cosine similarity of the means" if matrix.means else "cosine similarity"
+        figure.colorbar(drawn, ax=axes, shrink=0.6, label=what, extend=extend)
         starts = [0] + [i for i in range(1, count) if matrix.labels[i] != matrix.labels[i - 1]]
-        for start in starts[1:]:
+        for start in () if matrix.means else starts[1:]:
             axes.axhline(start - 0.5, color="white", linewidth=0.8)
             axes.axvline(start - 0.5, color="white", linewidth=0.8)
         ends = [*starts[1:], count]
@@ -101,7 +107,8 @@ def matrix_picture(root: Path, matrix: "Matrix", form: str = "png") -> bytes:
         axes.tick_params(length=0, pad=away)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        _put_photographs(axes, [*map(sources.locator(root), matrix.paths)], max(8, round(pixels)), away)
+        small = thumbnails(map(sources.locator(root), matrix.paths), max(8, round(pixels)), progress)
+        _put_photographs(axes, small, away)
     return stream.getvalue()
 
 
@@ -123,16 +130,19 @@ def map_picture(layout: "Layout", form: str = "png") -> bytes:
             if chosen.any():
                 axes.scatter(
                     *layout.positions[chosen].T,
-                    s=12,
+                    s=float(np.clip(40_000 / len(layout.paths), 1, 12)),  # points squared
                     linewidths=0,
                     alpha=0.8,
+                    rasterized=len(layout.paths) > MOST_DRAWN,
                     color=FADED if label is None else colour_of[label],
                     label=OTHER if label is None else _name(label),
                 )
         axes.set_aspect("equal")
         axes.set_axis_off()
         if colour_of:
-            figure.legend(loc="outside center right", frameon=False, markerscale=2)
+            legend = figure.legend(loc="outside center right", frameon=False)
+            for dot in legend.legend_handles:
+                dot.set_sizes([40])
     return stream.getvalue()
 
 
@@ -150,16 +160,16 @@ def _figure(inches: tuple[float, float], form: str) -> Iterator[tuple[Any, "Axes
         figure.savefig(stream, format=form, metadata=METADATA[form])
 
 
-def _put_photographs(axes: "Axes", files: Sequence[Path], pixels: int, away: float) -> None:
+def _put_photographs(axes: "Axes", small: Sequence[bytes | str], away: float) -> None:
     """Put photographs along the left side and the lower one of a matrix, `away` points deep."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     from PIL import Image
 
-    for i, jpeg in enumerate(thumbnails(files, pixels)):
+    for i, jpeg in enumerate(small):
         if isinstance(jpeg, str):
             continue  # an empty place says as much
         picture = np.asarray(Image.open(io.BytesIO(jpeg)))
-        for place, offset in (((-0.5, i), (-away / 2, 0)), ((i, len(files) - 0.5), (0, -away / 2))):
+        for place, offset in (((-0.5, i), (-away / 2, 0)), ((i, len(small) - 0.5), (0, -away / 2))):
             box = AnnotationBbox(
                 OffsetImage(picture, zoom=72 / DOTS_PER_INCH),
                 place,

@@ -1,20 +1,19 @@
-"""Pages of what a search found: photographs in groups, and the map."""
+"""Pages of what a search found: photographs in groups."""
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embed import sources
-from embed.report.page import counted, data_uri, middle, render, visible
-from embed.report.pictures import Card, Pictures, thumbnails
-from embed.report.plots import FADED, OTHER, colours
+from embed.report.page import counted, render, sure
+from embed.report.pictures import Card, Pictures, Progress, silent
 
 if TYPE_CHECKING:
     from embed.learn import LabelIssues
-    from embed.search import DuplicateGroup, Layout, Neighbours, Outlier
+    from embed.search import DuplicateGroup, Neighbours, Outlier
 
 CARD_PIXELS = 256  # sharp at the width of a card on a screen of high density
-MAP_PIXELS = 128
 DUPLICATE = {"identical": "the same file", "same": "the same picture", "alike": "looks alike"}
 
 
@@ -23,16 +22,18 @@ class Gallery:
 
     Parameters
     ----------
-    root : Path
-        The data folder.
+    root : path, or URL as text
+        The data folder, or where else the photographs are.
     files : iterable of path
-        All photographs of the page: as text relative to that folder, and otherwise as they are.
+        All photographs of the page: as text by their names there, and paths and URLs as they are.
+    progress : callable
+        Is told how many of them have been read.
     """
 
-    def __init__(self, root: Path, files: Iterable[str | Path]) -> None:
+    def __init__(self, root: Path | str, files: Iterable[str | Path], progress: Progress) -> None:
         self._file_of = sources.locator(root)
         self.groups: list[dict[str, Any]] = []
-        self._pictures = Pictures(CARD_PIXELS)
+        self._pictures = Pictures(CARD_PIXELS, progress=progress)
         self._pictures.fetch(self._file(file) for file in files)
 
     def card(self, file: str | Path, path: str = "", **words: Any) -> Card:
@@ -47,30 +48,46 @@ class Gallery:
         """Return the page."""
         return render("gallery.html", title=title, summary=summary, groups=self.groups)
 
-    def _file(self, file: str | Path) -> Path:
-        return file if isinstance(file, Path) else self._file_of(file)
+    def _file(self, file: str | Path) -> sources.Address:
+        given = sources.address(file)
+        return file if isinstance(file, Path) else given if isinstance(given, str) else self._file_of(file)
 
 
-def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
+def similar_page(root: Path | str, found: "Sequence[Neighbours]", progress: Progress = silent) -> str:
     """Return a page with each query and the photographs that look like it.
 
     Parameters
     ----------
-    root : Path
+    root : path, or URL as text
         The data folder that the paths of the neighbours are relative to.
     found : sequence of Neighbours
         What `embed.search.similar` yields.
+    progress : callable
+        Is told what is done, and how many photographs of how many; as of the other pages.
     """
     gallery = Gallery(
-        root, [*(one.query for one in found), *(each.path for one in found for each in one.neighbours)]
+        root,
+        [
+            *(one.query for one in found),
+            *(each.path for one in found for each in one.neighbours),
+            *(one.closest.path for one in found if one.closest is not None),
+        ],
+        progress,
     )
     for one in found:
         cards = [
             gallery.card(each.path, name=each.label or "", figure=f"{each.similarity:.3f}")
             for each in one.neighbours
         ]
-        lead = gallery.card(one.query, one.query.name, name="query", lead=True)
-        note = one.problem or ("" if cards else "Nothing is that similar.")
+        lead = gallery.card(one.query, posixpath.basename(str(one.query)), name="query", lead=True)
+        note = one.problem or ""
+        if one.closest is not None:
+            note = f"Nothing is that similar; the closest has {one.closest.similarity:.3f}:"
+            cards = [
+                gallery.card(
+                    one.closest.path, name=one.closest.label or "", figure=f"{one.closest.similarity:.3f}"
+                )
+            ]
         gallery.add(str(one.query), [lead, *cards], note)
     asked = counted(len(found), "photograph")
     return gallery.page(
@@ -79,9 +96,11 @@ def similar_page(root: Path, found: "Sequence[Neighbours]") -> str:
     )
 
 
-def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -> str:
+def duplicates_page(
+    root: Path | str, found: "Sequence[DuplicateGroup]", shown: int, progress: Progress = silent
+) -> str:
     """Return a page with the groups of photographs that show the same picture, as many as are to be shown."""
-    gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs])
+    gallery = Gallery(root, [one.path for group in found[:shown] for one in group.photographs], progress)
     for number, group in enumerate(found[:shown], 1):
         cards = [
             gallery.card(
@@ -110,9 +129,11 @@ def duplicates_page(root: Path, found: "Sequence[DuplicateGroup]", shown: int) -
     )
 
 
-def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
+def outliers_page(
+    root: Path | str, found: "Sequence[Outlier]", shown: int, progress: Progress = silent
+) -> str:
     """Return a page with the photographs that are furthest from all others."""
-    gallery = Gallery(root, [one.path for one in found[:shown]])
+    gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     cards = [
         gallery.card(one.path, name=one.label or "", figure=f"{one.similarity:.3f}") for one in found[:shown]
     ]
@@ -120,62 +141,30 @@ def outliers_page(root: Path, found: "Sequence[Outlier]", shown: int) -> str:
     return gallery.page("Outliers", "The figure is the mean similarity to the ten nearest others.")
 
 
-def label_issues_page(root: Path, found: "LabelIssues", shown: int) -> str:
+def label_issues_page(root: Path | str, found: "LabelIssues", shown: int, progress: Progress = silent) -> str:
     """Return a page with the photographs whose label the others contradict: first those that are probably wrong."""
-    gallery = Gallery(root, [one.path for one in found[:shown]])
+    gallery = Gallery(root, [one.path for one in found[:shown]], progress)
     for title, wrong in (("Probably wrong", True), ("Doubtful", False)):
         cards = [
             gallery.card(
                 one.path,
-                name=one.label,
-                figure=f"{one.probability:.2f}",
-                note=("looks like", one.suggested, f"({one.suggested_probability:.2f})"),
+                label=one.label,
+                predicted=one.suggested,
+                sure=one.suggested_probability,
+                note=(one.label, sure(one.probability)),
             )
             for one in found[:shown]
             if one.probably_wrong is wrong
         ]
         if cards:
             gallery.add(title, cards, "The likeliest first." if wrong else "")
-    return gallery.page(
-        "Label issues",
-        f"About {found.wrong:,} of {counted(found.judged, 'label')} {'is' if found.wrong == 1 else 'are'} probably wrong."
-        f" {counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
-        " the figures are probabilities by a classifier that did not see the photograph.",
-    )
-
-
-def map_page(root: Path, layout: "Layout") -> str:
-    """Return a page with a map of the photographs: pointing at a dot shows the photograph."""
-    colour_of = colours(layout.labels)
-    names, shades = list(colour_of), list(colour_of.values())
-    number = {label: i for i, label in enumerate(names)}
-    labels = [len(names) if label is None else number.get(label, len(names)) for label in layout.labels]
-    if len(names) in labels:
-        names.append(OTHER)
-        shades.append(FADED)
-    pictures = thumbnails(map(sources.locator(root), layout.paths), MAP_PIXELS)
-    data = {
-        "x": [round(float(x), 4) for x in layout.positions[:, 0]],
-        "y": [round(float(y), 4) for y in layout.positions[:, 1]],
-        "label": labels,
-        "names": [visible(middle(name)) for name in names],
-        "colours": shades,
-        "path": [visible(path) for path in layout.paths],
-        "picture": [data_uri(one) if isinstance(one, bytes) else "" for one in pictures],
-    }
-    left_out = f" {layout.left_out:,} more are not on the map." if layout.left_out else ""
-    summary = (
-        f"{counted(len(layout.paths), 'photograph')}; those that are alike lie close together. Point at one to see it,"
-        f" zoom with the wheel, click a label to hide it.{left_out}"
-    )
-    return render(
-        "map.html",
-        styles=("page.css", "map.css"),
-        scripts=("map.js",),
-        title="Map of the features",
-        summary=summary,
-        data=data,
-    )
+    summary = found.in_words
+    if found:
+        summary += (
+            f" {counted(len(found), 'photograph')} whose label is not the one that the others suggest{_of(shown, found)};"
+            " the figures are probabilities by a classifier that did not see the photograph."
+        )
+    return gallery.page("Label issues", summary)
 
 
 def _of(shown: int, found: Sequence[object]) -> str:

@@ -6,6 +6,7 @@ the vectors names candidates by their content, and the features in the cache ran
 What lies on disk, and what is trusted, is described in ``cache/README.md`` under "Derived files".
 """
 
+from embed.search.closest import Pair, closest_pair
 from embed.search.clusters import Cluster, Clusters, clusters
 from embed.search.current import measured, open_index, silent
 from embed.search.duplicates import Duplicate, DuplicateGroup, Grade, duplicates
@@ -15,7 +16,7 @@ from embed.search.keeping import superfluous
 from embed.search.layout import Layout, layout
 from embed.search.matrix import Matrix, similarity_matrix
 from embed.search.outliers import Outlier, outliers
-from embed.search.similar import Neighbour, Neighbours, Searcher, SimilarOptions, similar
+from embed.search.similar import Neighbour, Neighbours, Query, Searcher, SimilarOptions, similar
 from embed.search.store import Progress, Store
 from embed.search.tuning import IndexOptions
 
@@ -34,10 +35,13 @@ __all__ = [
     "Neighbour",
     "Neighbours",
     "Outlier",
+    "Pair",
     "Progress",
+    "Query",
     "Searcher",
     "SimilarOptions",
     "Store",
+    "closest_pair",
     "clusters",
     "duplicates",
     "group_rows",

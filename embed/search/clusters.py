@@ -5,7 +5,6 @@ of photographs that have some better than HDBSCAN does, which leaves most of the
 ``benchmarks/clusters.py``. The number of groups is the one with the greatest silhouette.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,25 +12,17 @@ from numpy.typing import NDArray
 
 from embed.cache import FeatureCache
 from embed.errors import UsageError
+from embed.search.components import components, in_blocks
 from embed.search.current import silent
 from embed.search.store import Progress
-from embed.search.vectors import (
-    SIMILARITY_DECIMALS,
-    CachedVectors,
-    as_keys,
-    blocks,
-    check_not_empty,
-    distinct_rows,
-)
+from embed.search.vectors import SIMILARITY_DECIMALS, CachedVectors, as_keys, check_not_empty, distinct_rows
 
 AXES = 32  # principal components
-SAMPLE = 10_000  # photographs at most that axes, number and centres are found on
-SAMPLE_VALUES = 1 << 26  # of their features: 256 MB
+SAMPLE = 10_000  # photographs at most that number and centres are found on
 JUDGED = 2_000  # of them for the silhouette, which compares each with each
 STARTS = 5  # of k-means, of which the best one counts
 MOST_GROUPS = 100  # that are chosen, not asked for
 FEWEST = 5  # photographs in a group that is chosen, on average
-SAME = 1e-6  # variance of vectors of length one below which all of them are one picture
 
 
 @dataclass(frozen=True)
@@ -125,20 +116,7 @@ def clusters(
 
 def _reduced(vectors: CachedVectors, seed: int, progress: Progress) -> NDArray[np.float32]:
     """Return the leading components of each vector, of length one, float32 (n, axes); all zero where all are the same."""
-    from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
-
-    count, dimension = vectors.shape
-    progress("Finding what tells the photographs apart", 0, count)
-    most = max(2, min(SAMPLE, SAMPLE_VALUES // dimension))
-    sample = vectors[np.sort(np.random.default_rng(seed).permutation(count)[:most])]
-    axes = min(AXES, len(sample), dimension)
-    if len(sample) < 2 or sample.var(axis=0, dtype=np.float64).sum() < SAME:
-        return np.zeros((count, axes), np.float32)
-    # The last bits depend on the number of threads, and the groups on the last bits.
-    with threadpool_limits(1):
-        pca = PCA(axes, random_state=seed).fit(sample)
-        reduced = np.concatenate([pca.transform(block) for _, block in _blocks(vectors)]).astype(np.float32)
+    reduced = components(vectors, AXES, seed, progress)
     lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
     return np.divide(reduced, lengths, where=lengths > 0, out=np.zeros_like(reduced))
 
@@ -191,21 +169,16 @@ def _silhouette(points: NDArray[np.float32], groups: NDArray[np.int32]) -> float
 def _nearness(vectors: CachedVectors, group_of: NDArray[np.int64], progress: Progress) -> NDArray[np.float64]:
     """Return the cosine of each vector to the mean of its group, float64 (n,)."""
     sums = np.zeros((int(group_of.max()) + 1, vectors.shape[1]))
-    for place, block in _blocks(vectors):
+    for place, block in in_blocks(vectors):
         progress("Finding the centres", place.start, len(vectors))
         np.add.at(sums, group_of[place], block)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     centres = np.divide(sums, lengths, where=lengths > 0, out=np.zeros_like(sums))
     nearness = [
         np.einsum("nd,nd->n", block, centres[group_of[place]], dtype=np.float64)
-        for place, block in _blocks(vectors)
+        for place, block in in_blocks(vectors)
     ]
     return np.clip(np.concatenate(nearness).round(SIMILARITY_DECIMALS), -1.0, 1.0)
-
-
-def _blocks(vectors: CachedVectors) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    for place in blocks(*vectors.shape):
-        yield place, vectors[np.arange(place.start, place.stop)]
 
 
 def _place(contents: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,9 +8,11 @@ import numpy as np
 from embed.cache import FeatureCache, Lock
 from embed.errors import UsageError
 from embed.search.faiss_store import FaissStore
+from embed.search.filling import fill
 from embed.search.index import Index, Measured, most_compared
 from embed.search.kinds import AUTO, COMPRESSED, EXACT, IVF
 from embed.search.store import Progress, StoreDamagedError
+from embed.search.stores import as_written_down, open_store
 from embed.search.tuning import IndexOptions, held_out, held_out_count, measured_exact, tune
 from embed.search.vectors import CachedVectors, missing_from
 
@@ -48,6 +50,8 @@ def open_index(
     """
     store, asked = _load(features)
     options = options or asked
+    if options.store:
+        return _elsewhere(features, options, asked, progress)
     exact = _compares(features, options)
     if options == asked and (exact or (store is not None and store.fingerprint == features.fingerprint)):
         return Index(features, None if exact else store)
@@ -62,6 +66,24 @@ def open_index(
             return Index(features)
         if store is None or options != asked or not _updated(features, store, progress):
             store = _built(features, options, progress)
+        return Index(features, store)
+    finally:
+        lock.release()
+
+
+def _elsewhere(
+    features: FeatureCache, options: IndexOptions, asked: IndexOptions, progress: Progress
+) -> Index:
+    """Return an index whose store lies elsewhere, brought up to date. Which one it is stands beside the features."""
+    store = open_store(options.store, features)
+    options = replace(options, store=as_written_down(options.store))
+    if options == asked and store.fingerprint == features.fingerprint:
+        return Index(features, store)
+    beside = FaissStore(features.folder, EXACT)
+    lock = Lock(beside.prepare())
+    try:
+        fill(features, store, options, progress)
+        beside.commit(features.fingerprint, {"options": asdict(options)})
         return Index(features, store)
     finally:
         lock.release()

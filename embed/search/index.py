@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embed.cache import Contents, FeatureCache
 from embed.search import exact
 from embed.search.kinds import EXACT
-from embed.search.store import Store, StoreDamagedError
+from embed.search.store import Store, StoreDamagedError, StoreUnreachableError
 from embed.search.vectors import as_keys, distinct_rows, normalise, normalised, rows_with, similarities
 
 EXACT_VALUES = 1 << 26  # values that are compared with a query in 50 ms, on two cores: 52,000 × 1,280
@@ -107,7 +107,7 @@ class Index:
         """Return for each query the rows of its k most similar contents and their similarities, most similar first.
 
         Of copies the first row that is allowed stands for all. Fewer than k come back where fewer are allowed. A store
-        that turns out damaged is not asked again: everything is compared, and the next index is built anew.
+        that turns out damaged, or cannot be asked any more, is not asked again: everything is compared.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Index:
             names = self.store.candidates(
                 queries, min(k + TIES, len(self.features)), None if allowed is None else sha256[allowed]
             )
-        except StoreDamagedError:
+        except (StoreDamagedError, StoreUnreachableError):
             self.store = None
             return self._compared(queries, k, allowed)
         first = {

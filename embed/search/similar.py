@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +15,9 @@ from embed.cache import FeatureCache
 from embed.errors import CacheLockedError, CacheWriteError, UsageError
 from embed.search.current import open_index, silent
 from embed.search.index import Index
-from embed.search.store import Progress
+from embed.search.store import Progress, StoreUnreachableError
 from embed.search.vectors import check_not_empty
+from embed.sources import Address
 
 BATCH = 256  # queries searched at once
 
@@ -25,7 +26,7 @@ class Query(Protocol):
     """A photograph with its features, as `embed.extract.embed_files` yields it."""
 
     @property
-    def file(self) -> Path: ...
+    def file(self) -> Address: ...
     @property
     def sha256(self) -> bytes | None: ...
     @property
@@ -56,11 +57,21 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What looks like one query, most similar first; or the problem for which it could not be asked."""
+    """What looks like one query, most similar first; or the problem for which it could not be asked.
 
-    query: Path
+    Attributes
+    ----------
+    query : Path
+    neighbours : list of Neighbour
+    problem : str or None
+    closest : Neighbour or None
+        The most similar photograph, where none is as similar as was asked for.
+    """
+
+    query: Address
     neighbours: list[Neighbour]
     problem: str | None = None
+    closest: Neighbour | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +137,12 @@ class Searcher:
         self._index = _opened(features, progress, notice).keep()
         self._labels = labels.of(features, label_rule)
 
+    def relabelled(self, label_rule: str) -> "Searcher":
+        """Return one that knows the labels as they are now, and shares all that was read."""
+        other = copy(self)
+        other._labels = labels.of(self._index.features, label_rule)
+        return other
+
     def similar(self, queries: Iterable[Query], options: SimilarOptions) -> Iterator[Neighbours]:
         """Yield for each query the photographs that are most similar to it; see the function `similar`."""
         allowed = _allowed_rows(self._labels, options)
@@ -183,7 +200,7 @@ def similar(
 def _opened(features: FeatureCache, progress: Progress, notice: Callable[[str], None]) -> Index:
     try:
         return open_index(features, progress=progress)
-    except (CacheLockedError, CacheWriteError) as error:
+    except (CacheLockedError, CacheWriteError, StoreUnreachableError) as error:
         notice(f"There is no index, so every photograph is compared: {error}")
         return Index(features)
 
@@ -215,22 +232,27 @@ def _neighbours(
         if query.features is None:
             yield Neighbours(query.file, [], query.problem)
             continue
-        neighbours = []
+        neighbours: list[Neighbour] = []
+        closest = None
         for row, similarity in zip(*next(remaining), strict=True):
-            if similarity < options.threshold:
+            if similarity < options.threshold and (neighbours or closest):
                 break
             same = copies[int(row)]
             if features.sha256[row].tobytes() == query.sha256 and not options.include_self:
                 same = np.delete(same, _own(features, same, query.file))
-            neighbours += [
+            near = [
                 Neighbour(features.path(copy), float(similarity), label_of_row[copy])
                 for copy in same.tolist()
                 if allowed is None or allowed[copy]
             ]
-        yield Neighbours(query.file, neighbours[: options.k])
+            if similarity >= options.threshold:
+                neighbours += near
+            elif near:
+                closest = near[0]
+        yield Neighbours(query.file, neighbours[: options.k], closest=None if neighbours else closest)
 
 
-def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
+def _own(features: FeatureCache, same: NDArray[np.int64], file: Address) -> int:
     """Return which of the rows with the content of a query is the query itself.
 
     It is that very file; where the query lies elsewhere, a photograph that is gone, since the query may be where it went;
@@ -241,7 +263,10 @@ def _own(features: FeatureCache, same: NDArray[np.int64], file: Path) -> int:
 
     def rank(i: int) -> int:
         try:
-            return 0 if file_of(features.path(int(same[i]))).samefile(file) else 2
+            own = file_of(features.path(int(same[i])))
+            if own == file or isinstance(own, str) or isinstance(file, str):
+                return 0 if own == file else 2
+            return 0 if own.samefile(file) else 2
         except OSError:
             return 1
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.errors import CacheDamagedError
+from embed.errors import CacheDamagedError, CacheError
 from embed.search.vectors import Vectors
 
 Progress = Callable[[str, int, int], None]  # what is done, how many vectors of how many
@@ -30,6 +30,10 @@ class StoreDamagedError(CacheDamagedError):
     def __init__(self, message: str, notes: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.notes = notes or {}
+
+
+class StoreUnreachableError(CacheError):
+    "A store that lies elsewhere cannot be asked, or not written to."
 
 
 class Store(Protocol):

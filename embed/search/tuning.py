@@ -31,6 +31,8 @@ class IndexOptions:
     kind : {"auto", "exact", "compressed", "ivf", "hnsw"}
     recall : float
         Share of the true ten nearest that one which does not compare everything has to find.
+    store : str
+        Where it is kept, if not beside the features: a place that ends in ``.lance``, or a URL of PostgreSQL.
 
     Raises
     ------
@@ -40,8 +42,11 @@ class IndexOptions:
 
     kind: str = AUTO
     recall: float = 0.99
+    store: str = ""
 
     def __post_init__(self) -> None:
+        if self.store and self.kind != AUTO:
+            raise UsageError(f"is {self.kind!r}; a store elsewhere has a kind of its own", "kind")
         if self.kind not in NAMES:
             raise UsageError(f"{self.kind!r} is not known; it is one of {', '.join(NAMES)}.", "kind")
         if not 0 < self.recall <= 1:

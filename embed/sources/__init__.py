@@ -1,44 +1,67 @@
 """Where photographs come from: find them without reading them, then read each of them once."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from embed.errors import UsageError
+from embed.sources.address import address, locator, own_file
+from embed.sources.credentials import storage_options
 from embed.sources.folder import Folder
 from embed.sources.left_out import BIN, BIN_JOURNAL, BINNED, DRAWN, MARK, Filters
 from embed.sources.listing import Listing, read_entries, read_list
 from embed.sources.named import Files, expand
-from embed.sources.several import Folders, apart
+from embed.sources.places import open
+from embed.sources.reading import read
+from embed.sources.several import Several, apart
 from embed.sources.some import Some
-from embed.sources.source import Content, Failed, Item, LeftOut, Listed, Read, Source, Told
+from embed.sources.source import (
+    LABEL,
+    TEXT,
+    Address,
+    Content,
+    Described,
+    Failed,
+    Item,
+    LeftOut,
+    Listed,
+    Read,
+    Source,
+    Told,
+)
 
 __all__ = [
     "BIN",
     "BINNED",
     "BIN_JOURNAL",
     "DRAWN",
+    "LABEL",
     "MARK",
+    "TEXT",
+    "Address",
     "Content",
+    "Described",
     "Failed",
     "Files",
     "Filters",
     "Folder",
-    "Folders",
     "Item",
     "LeftOut",
     "Listed",
     "Listing",
     "Read",
+    "Several",
     "Some",
     "Source",
     "Told",
+    "address",
     "apart",
     "expand",
     "filters",
     "locator",
     "open",
+    "own_file",
+    "read",
     "read_entries",
     "read_list",
+    "storage_options",
 ]
 
 
@@ -47,17 +70,3 @@ def filters(exclude: Sequence[str] | None, include: Sequence[str] | None) -> Fil
     return (
         None if exclude is None and include is None else Filters(tuple(exclude or ()), tuple(include or ()))
     )
-
-
-def open(places: str | Path | Sequence[Path], filters: Filters | None = None) -> Source:
-    """Return the source at a place, or at several: folders. Whether they are there is told when they are looked into."""
-    folders, _ = apart([Path(places)] if isinstance(places, (str, Path)) else places)
-    if not folders:
-        raise UsageError("names no folder", "data")
-    return Folder(folders[0], filters) if len(folders) == 1 else Folders(folders, filters)
-
-
-def locator(place: str | Path) -> Callable[[str], Path]:
-    """Return what gives the file of each photograph of a place by its name, whether it is there or not."""
-    source = open(place)
-    return lambda name: source.local_path(name) or Path(place, name)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.left_out import BIN_JOURNAL, BINNED, DRAWN, MOST_COUNTED, Filters, is_drawn, is_in_bin
+from embed.sources.left_out import BIN_JOURNAL, BINNED, MOST_COUNTED, Filters, is_in_bin, unless_drawn
 from embed.sources.reasons import kind, why
 from embed.sources.reasons import reason as reason_of
 from embed.sources.shots import RAW_EXTENSIONS, TAKEN_AS_PICTURE, is_taken_as_picture
 from embed.sources.signatures import identify
-from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
+from embed.sources.source import Described, Failed, Item, LeftOut, Listed, Read, Told
 
 # A file with one of these names is meant to be an image, whatever it holds.
 EXTENSIONS = RAW_EXTENSIONS | frozenset(
@@ -39,8 +39,8 @@ class Folder:
     def __init__(self, folder: Path, filters: Filters | None = None) -> None:
         self.folder = folder
         self.filters = filters or Filters()
-        self.root = folder.resolve()
-        self.name = self.root.name
+        self.root: Path | str = folder.resolve()
+        self.name = folder.resolve().name
         self.again = ""
         self.places: tuple[str, ...] = ()
 
@@ -76,7 +76,11 @@ class Folder:
         """Yield each photograph with its content, or the reason why that cannot be had just now."""
         return read_below(self.folder, group)
 
-    def local_path(self, name: str) -> Path:
+    def described(self) -> Iterator[Described]:
+        """Yield nothing: folders say it."""
+        return iter(())
+
+    def address(self, name: str) -> Path:
         """Return the file of a photograph, whether it is there or not."""
         return self.folder / name
 
@@ -85,8 +89,7 @@ def read_below(folder: Path, group: Sequence[Item]) -> Iterator[Read]:
     """Yield each photograph with the content of the file of its name in a folder, or the reason why there is none."""
     for item in group:
         try:
-            content = file.read(folder / item.name, item)
-            yield item, DRAWN if is_drawn(content.data) else content
+            yield item, unless_drawn(file.read(folder / item.name, item))
         except ImageError as error:
             yield item, str(error)
 
@@ -143,7 +146,7 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
         is_folder = name.endswith(b"/")
         out = folder.left_out or filters.reason(path, name, is_folder)
         if not is_folder:
-            named = _named_as_image(name)
+            named = named_as_image(name)
             if out is None and named and is_taken_as_picture(entry.path):
                 out = TAKEN_AS_PICTURE
             if out is not None and not filters.takes_in(path):
@@ -159,7 +162,7 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
             yield LeftOut(os.fsdecode(path), out, _count(entry.path))
             continue
         try:
-            if _named_as_image(entry.name) and out is None:
+            if named_as_image(entry.name) and out is None:
                 yield judge(os.fsdecode(path), entry.stat())
             if entry.is_symlink() and _is_walked(os.path.realpath(entry.path), inside, filters):
                 continue  # it has its turn under its own name
@@ -203,11 +206,12 @@ def _count(folder: bytes) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                 else:
-                    images += _named_as_image(entry.name)
+                    images += named_as_image(entry.name)
     return images
 
 
-def _named_as_image(name: bytes) -> bool:
+def named_as_image(name: bytes) -> bool:
+    """Return whether a file has the name of an image."""
     _, point, extension = name.rpartition(b".")
     return bool(point) and extension.lower() in EXTENSIONS
 

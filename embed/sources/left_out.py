@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embed.errors import UsageError
+from embed.sources.source import Content
 
 if TYPE_CHECKING:
     import pathspec
@@ -59,6 +60,11 @@ def is_drawn(data: bytes) -> bool:
     return any(mark in part for part in (data[:_MARKED_BYTES], data[-_MARKED_BYTES:]) for mark in _MARKS)
 
 
+def unless_drawn(content: Content) -> Content | str:
+    """Return the content of a photograph, or that it is none: embed drew it."""
+    return DRAWN if is_drawn(content.data) else content
+
+
 @dataclass(frozen=True)
 class Filters:
     """What a user leaves out, and takes in.
@@ -104,6 +110,20 @@ class Filters:
     def takes_in(self, path: bytes) -> bool:
         """Return whether a file is taken, whatever leaves it out."""
         return self._included is not None and self._included.match_file(os.fsdecode(path))
+
+    def left_out(self, name: str) -> tuple[str, str] | None:
+        """Return the place that is left out, and why, where a file is, or a folder on the way to it."""
+        path = os.fsencode(name)
+        if self.takes_in(path):
+            return None
+        parts = path.split(b"/")
+        for depth, part in enumerate(parts[:-1], 1):
+            folder = b"/".join(parts[:depth])
+            if reason := self.reason(folder, part, True):
+                return os.fsdecode(folder), reason
+        if reason := self.reason(path, parts[-1], False):
+            return os.fsdecode(b"/".join(parts[:-1])), reason
+        return None
 
     @cached_property
     def _excluded(self) -> pathspec.GitIgnoreSpec | None:

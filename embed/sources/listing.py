@@ -13,7 +13,7 @@ from embed.sources.folder import Folder, judge, read_below
 from embed.sources.left_out import Filters, is_in_bin
 from embed.sources.reasons import reason, why
 from embed.sources.several import below
-from embed.sources.source import Failed, Item, LeftOut, Listed, Read, Told
+from embed.sources.source import Described, Failed, Item, LeftOut, Listed, Read, Told
 
 MOST_BYTES, PIECE_BYTES = 1 << 30, 1 << 20
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -58,15 +58,20 @@ class Listing:
         paths = {os.path.normpath(base / entry) for entry in entries}
         inside = os.path.normpath(base).rstrip(os.sep) + os.sep
         outside = len(relative) < len(entries) or not all(path.startswith(inside) for path in paths)
-        self.root = Path("/") if outside else base
+        self.root: Path | str = Path("/") if outside else base
+        self._base, self._began = self.root, base
         identity = os.path.normpath(file.absolute()) if file is not None else os.path.commonpath(paths)
         self.places: tuple[str, ...] = ()
         self.again = f"--from-file {'-' if file is None else shlex.quote(identity)}" + (" -0" if zero else "")
         stem = file.stem if file is not None else "list"
         self.name = f"{stem}-{hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]}"
         self._names = sorted(
-            (os.path.relpath(path, self.root) for path in paths), key=lambda name: os.fsencode(name) + b"/"
+            (os.path.relpath(path, self._base) for path in paths), key=lambda name: os.fsencode(name) + b"/"
         )
+
+    def name_of(self, entry: str) -> str:
+        """Return the name of the photograph that an entry is."""
+        return os.path.relpath(os.path.normpath(self._began / entry), self._base)
 
     def filtered(self, filters: Filters) -> "Listing":
         """Return the same list with other filters."""
@@ -81,7 +86,7 @@ class Listing:
         for name in self._names:
             if walked and name.startswith(walked + "/"):
                 continue
-            path = self.root / name
+            path = self._base / name
             try:
                 status = path.stat()
                 is_folder = stat.S_ISDIR(status.st_mode)
@@ -106,11 +111,15 @@ class Listing:
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
         """Yield each photograph with its content, or the reason why that cannot be had just now."""
-        return read_below(self.root, group)
+        return read_below(self._base, group)
 
-    def local_path(self, name: str) -> Path:
+    def described(self) -> Iterator[Described]:
+        """Yield nothing: a list names photographs, and says no more of them."""
+        return iter(())
+
+    def address(self, name: str) -> Path:
         """Return the file of a photograph, whether it is there or not."""
-        return self.root / name
+        return self._base / name
 
 
 def read_list(file: Path) -> bytes:
@@ -135,7 +144,13 @@ def read_list(file: Path) -> bytes:
 
 
 def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
-    """Return what a list names, in order: one on each line, or each ending in a zero byte."""
+    """Return what a list names, in order: one on each line, or each ending in a zero byte.
+
+    Raises
+    ------
+    InputError
+        A line holds a zero byte, which no name does.
+    """
     if zero:
         return [os.fsdecode(entry) for entry in data.split(b"\0") if entry]
     for mark, encoding in _MARKS:
@@ -146,4 +161,10 @@ def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
     lines = data.split(b"\n")
     if all(line.endswith(b"\r") for line in lines[:-1]):
         lines = [line.removesuffix(b"\r") for line in lines]
+    for number, line in enumerate(lines, 1):
+        if b"\0" in line:
+            raise InputError(
+                f"Line {number} of the list holds a zero byte, which no file name does: save the list as UTF-8, or give -0 "
+                "where every name in it ends in one."
+            )
     return [os.fsdecode(line) for line in lines if line.strip()]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from embed.errors import ImageError, InputError
 from embed.sources import file
-from embed.sources.folder import Folder
-from embed.sources.source import Item, Listed, Read, Told
+from embed.sources.address import address
+from embed.sources.places import is_place, open_place
+from embed.sources.reading import read
+from embed.sources.source import Address, Described, Item, Listed, Read, Told
 
 
 class Files:
@@ -15,16 +17,16 @@ class Files:
 
     Parameters
     ----------
-    paths : iterable of path
-        Taken one after the other, when they are needed.
+    paths : iterable of path or URL
+        Files, objects and members of archives. Taken one after the other, when they are needed.
     """
 
     name = "files"
-    root = Path()
+    root: Path | str = Path()
     again = ""
     places: tuple[str, ...] = ()
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Address]) -> None:
         self._paths = paths
 
     def find(self) -> Iterator[Told]:
@@ -36,36 +38,42 @@ class Files:
         """Yield every file, whatever it is: reading it tells."""
         for path in self._paths:
             size = 0
-            with suppress(OSError):
-                size = min(path.stat().st_size, file.MAX_BYTES)
+            if isinstance(path, Path):
+                with suppress(OSError):
+                    size = min(path.stat().st_size, file.MAX_BYTES)
             yield Item(str(path), size)
 
     def read(self, group: Sequence[Item]) -> Iterator[Read]:
         """Yield each file with its content or the reason why it has none."""
         for item in group:
             try:
-                yield item, file.read(Path(item.name))
+                yield item, read(address(item.name))
             except ImageError as error:
                 yield item, str(error)
 
-    def local_path(self, name: str) -> Path:
+    def described(self) -> Iterator[Described]:
+        """Yield nothing."""
+        return iter(())
+
+    def address(self, name: str) -> Address:
         """Return the file."""
-        return Path(name)
+        return address(name)
 
 
-def expand(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield each path that is no folder, and for each that is one the photographs below it.
+def expand(paths: Iterable[str | Path]) -> Iterator[Address]:
+    """Yield each path that is a photograph, and for each folder and archive the photographs in it.
 
     Raises
     ------
     InputError
-        A folder cannot be listed, or holds no image.
+        A folder or an archive cannot be listed, or holds no image.
     """
-    for path in paths:
-        if not path.is_dir():
+    for path in map(address, paths):
+        if not is_place(path):
             yield path
             continue
-        inside = [path / told.name for told in Folder(path).find() if isinstance(told, Item)]
+        source = open_place(path)
+        inside = [source.address(told.name) for told in source.find() if isinstance(told, Item)]
         if not inside:
             raise InputError(f"There is no image in {path}.")
         yield from inside

@@ -1,9 +1,8 @@
 """Some of the photographs of a source."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from embed.sources.source import Item, Read, Source, Told
+from embed.sources.source import Address, Described, Item, Read, Source, Told
 
 
 class Some:
@@ -30,6 +29,10 @@ class Some:
         """Yield each with its content, or the reason why that cannot be had just now."""
         return self._source.read(group)
 
-    def local_path(self, name: str) -> Path | None:
-        """Return the file of a photograph."""
-        return self._source.local_path(name)
+    def described(self) -> Iterator[Described]:
+        """Yield what the source says of its photographs."""
+        return self._source.described()
+
+    def address(self, name: str) -> Address:
+        """Return what leads to a photograph."""
+        return self._source.address(name)

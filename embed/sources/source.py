@@ -1,9 +1,14 @@
 """What a source of photographs is, and what it tells of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+Address = Path | str  # a path, or a URL
+
+# Columns of what a source says of its photographs.
+LABEL, TEXT = "label", "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,9 @@ class LeftOut:
 
 Told = Item | Listed | Failed | LeftOut
 Read = tuple[Item, Content | str]
+Described = tuple[
+    str, Mapping[str, str]
+]  # the name of a photograph, and what is said of it: column and value
 
 
 class Source(Protocol):
@@ -103,16 +111,16 @@ class Source(Protocol):
     ----------
     name : str
         Short name, which becomes part of the name of a feature set.
-    root : Path
+    root : Path, or a URL as text
         Where it is; a feature set remembers that.
     again : str
         The arguments of ``embed extract`` that lead there; empty where that is `root`.
     places : tuple of str
-        The folders in `root` that it looks into, where there are several.
+        The folders and archives in `root` that it looks into, where there are several.
     """
 
     name: str
-    root: Path
+    root: Path | str
     again: str
     places: tuple[str, ...]
 
@@ -133,5 +141,8 @@ class Source(Protocol):
         Groups are read in several threads at once; items that follow each other in `find` are in one group.
         """
 
-    def local_path(self, name: str) -> Path | None:
-        """Return the file that holds an item, or None where none does."""
+    def described(self) -> Iterator[Described]:
+        """Yield what the source itself says of its photographs, as a table of them and labels beside them do."""
+
+    def address(self, name: str) -> Address:
+        """Return what leads to an item, whether it is there or not; `embed.sources.read` reads it."""

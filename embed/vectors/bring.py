@@ -193,7 +193,7 @@ def _digest(vectors: Path | NDArray[Any], matrix: Matrix) -> str:
 
 
 def _matched(
-    called: Sequence[str], found: Sequence[Item], root: Path, missing: str
+    called: Sequence[str], found: Sequence[Item], root: Path | str, missing: str
 ) -> tuple[list[_Photograph | None], str]:
     """Return the photograph that each name means, None for one to be left out; and how they were matched."""
     match = labels.match(called, [item.name for item in found], root, None)
@@ -227,7 +227,7 @@ def _matched(
     return photographs, match.way
 
 
-def _normal(name: str, root: Path) -> str:
+def _normal(name: str, root: Path | str) -> str:
     """Return the name of a photograph that is not there as a path below the data folder."""
     path = posixpath.normpath(name.replace("\0", " "))
     inside = os.fspath(root).rstrip("/") + "/"
@@ -264,6 +264,7 @@ class _Writing:
     def __init__(self, writer: FeatureWriter, source: sources.Source) -> None:
         self._writer = writer
         self._source = source
+        self._address = sources.locator(source.root)
         self._known: FeatureCache = writer.known
         self._met = np.zeros(len(self._known), bool)
         self.written = 0
@@ -308,7 +309,7 @@ class _Writing:
                 return self._of_name(one), 0, 0
             ((item, read),) = self._source.read([one.item])
             if isinstance(read, str):
-                raise InputError(f"{self._source.root / one.name} {read}; its vector cannot be kept with it")
+                raise InputError(f"{self._address(one.name)} {read}; its vector cannot be kept with it")
             return read.sha256, item.size, item.stamp or 0
 
         with ThreadPoolExecutor(READERS, "read") as pool:
@@ -317,4 +318,4 @@ class _Writing:
 
     def _of_name(self, one: _Photograph) -> bytes:
         """Return what stands for the content of a photograph that is not there."""
-        return hashlib.sha256(b"absent\0" + os.fsencode(self._source.root / one.name)).digest()
+        return hashlib.sha256(b"absent\0" + os.fsencode(self._address(one.name))).digest()

@@ -26,8 +26,8 @@ from embed.backbones import (
     store,
     weights,
 )
-from embed.backbones.home import home
 from embed.errors import CacheWriteError, UsageError, WeightsError
+from embed.files.home import home
 
 MOBILENETV2 = BACKBONES["mobilenetv2"]
 
@@ -198,16 +198,18 @@ def test_a_download_appears_whole_where_keras_looks_for_it(models, monkeypatch):
 
 def test_a_server_that_never_answers_is_given_up(models, monkeypatch):
     code = """
-import io, json, sys
+import json, os
 from embed.backbones import download
 download.SOCKET_SECONDS = 0.2
-sys.stdin = io.StringIO(json.dumps({"backbone": "MobileNetV2", "classifier": False}))
+stdin, job = os.pipe()
+os.dup2(stdin, 0)
+os.write(job, json.dumps({"backbone": "MobileNetV2", "classifier": False}).encode() + b"\\n")
 download.main()
 """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = python(code, https_proxy=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
-    assert "timed out" in json.loads(told)["problem"]
+    assert "timed out" in json.loads(told)["reply"]["problem"]
 
 
 def test_published_weights_that_change_are_told_and_not_used(models):

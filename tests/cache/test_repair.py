@@ -182,8 +182,12 @@ def test_documents_that_others_keep_in_a_set_are_verified_too(tmp_path, extracte
 def test_activations_of_a_middle_layer_are_no_set_of_their_own(tmp_path, extracted):
     with open_writer(tmp_path / "elsewhere", recipe=make_recipe(layer="middle")) as writer:
         fill(writer, NAMES)
-    writer.folder.rename(extracted / "tune")
+    (extracted / "tune").mkdir()
+    inner = writer.folder.rename(extracted / "tune" / writer.folder.name)
     assert [found.folder for found in list_features(tmp_path / "cache")] == [extracted]
     with open_writer(tmp_path) as writer:
         assert writer.known.paths.tolist() == NAMES
-    assert (extracted / "tune" / "meta.json").exists()
+    (found,) = list_features(tmp_path / "cache")
+    assert verify(found).damaged == {}
+    flip(inner / "meta.json", 40)
+    assert list(verify(found).damaged) == [f"tune/{inner.name}/meta.json"]

@@ -49,6 +49,19 @@ def test_a_stage_that_goes_on_for_long_is_told_while_it_does(monkeypatch):
     assert told == ["fitting"]
 
 
+def test_every_stage_that_goes_on_for_long_is_told_once(monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_STAGES", 0.1)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.2)
+    told = []
+    monkeypatch.setattr(progress.common, "say", told.append)
+    with progress.StageDisplay() as display:
+        display("reading", 0, 0)
+        until(lambda: told, "the first stage")
+        display("placing", 0, 9)  # too soon after the first, and nothing follows
+        until(lambda: len(told) > 1, "the second stage")
+    assert told == ["reading", "placing"]
+
+
 def test_what_is_done_soon_is_not_told(monkeypatch, capsys):
     for quiet, seconds in ((False, 60), (True, 0)):
         monkeypatch.setattr(progress, "SECONDS_BEFORE_STAGES", seconds)

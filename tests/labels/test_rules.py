@@ -54,8 +54,8 @@ def test_a_pattern_labels_by_file_name_with_or_without_a_slash_before_it():
         ("regex:([a-z", "no regular expression"),
         ("regex:[a-z]+", "0 groups"),
         ("regex:(a)(b)", "2 groups"),
-        ("colour", "it is folder, hand, regex"),
-        ("regex:", "it is folder, hand, regex"),
+        ("colour", "it is folder, hand, source, regex"),
+        ("regex:", "it is folder, hand, source, regex"),
     ],
 )
 def test_a_rule_that_cannot_work_is_wrong_usage(rule, part):

@@ -9,7 +9,7 @@ import pytest
 from fitting_samples import features_of, flat, make_features
 
 from embed.errors import LabelError, UsageError
-from embed.learn import mislabelled, noise
+from embed.learn import LabelIssue, LabelIssues, mislabelled, noise
 
 CLASSES = ("ants", "bees", "moths", "wasps")
 
@@ -89,6 +89,20 @@ def test_probabilities_that_are_less_sure_than_they_might_be_are_sharpened():
     assert noise.sharpness(shy, given) == pytest.approx(2, abs=0.4)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "judged", "words"),
+    [
+        (0, 1, "No label stands out as wrong among the 1 label that was judged."),
+        (0, 245, "No label stands out as wrong among the 245 labels that were judged."),
+        (1, 245, "About 1 of 245 labels is probably wrong."),
+        (12, 3068, "About 12 of 3,068 labels are probably wrong."),
+    ],
+)
+def test_how_many_labels_are_wrong_reads_well(wrong, judged, words):
+    issue = LabelIssue("a.jpg", "a", "b", 0.1, 0.9, 0.9, True)
+    assert LabelIssues((issue,) * wrong, judged).in_words == words
+
+
 def bursts(folder):
     """Return features of eight bursts of five photographs: those of one look the same, and looks say nothing of the label."""
     generator = np.random.default_rng(0)
@@ -127,7 +141,9 @@ def test_the_command_says_how_many_and_marks_which(tmp_path, run_embed):
     assert done.returncode == 0, done.stderr
     wrong = mislabelled(features).wrong
     assert f"About {wrong} of 160 labels are probably wrong." in done.stderr
-    assert f"5 of {len(mislabelled(features))} doubtful ones are named" in done.stderr
+    assert (
+        f"5 of {len(mislabelled(features))} doubtful labels are named, the most doubtful first" in done.stderr
+    )
     rows = json.loads(done.stdout)
     assert [row["probably_wrong"] for row in rows] == [True] * 5 and rows[0]["path"] in moved
     assert list(rows[0])[:5] == ["path", "label", "suggested", "probability", "suggested_probability"]

@@ -60,7 +60,15 @@ def test_each_group_has_its_centre_its_edge_and_its_name(page, features):
 
 def test_a_report_without_labels_says_what_to_do_next(report):
     read = Page(report)
-    assert read.open == [] and read.ids() == ["next", "notes", "groups", "duplicates", "sample", "recipe"]
+    assert read.open == [] and read.ids() == [
+        "next",
+        "notes",
+        "groups",
+        "duplicates",
+        "sample",
+        "methods",
+        "recipe",
+    ]
     assert "No classifier has been fitted yet" in read.text and "122 photographs in no classes" in read.text
     for command in ("embed cluster", "embed label 1 NAME", "embed similar", "embed duplicates", "embed map"):
         assert command in read.text
@@ -68,7 +76,7 @@ def test_a_report_without_labels_says_what_to_do_next(report):
 
 def test_a_report_with_labels_and_no_model_leads_to_fit(features):
     read = Page(report_page(review(features, labels=r"regex:([a-z]+)-\d+\.jpg$")))
-    assert read.ids() == ["next", "notes", "groups", "duplicates", "sheets", "recipe"]
+    assert read.ids() == ["next", "notes", "groups", "duplicates", "sheets", "methods", "recipe"]
     assert "embed fit" in read.text and "embed cluster" not in read.text
 
 

@@ -25,7 +25,16 @@ HOSTILE = [
 
 def gallery(text):
     card = {"picture": {"source": "", "problem": text, "heat": ()}, "path": text, "name": text}
-    card |= {"figure": text, "note": [text], "tone": text, "lead": False}
+    card |= {
+        "figure": text,
+        "note": [text],
+        "tone": text,
+        "lead": False,
+        "label": text,
+        "predicted": "x" + text,
+    }
+    card |= {"sure": 0.5}
+    card["picture"] |= {"link": text}
     groups = [{"title": text, "note": text, "cards": [card]}]
     return page.render("gallery.html", title=text, summary=text, groups=groups)
 
@@ -36,7 +45,7 @@ def test_hostile_text_is_shown_and_does_nothing(text):
     assert read.open == []
     assert [tag for tag, _ in read.elements] == [tag for tag, _ in harmless.elements]
     assert [sorted(found) for _, found in read.elements] == [sorted(found) for _, found in harmless.elements]
-    assert "".join(read.words).count(page.visible(text)) == 10
+    assert "".join(read.words).count(page.visible(text)) == 12
     gallery(text).encode("utf-8")
 
 
@@ -86,6 +95,9 @@ def test_numbers_that_are_not_defined_are_a_dash():
     assert page.share(float("nan")) == page.decimals(None) == "–"
     assert page.counted(1, "file") == "1 file" and page.counted(1200, "file") == "1,200 files"
     assert page.counted(0, "class", "classes") == "0 classes"
+    assert [page.sure(p) for p in (1, 0.9999, 0.997, 0.42, 0.05, 1e-5, 0)] == [
+        *("100.0%", "more than 99.9%", "99.7%", "42%", "5.0%", "less than 0.1%", "0.0%")
+    ]
 
 
 def test_the_libraries_are_imported_where_a_page_is_written(run_embed):

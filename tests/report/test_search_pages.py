@@ -1,6 +1,5 @@
-"""The pages of the search in a browser: every picture is there, nothing complains, the map shows what one points at."""
+"""The pages of the search in a browser: every picture is there, and nothing complains."""
 
-import json
 import shutil
 
 import pytest
@@ -11,7 +10,6 @@ from embed.backbones import Network
 from embed.cache import open_features
 from embed.extract import FeatureOptions, embed_files, extract_features
 from embed.report import search_pages
-from embed.report.page import visible
 
 pytestmark = pytest.mark.browser
 
@@ -66,36 +64,20 @@ def test_hostile_names_are_shown_as_they_are(features, tmp_path, open_tab):
     assert max(map(len, names)) < 130
 
 
-def test_pointing_at_the_map_shows_the_photograph(features, tmp_path, open_tab):
-    placed = search.layout(features, limit=1000, seed=0)
-    files.write(tmp_path / "map.html", search_pages.map_page(features.root, placed))
-    tab = open_tab(tmp_path / "map.html", viewport=SCREEN)
-    assert not tab.locator("#tip").is_visible()
-    assert "\u202e" not in json.dumps(tab.evaluate("data"), ensure_ascii=False)
-    canvas = tab.locator("#map").bounding_box()
-    paths = [visible(path) for path in placed.paths]
-    for i in (0, *(placed.paths.index(f"train/fish/{name}") for name in (HOSTILE, TURNED))):
-        x, y = tab.evaluate(f"place({i})")
-        assert 0 < x < canvas["width"] and 0 < y < canvas["height"]
-        tab.mouse.move(canvas["x"] + x, canvas["y"] + y)
-        assert tab.locator("#tip").is_visible()
-        shown = paths.index(tab.locator("#tip .path").inner_text())
-        assert tab.evaluate(f"place({shown})") == pytest.approx([x, y], abs=1)
-        assert tab.locator("#tip .name").inner_text() == placed.labels[shown]
-        assert min(tab.evaluate(DECODED)) > 0
-    # The middle of what is drawn is the middle of the canvas.
-    places = tab.evaluate("data.x.map((_, i) => place(i)[0])")
-    assert min(places) > canvas["width"] / 2 - canvas["height"] / 2
-    # Zooming keeps what is under the pointer there; a label that was clicked is hidden.
-    before = tab.evaluate("place(0)")
-    tab.mouse.move(canvas["x"] + before[0], canvas["y"] + before[1])
-    tab.mouse.wheel(0, -400)
-    tab.wait_for_function("scale > 2")
-    assert tab.evaluate("place(0)") == pytest.approx(before, abs=2)  # a wheel is at whole pixels
-    tab.locator("#legend button").first.click()
-    assert tab.evaluate("hidden.size") == 1
-    tab.mouse.move(5, 5)
-    assert not tab.locator("#tip").is_visible()
+def test_where_nothing_is_similar_enough_the_closest_is_shown(features):
+    files = [features.root / "test/sun/sun-000.jpg"]
+    (found,) = search.similar(features, embed_files(files, features), search.SimilarOptions(threshold=0.9999))
+    (closest,) = search.similar(features, embed_files(files, features), search.SimilarOptions(k=1))
+    assert found.neighbours == [] and found.closest == closest.neighbours[0] and closest.closest is None
+    page = search_pages.similar_page(features.root, [found])
+    assert f"Nothing is that similar; the closest has {found.closest.similarity:.3f}" in page
+    assert page.count('<li class="card') == 2
+
+
+def test_where_no_label_stands_out_the_page_says_so(features):
+    page = search_pages.label_issues_page(features.root, learn.LabelIssues((), 54), 10)
+    assert "No label stands out as wrong among the 54 labels that were judged." in page
+    assert "<section>" not in page
 
 
 def test_a_page_shows_as_many_as_asked_for_and_says_of_how_many(features):

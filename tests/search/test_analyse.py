@@ -3,11 +3,13 @@
 import csv
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from cache_helpers import DIMENSION, open_writer, row_of
 from PIL import Image, ImageOps
+from search_helpers import put_all
 
 from embed import demo
 from embed.cache import open_features
@@ -16,6 +18,8 @@ from embed.learn import mislabelled
 from embed.search import layout, outliers, similarity_matrix
 from embed.search.pairs import near_pairs
 from embed.search.vectors import normalised
+
+LAYOUT = sys.modules[layout.__module__]
 
 
 def put(writer, path, features, content=None):
@@ -128,7 +132,9 @@ def test_the_map_puts_alike_next_to_alike_and_repeats_itself(tmp_path):
     features, _ = classes(tmp_path)
     found = layout(features)
     assert found.positions.shape == (121, 2)
-    assert found.positions.min() == 0 and found.positions.max() == 1
+    assert found.positions.min() == pytest.approx(0, abs=1e-6) and found.positions.max() == pytest.approx(1)
+    middle = (found.positions.min(axis=0) + found.positions.max(axis=0)) / 2
+    assert middle.tolist() == pytest.approx([0.5, 0.5], abs=1e-6)
     apart = np.linalg.norm(found.positions[:, None] - found.positions[None], axis=2)
     np.fill_diagonal(apart, np.inf)
     nearest = apart.argmin(axis=1)
@@ -138,6 +144,52 @@ def test_the_map_puts_alike_next_to_alike_and_repeats_itself(tmp_path):
     assert len(some.paths) == 50 and some.left_out == 71
     assert set(some.labels) == set(found.labels)  # drawn from all over
     assert layout(features, limit=50, seed=1).paths != some.paths
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "openTSNE"])
+def test_a_map_of_many_photographs_has_all_of_them(library, tmp_path, monkeypatch):
+    features, _ = classes(tmp_path, per_class=100)
+    monkeypatch.setattr(LAYOUT, "DIRECT", 60)
+    monkeypatch.setattr(LAYOUT, "STEPS", 300)
+    if library == "openTSNE":
+        pytest.importorskip("openTSNE")
+    else:
+        monkeypatch.setattr(LAYOUT, "find_spec", lambda name: None)
+    told = []
+    found = layout(features, progress=lambda *words: told.append(words))
+    assert found.positions.shape == (301, 2) and found.left_out == 0
+    assert found.method == (
+        "t-SNE (openTSNE)" if library == "openTSNE" else "t-SNE of 60, the others beside them"
+    )
+    apart = np.linalg.norm(found.positions[:, None] - found.positions[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    assert np.mean([found.labels[i] == found.labels[j] for i, j in enumerate(apart.argmin(axis=1))]) > 0.9
+    assert {what for what, _, _ in told} == {
+        "Finding what tells the photographs apart",
+        "Placing the photographs on the map",
+    }
+    assert len(told) > 3
+    np.testing.assert_array_equal(layout(features).positions, found.positions)
+    assert not np.array_equal(layout(features, seed=1).positions, found.positions)
+
+
+def test_photographs_that_are_all_the_same_have_a_map(tmp_path):
+    features = put_all(tmp_path, np.ones((7, 8), np.float32))
+    assert np.isfinite(layout(features).positions).all()
+
+
+def test_of_many_classes_the_matrix_compares_the_means(tmp_path, monkeypatch):
+    features, _ = classes(tmp_path)
+    monkeypatch.setattr(sys.modules[similarity_matrix.__module__], "MOST_CLASSES", 2)
+    matrix = similarity_matrix(features)
+    assert matrix.means and sorted(matrix.labels) == ["class 0", "class 1", "class 2"]
+    assert [path.split("/")[0] for path in matrix.paths] == matrix.labels
+    means = [
+        normalised(features.X[[path.startswith(f"{label}/") for path in features.paths]]).mean(axis=0)
+        for label in matrix.labels
+    ]
+    means = normalised(np.stack(means))
+    np.testing.assert_allclose(matrix.similarity, means @ means.T, atol=1e-6)
 
 
 # ---- the commands

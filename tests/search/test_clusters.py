@@ -94,6 +94,7 @@ def test_copies_of_one_content_are_in_one_group_and_count_once(tmp_path):
 
 def test_of_many_photographs_a_sample_decides_and_every_one_has_its_group(tmp_path, monkeypatch):
     monkeypatch.setattr(CLUSTERS, "SAMPLE", 100)
+    monkeypatch.setattr("embed.search.components.SAMPLE", 100)
     monkeypatch.setattr(CLUSTERS, "JUDGED", 60)
     features = put_all(tmp_path, around(1000))
     asked = []

@@ -225,5 +225,5 @@ def test_a_folder_is_read_in_order_by_name(folder, photo):
     assert [first, second] == items
     assert reason == "vanished"
     assert content.data == b"b"
-    assert source.local_path("b.jpg") == folder / "b.jpg"
+    assert source.address("b.jpg") == folder / "b.jpg"
     assert (source.name, source.root) == ("data", folder.resolve())

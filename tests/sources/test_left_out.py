@@ -112,12 +112,12 @@ def test_a_folder_that_is_left_out_and_cannot_be_read_is_no_matter(folder, monke
 
 
 def test_what_embed_draws_is_known_by_what_is_in_it(folder):
-    from embed.report import map_picture
+    from embed.report import map_file
     from embed.report.overlay import _encoded
 
     drawn = {
-        "map.png": map_picture(_layout(), "png"),
-        "map.svg": map_picture(_layout(), "svg"),
+        "map.png": map_file(_layout(), "png"),
+        "map.svg": map_file(_layout(), "svg"),
         **{
             f"overlay.{kind.lower()}": _encoded(Image.new("RGB", (80, 80)), kind)
             for kind in ("PNG", "JPEG", "WEBP")

@@ -52,7 +52,7 @@ def test_paths_are_relative_to_the_working_folder_or_else_to_the_list(place):
 def test_absolute_paths_are_below_the_top(place):
     source = Listing(Path("list.txt"), f"{place}/photos/a/1.jpg\n".encode())
     (name,) = items(source)
-    assert source.local_path(name) == place / "photos/a/1.jpg"
+    assert source.address(name) == place / "photos/a/1.jpg"
 
 
 def test_two_lists_of_one_name_are_two_sources(place):
@@ -88,3 +88,8 @@ def test_a_list_that_names_nothing_or_is_not_there_is_an_error(place):
         Listing(Path("list.txt"), b"\n \n")
     with pytest.raises(InputError, match=r"The list nowhere\.txt cannot be read: no such file"):
         read_list(Path("nowhere.txt"))
+
+
+def test_a_line_with_a_zero_byte_is_told_with_the_way_out(place):
+    with pytest.raises(InputError, match=r"Line 2 of the list holds a zero byte.*UTF-8.*-0"):
+        Listing(place / "list.txt", b"photos/a/1.jpg\n" + "b.jpg\n".encode("utf-16-le"))

@@ -42,7 +42,7 @@ def test_single_files_are_read_in_the_order_given_or_say_why_not(folder):
     assert read[1:3] == ["there is no such file", "is a folder, not a file"]
     assert read[3].sha256 == read[0].sha256
     assert list(source.find()) == [*items, sources.Listed("")]
-    assert source.local_path(items[0].name) == folder / "in" / "a.jpg"
+    assert source.address(items[0].name) == folder / "in" / "a.jpg"
 
 
 def test_a_url_is_called_one():

@@ -30,7 +30,7 @@ def test_folders_of_one_name_are_told_apart_in_any_order(place):
         assert places == ["x/photos/a", "x/photos", "y/photos/a", "y/photos/b", "y/photos", ""]
         assert source.root == place and source.name == "x-photos+y-photos"
         assert source.places == ("x/photos", "y/photos")
-        assert all(source.local_path(name).exists() for name in names)
+        assert all(source.address(name).exists() for name in names)
         items = [one for one in told if isinstance(one, Item)]
         assert all(isinstance(content, sources.Content) for _, content in source.read(items))
 

@@ -48,8 +48,11 @@ class Album:
             data = stream.getvalue()
             yield item, sources.Content(data, hashlib.sha256(data).digest())
 
-    def local_path(self, name):
-        return None
+    def described(self):
+        return iter(())
+
+    def address(self, name):
+        return self.root / name
 
 
 class Backwards:

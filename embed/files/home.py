@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from embed.files import Boundary
+from embed.files.trust import Boundary
 
 
 def home() -> Path:

@@ -1,0 +1,96 @@
+"""From 195 photographs without a label to a classifier with an honest number and a sorted folder, by the page alone."""
+
+import hashlib
+import shutil
+
+import pytest
+from serving import process
+from waiting import until
+
+import embed
+
+COUNT = 195
+CHECKED = 40
+LEAST = 0.85
+RIGHT = 0.9  # of the sorted photographs
+
+
+@pytest.fixture
+def unlabelled(ants_bees, tmp_path):
+    """Photographs of the training part in one folder, by names that say nothing; the class of each, and those kept aside."""
+    files = sorted(
+        (ants_bees / "train").rglob("*.jpg"), key=lambda file: hashlib.sha256(file.read_bytes()).digest()
+    )
+    (tmp_path / "photos").mkdir()
+    truth = {}
+    for i, file in enumerate(files[:COUNT]):
+        truth[f"{i:03d}.jpg"] = file.parent.name
+        shutil.copy(file, tmp_path / "photos" / f"{i:03d}.jpg")
+    return tmp_path / "photos", truth, sorted((ants_bees / "val").rglob("*.jpg"))
+
+
+@pytest.mark.browser
+@pytest.mark.imagenet
+@pytest.mark.photographs
+def test_a_person_with_a_browser_gets_a_classifier_and_a_sorted_folder(
+    unlabelled, keras_home, browser, tmp_path
+):
+    folder, truth, aside = unlabelled
+    with process(folder, cwd=tmp_path, KERAS_HOME=str(keras_home)) as (_, site, address):
+        tab = browser.new_page(viewport={"width": 1400, "height": 900})
+        tab.set_default_timeout(120_000)
+        tab.goto(address)
+        tab.click("text=Label photographs")
+        name_groups(tab, truth)
+        tab.click("text=2 Unsure")
+        give_names(tab, truth, lambda: "Every photograph has a label." in tab.inner_text(".step"))
+        assert site.get("/api/status")["labelled"] == COUNT
+        tab.click("text=3 Check")
+        give_names(tab, truth, lambda: "enough for a start" in tab.inner_text(".step"))
+        until(lambda: site.get("/api/status")["model"]["n"] == CHECKED, "the classifier that was checked")
+        tab.click("nav >> text=Home")
+        tab.click("text=Use the classifier")
+        said = site.get("/api/status")["model"]
+        assert (said["evaluated_on"], said["n"]) == ("test", CHECKED)
+        assert f"right about {100 * said['accuracy']:.1f}%" in tab.inner_text("main.use h1 + p")
+        tab.click("text=Show what would be done")
+        tab.click(f"text=Copy {COUNT} photographs")
+        tab.wait_for_selector(f"text=Done: {COUNT} photographs copied")
+        tab.set_input_files("input[type=file]", aside[0])
+        tab.wait_for_selector(".answer .bars")
+        tab.close()
+    # The number is one that photographs bear out that nobody has seen.
+    table = embed.open(tmp_path / "cache").predict(aside)
+    real = (table["label"] == [file.parent.name for file in aside]).mean()
+    low, high = said["accuracy_interval"]
+    assert real >= LEAST and low <= real <= high
+    placed = {file.name: file.parent.name for file in (tmp_path / "photos-sorted").rglob("*.jpg")}
+    assert placed.keys() == truth.keys()
+    assert sum(placed[name] == truth[name] for name in truth) >= RIGHT * COUNT
+    assert len(list(folder.iterdir())) == COUNT
+
+
+def name_groups(tab, truth):
+    """Click away what does not belong to most of a group, and name the others."""
+    tab.wait_for_selector(".sheet li button")
+    for group in tab.locator(".sheet").all():
+        names = [button.get_attribute("title") for button in group.locator("li button").all()]
+        classes = [truth[name] for name in names]
+        most = max(sorted(set(classes)), key=classes.count)
+        for i, name in enumerate(names):
+            if truth[name] != most:
+                group.locator("li button").nth(i).click()
+        group.locator("input[type=text]").fill(most)
+        group.locator("text=Name them").click()
+        tab.wait_for_selector(f"#{group.get_attribute('id')}.named")
+
+
+def give_names(tab, truth, done):
+    """Press the key of the class of each photograph that is shown."""
+    tab.wait_for_selector(".stage img")
+    keys = {name.split()[-1]: name.split()[0] for name in tab.locator(".names button").all_inner_texts()}
+    while not done():
+        path = tab.locator(".stage .path")
+        if not path.count():
+            continue
+        tab.keyboard.press(keys[truth[path.inner_text()]])
