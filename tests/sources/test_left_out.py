@@ -49,7 +49,6 @@ def test_folders_of_programs_are_left_out_and_counted(folder):
         "#recycle": 1,
         "$RECYCLE.BIN": 1,
         ".Trash-1000": 1,
-        ".embed-bin": 1,
         ".ipynb_checkpoints": 1,
         "__MACOSX": 1,
         "ants/.thumbnails": 1,
