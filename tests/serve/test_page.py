@@ -207,6 +207,7 @@ def test_labels_are_given_and_taken_back_by_keyboard_alone(flat, tabs):
     assert set(labels) == given and set(labels.values()) == {"sea"}
 
 
+@pytest.mark.torture
 def test_two_tabs_lose_no_label(flat, tabs):
     site, _ = flat
     site.post("/api/labels", labels={"000.jpg": "sea", "001.jpg": "town"})
