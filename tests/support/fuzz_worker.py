@@ -58,6 +58,7 @@ def reset_peak():
 
 def judge(target, name, content):
     """Return what came of an example: {"outcome": ...}, or {"finding": ..., "where": ...}."""
+    import embed
     from embed.errors import EmbedError
 
     reset_peak()
@@ -74,7 +75,8 @@ def judge(target, name, content):
         if not sentence or "\n" in sentence.strip() or "Traceback" in sentence:
             reply = {"finding": f"no sentence: {sentence!r}", "where": "no sentence"}
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/embed/" in frame.filename]
+        package = f"{Path(embed.__file__).parent}{os.sep}"
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(package)]
         place = f"{Path(frames[-1].filename).name}:{frames[-1].name}" if frames else "the test"
         reply = {"finding": traceback.format_exc()[-3000:], "where": f"{type(error).__name__} in {place}"}
         del error
