@@ -4,11 +4,11 @@
 
 For each of eight edits copies of so many photographs are put beside all of a set, and `duplicates` is asked as it is by default. Recall
 is the share of copies in one group with their original; precision the share of pairs (the first of a group and another) that are one
-picture: a copy and its original, or two photographs that a person has called the same, by looking at them (`judged.csv`; a pair that is
-not in it counts as wrong).
+picture: a copy and its original, or two photographs that were judged the same by looking at them (`judged.csv`; a pair that is not in it
+counts as wrong).
 
 Then sets as they are: clothing, ants and bees, the two halves of tiny-imagenet (20,000 photographs of 64 × 64 pixels each) and pages of
-text. What is set by hand was set on clothing and the first half. `--sheets` writes a page of the pairs that nobody has judged yet;
+text. What is set by hand was set on clothing and the first half. `--sheets` writes a page of the pairs that have not been judged yet;
 `--keep` keeps features and copies for the next run.
 """
 
@@ -45,7 +45,7 @@ Pair = tuple[str, str]  # of contents
 
 
 def judged() -> dict[Pair, bool]:
-    """Return which pairs of contents a person has called the same picture, and which not."""
+    """Return which pairs of contents were judged the same picture, and which not."""
     if not JUDGED.exists():
         return {}
     with JUDGED.open(newline="") as stream:
@@ -154,7 +154,7 @@ def as_it_is(name: str, data: Path, folder: Path, sheets: Path | None) -> dict[s
 
 
 def write_sheet(sheets: Path, name: str, data: Path, pairs: list[tuple[Pair, Pair]]) -> None:
-    """Draw pairs of photographs for a person to judge, and write the lines of `judged.csv` that say yes to all."""
+    """Draw pairs of photographs to judge, and write the lines of `judged.csv` that say yes to all."""
     sheets.mkdir(parents=True, exist_ok=True)
     side, across = 150, 4
     for start in range(0, len(pairs), 40):

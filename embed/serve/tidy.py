@@ -12,7 +12,7 @@ from embed.serve.desk import Desk
 from embed.serve.endpoint import Asked, Endpoint, Takes
 from embed.serve.jobs import Job
 
-THRESHOLD = 0.92
+GRADES = ("identical", "same", "alike")
 MOST_LISTED = 1000
 Told = Callable[[str, int, int], None]
 
@@ -28,14 +28,14 @@ class Kept:
 def endpoints(desk: Desk) -> list[Endpoint]:
     """Return what this module answers."""
     tidy = Tidy(desk)
-    threshold = Takes(float, "Least similarity to the largest of a group.", THRESHOLD, least=0.5, most=1)
+    grade = Takes(str, "How alike the photographs of a group are at least.", "same", choices=GRADES)
     return [
         Endpoint(
             "GET",
             "/api/duplicates",
             "Photographs that are there more than once, the largest of each first; null until they are computed.",
             tidy.duplicates,
-            query={"threshold": threshold},
+            query={"grade": grade},
         ),
         Endpoint(
             "GET",
@@ -59,11 +59,11 @@ class Tidy:
 
     async def duplicates(self, asked: Asked) -> dict[str, Any]:
         """Return the groups of duplicates."""
-        now, threshold = self._desk.now, asked["threshold"]
+        now, grade = self._desk.now, asked["grade"]
         return await self._computed(
             "duplicates",
-            (now.cache.fingerprint, threshold),
-            lambda told: {"groups": _duplicates(now, threshold, told)},
+            (now.cache.fingerprint, grade),
+            lambda told: {"groups": _duplicates(now, grade, told)},
         )
 
     async def mislabelled(self, asked: Asked) -> dict[str, Any]:
@@ -111,13 +111,14 @@ class Tidy:
         return {"found": None, "job": self._desk.jobs.start(kind, work).document()}
 
 
-def _duplicates(now: Snapshot, threshold: float, told: Told) -> list[list[dict[str, Any]]]:
+def _duplicates(now: Snapshot, grade: str, told: Told) -> list[list[dict[str, Any]]]:
     groups = []
-    for group in now.features.duplicates(threshold, progress=told):
+    for group in now.features.duplicates(grade=grade, progress=told):
         members = [
             {
                 **described(now, one.path),
                 "similarity": one.similarity,
+                "grade": str(one.grade),
                 "bytes": int(now.cache.sizes[row_of(now, one.path)]),
             }
             for one in group.photographs

@@ -7,6 +7,7 @@ from PIL import ExifTags, Image
 
 from embed import api, labels
 from embed.api import Features
+from embed.backbones import Network
 from embed.cache import exif, open_features, verify
 from embed.errors import CacheDamagedError, UsageError
 from embed.extract import FeatureOptions, RunOptions, extract_features
@@ -41,7 +42,9 @@ def data(tmp_path, backbone):
 
 
 def extract(data, **options):
-    summary = extract_features(data, data.parent / "cache", FeatureOptions(), RunOptions(**options))
+    summary = extract_features(
+        data, data.parent / "cache", FeatureOptions(network=Network("tiny")), RunOptions(**options)
+    )
     return open_features(data.parent / "cache", summary.features)
 
 

@@ -119,7 +119,7 @@ def test_a_file_that_takes_too_long_fails_and_the_rest_goes_on(tmp_path):
 
 
 def test_a_file_that_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path):
-    large = encoded(Image.new("RGB", (4000, 4000)), "TIFF", compression="tiff_lzw")
+    large = encoded(Image.new("RGB", (9000, 9000)), "TIFF", compression="tiff_lzw")
     (tmp_path / "a.tif").write_bytes(large)
     (tmp_path / "b.tif").write_bytes(samples()["lzw.tif"])
     failed, small = outcome(tmp_path, max_memory=40 << 20, workers=1)

@@ -8,7 +8,7 @@ from embed.labels import conflicts, of
 class Photographs:
     """Photographs by name, each with a content."""
 
-    root, places, labels_of_source = None, (), None
+    root, places, labels_of_source, exif = None, (), None, None
 
     def __init__(self, contents):
         self.paths = np.array(sorted(contents), object)

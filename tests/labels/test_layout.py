@@ -13,7 +13,7 @@ from embed.labels.layout import read
 class Photographs:
     """Photographs by name, each with a content."""
 
-    root = None
+    root = exif = None
 
     def __init__(self, contents, places=()):
         self.paths = np.array(sorted(contents), object)

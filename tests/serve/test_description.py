@@ -27,7 +27,6 @@ def described(tmp_path_factory):
 
 
 def test_every_path_answers_as_it_is_described(described, monkeypatch):
-    monkeypatch.setenv("PATH", "")  # no program that shows files
     site, picture = described
     document = site.ask("/openapi.json", token=False).document
     assert document["openapi"].startswith("3.1") and len(document["paths"]) > 15
@@ -42,7 +41,10 @@ def test_every_path_answers_as_it_is_described(described, monkeypatch):
             if send is None and "application/json" in operation.get("requestBody", {}).get("content", {}):
                 send = {}
             data = picture[:-2] + b"\x00\x00\xff\xd9" if method == "put" else None
-            answer = site.ask(address, method.upper(), send=send, data=data)
+            with monkeypatch.context() as here:
+                if path.startswith("/api/show/"):
+                    here.setenv("PATH", "")  # no program that shows files
+                answer = site.ask(address, method.upper(), send=send, data=data)
             if answer.status not in (200, 201):
                 refused[method, path] = answer.status
                 continue

@@ -29,6 +29,7 @@ def unlabelled(ants_bees, tmp_path):
     return tmp_path / "photos", truth, sorted((ants_bees / "val").rglob("*.jpg"))
 
 
+@pytest.mark.torture
 @pytest.mark.browser
 @pytest.mark.imagenet
 @pytest.mark.photographs

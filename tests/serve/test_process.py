@@ -60,7 +60,7 @@ def test_similar_asks_a_server_and_prints_what_it_prints_otherwise(drawn, run_em
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--host", "0.0.0.0"], 2, "--token"),
+        (["--host", "0.0.0.0"], 2, "EMBED_TOKEN"),
         (["--token", "short"], 2, "--token"),
         (["nowhere"], 1, "nowhere"),
         (["--cache", "empty"], 1, "embed extract"),
