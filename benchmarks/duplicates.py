@@ -4,11 +4,11 @@
 
 For each of eight edits copies of so many photographs are put beside all of a set, and `duplicates` is asked as it is by default. Recall
 is the share of copies in one group with their original; precision the share of pairs (the first of a group and another) that are one
-picture: a copy and its original, or two photographs that a person has called the same, by looking at them (`judged.csv`; a pair that is
-not in it counts as wrong).
+picture: a copy and its original, or two photographs that were judged the same by looking at them (`judged.csv`; a pair that is not in it
+counts as wrong).
 
 Then sets as they are: clothing, ants and bees, the two halves of tiny-imagenet (20,000 photographs of 64 × 64 pixels each) and pages of
-text. What is set by hand was set on clothing and the first half. `--sheets` writes a page of the pairs that nobody has judged yet;
+text. What is set by hand was set on clothing and the first half. `--sheets` writes a page of the pairs that have not been judged yet;
 `--keep` keeps features and copies for the next run.
 """
 
@@ -45,7 +45,7 @@ Pair = tuple[str, str]  # of contents
 
 
 def judged() -> dict[Pair, bool]:
-    """Return which pairs of contents a person has called the same picture, and which not."""
+    """Return which pairs of contents were judged the same picture, and which not."""
     if not JUDGED.exists():
         return {}
     with JUDGED.open(newline="") as stream:
@@ -91,9 +91,7 @@ def edited_copies(name: str, copies: int, folder: Path) -> list[dict[str, Any]]:
         shutil.copy(
             whole.folder / verdicts.NAME, features.folder
         )  # what was found of the originals themselves
-        started = time.perf_counter()
         groups = features.duplicates()
-        seconds = time.perf_counter() - started
         at = {name_of(digest): f"originals/{whole.path(row)}" for row, digest in enumerate(whole.sha256)}
         of = {f"copies/{row}.jpg": at[name_of(whole.sha256[row])] for row in chosen.tolist()}
         found = 0
@@ -113,7 +111,6 @@ def edited_copies(name: str, copies: int, folder: Path) -> list[dict[str, Any]]:
                 "recall": found / len(chosen),
                 "precision": right / max(1, len(pairs)),
                 "pairs": len(pairs),
-                "seconds": seconds,
             }
         )
         print(rows[-1], file=sys.stderr, flush=True)
@@ -133,9 +130,10 @@ def edited_copies(name: str, copies: int, folder: Path) -> list[dict[str, Any]]:
 def as_it_is(name: str, data: Path, folder: Path, sheets: Path | None) -> dict[str, Any]:
     """Return how many pairs of a set are called the same picture, and which share of them is."""
     features, known = extracted(data, folder / "cache", name), judged()
-    started = time.perf_counter()
+    (features.folder / verdicts.NAME).unlink(missing_ok=True)
+    started = time.process_time()
     groups = features.duplicates()
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     pairs = list(pairs_of(features.cache, groups))
     right = sum(first == second or known.get((first, second), False) for (first, second), _ in pairs)
     unjudged = [
@@ -149,14 +147,14 @@ def as_it_is(name: str, data: Path, folder: Path, sheets: Path | None) -> dict[s
         "pairs": len(pairs),
         "precision": right / len(pairs) if pairs else 1.0,
         "not judged": len(unjudged),
-        "seconds": seconds,
+        "processor seconds without decoding": seconds,
     }
     print(row, file=sys.stderr, flush=True)
     return row
 
 
 def write_sheet(sheets: Path, name: str, data: Path, pairs: list[tuple[Pair, Pair]]) -> None:
-    """Draw pairs of photographs for a person to judge, and write the lines of `judged.csv` that say yes to all."""
+    """Draw pairs of photographs to judge, and write the lines of `judged.csv` that say yes to all."""
     sheets.mkdir(parents=True, exist_ok=True)
     side, across = 150, 4
     for start in range(0, len(pairs), 40):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,14 +61,9 @@ def compare(
             pixels = looked.get(np.unique(np.concatenate([first[part], second[part]])))
             there = np.array([{int(first[pair]), int(second[pair])} <= pixels.keys() for pair in part], bool)
             part = part[there]
-            for pairs, answers in threads.map(
-                lambda pairs, pixels=pixels: (
-                    pairs,
-                    alignment.same(
-                        *(np.stack([pixels[int(row)] for row in rows[pairs]]) for rows in (first, second))
-                    ),
-                ),
-                [part[start : start + AT_ONCE] for start in range(0, len(part), AT_ONCE)],
+            blocks = [part[start : start + AT_ONCE] for start in range(0, len(part), AT_ONCE)]
+            for pairs, answers in zip(
+                blocks, threads.map(partial(_same, pixels, first, second), blocks), strict=True
             ):
                 same[pairs] = answers
                 done += len(pairs)
@@ -75,6 +71,16 @@ def compare(
     seen = np.array([looked.saw(int(first[pair])) and looked.saw(int(second[pair])) for pair in new], bool)
     known.add(keys[new[seen]], same[new[seen]])
     return Compared(same, looked.unseen)
+
+
+def _same(
+    pixels: dict[int, NDArray[np.uint8]],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which of some pairs are one picture, given the pixels of every row."""
+    return alignment.same(*(np.stack([pixels[int(row)] for row in rows[pairs]]) for rows in (first, second)))
 
 
 class _Pictures:

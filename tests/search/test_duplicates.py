@@ -150,6 +150,42 @@ def test_a_picture_is_the_same_as_its_edits_alone():
     assert not same(made(a for a, _ in pairs), made(b for _, b in pairs)).any()
 
 
+def test_a_picture_of_which_a_good_part_is_another_is_not_the_same():
+    ground = scene(1)
+    other = ground.copy()
+    other.paste(scene(2).resize((150, 112)), (45, 34))
+    slight = ground.copy()
+    slight.paste(scene(2).resize((60, 45)), (90, 70))  # as under a watermark
+    assert same(made([ground, ground]), made([other, slight])).tolist() == [False, True]
+
+
+@pytest.mark.photographs
+def test_another_shot_of_a_thing_and_another_thing_on_the_same_ground_are_other_pictures(clothing):
+    pairs = {
+        (
+            "train/shorts/6075b4a5-5b1a-4ce0-aea0-9dbfbca7c35c.jpg",
+            "train/skirt/637a56e4-7fa6-4f75-8859-0f8902461554.jpg",
+        ): True,
+        (
+            "train/dress/b59e4d4a-a283-4868-8a81-2f24d8b9c8d8.jpg",
+            "train/dress/e6a8b33f-279c-4072-8dba-229d94205e55.jpg",
+        ): True,
+        (
+            "train/t-shirt/2475c540-ed7d-4d19-8c5c-171b7ab1d9af.jpg",
+            "train/t-shirt/ff3f01d5-0524-4851-8bcc-a1eb4bc096e6.jpg",
+        ): False,
+        (
+            "train/t-shirt/c614a09e-9683-4d53-8387-de6db3d5e306.jpg",
+            "train/t-shirt/fa9757e7-2af6-4c50-a101-9750853638a0.jpg",
+        ): False,
+    }
+    first, second = (
+        made(Image.open(clothing / path) for path in paths) for paths in zip(*pairs, strict=True)
+    )
+    assert same(first, second).tolist() == [*pairs.values()]
+    assert same(second, first).tolist() == [*pairs.values()]
+
+
 def test_there_is_nothing_to_tell_a_blank_by_and_a_red_shirt_is_not_the_blue_one():
     blank = Image.new("RGB", (200, 200), "white")
     red = ImageOps.colorize(ImageOps.grayscale(scene(1)), "black", "#ffb0b0", "#b02020")

@@ -45,7 +45,7 @@ def test_folders_of_programs_are_left_out_and_counted(folder):
     everything = told(folder)
     assert [one.name for one in everything if isinstance(one, Item)] == ["ants/1.jpg", "bees/2.jpg"]
     left_out = {one.place: one.images for one in everything if isinstance(one, LeftOut)}
-    assert left_out == {
+    assert left_out == {  # what embed itself put aside is no news
         "#recycle": 1,
         "$RECYCLE.BIN": 1,
         ".Trash-1000": 1,
