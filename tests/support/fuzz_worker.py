@@ -76,7 +76,9 @@ def judge(target, name, content):
             reply = {"finding": f"no sentence: {sentence!r}", "where": "no sentence"}
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is what is looked for
         package = f"{Path(embed.__file__).parent}{os.sep}"
-        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(package)]
+        frames = [
+            one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(package)
+        ]
         place = f"{Path(frames[-1].filename).name}:{frames[-1].name}" if frames else "the test"
         reply = {"finding": traceback.format_exc()[-3000:], "where": f"{type(error).__name__} in {place}"}
         del error
