@@ -97,7 +97,9 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             "Fit a classifier on the labels, in the background.",
             labelling.fit,
             body={
-                "classifier": Takes(str, "Which.", "logistic", choices=CLASSIFIERS),
+                "classifier": Takes(
+                    str, "Which; by default the one fitted last, or logistic.", choices=CLASSIFIERS
+                ),
                 "threshold": Takes(
                     float, "For two classes: predict the second from this probability.", least=0, most=1
                 ),
@@ -121,12 +123,9 @@ class Labelling:
         """Start to group."""
         count = asked["groups"]
 
-        def work(job: Job, _: Any) -> None:
-            def told(what: str, done: int, total: int) -> None:
-                job.stage, job.done, job.total = what, done, total
-
+        def work(job: Job) -> None:
             cache = self._desk.now.cache
-            api.group(cache, None if count is None else min(count, len(cache)), progress=told)
+            api.group(cache, None if count is None else min(count, len(cache)), progress=job.told)
 
         return self._desk.jobs.start("group", work, again=True).document()
 
@@ -152,7 +151,7 @@ class Labelling:
         """Start to fit."""
         classifier, threshold = asked["classifier"], asked["threshold"]
         return self._desk.jobs.start(
-            "fit", lambda job, _: self._fitted(job, classifier, threshold), again=True
+            "fit", lambda job: self._fitted(job, classifier, threshold), again=True
         ).document()
 
     def _labels(self, now: Snapshot) -> dict[str, Any]:
@@ -195,23 +194,21 @@ class Labelling:
             self._desk.collection.refresh()
         return {"photographs": len(names)}
 
-    def _fitted(self, job: Job, classifier: str, threshold: float | None) -> dict[str, Any]:
-        def told(what: str, done: int, total: int) -> None:
-            job.stage, job.done, job.total = what, done, total
-
+    def _fitted(self, job: Job, classifier: str | None, threshold: float | None) -> dict[str, Any]:
         self._desk.collection.refresh()
         now = self._desk.now
         y, splits = now.features.y, now.features.splits
         labelled = np.array([label is not None for label in y])
         parted = any(split in ("test", "validation") for split in splits[labelled])
         few = labelled.sum() <= MOST_CROSS_VALIDATED
+        last = CLASSIFIERS[0] if now.model is None else now.model.document["classifier"]
         options = api.FitOptions(
-            classifier=classifier,
+            classifier=classifier or (last if last in CLASSIFIERS else CLASSIFIERS[0]),
             labels=now.features.rule,
             cv=None if parted or not few else _folds(y[labelled]),
             threshold=threshold if threshold is None or 0 < threshold < 1 else None,
         )
-        fitted = api.fit(now.cache, options, told)
+        fitted = api.fit(now.cache, options, job.told)
         low, high = fitted.evaluation.interval
         self._fits.append(
             Fit(
@@ -257,7 +254,11 @@ def _groups(now: Snapshot) -> dict[str, Any]:
                     {**described(now, now.cache.path(row)), "label": labels[row], "split": splits[row]}
                     for row in rows[:MOST_SHOWN].tolist()
                 ],
-                "more": [now.cache.path(row) for row in rows[MOST_SHOWN:].tolist()],
+                "more": {
+                    now.cache.path(row): labels[row]
+                    for row in rows[MOST_SHOWN:].tolist()
+                    if splits[row] is None  # the others were looked at, one by one
+                },
             }
         )
     return {"groups": found, "outdated": groups.outdated}

@@ -35,43 +35,58 @@ export async function show(main, asked) {
   let labels = await ask("/api/labels");
   let step = asked.get("step") || (labels.labelled ? "unsure" : "groups");
   let leaveStep = () => {};
+  let opened = 0; // how often a step was opened: one that is left while it waits does nothing more
   let sinceFit = 0;
-  const part = h("div", { class: "step" });
+  const part = h("div");
   const score = h("section", { class: "score", "aria-label": "How far it is" });
   const tabs = h("div", { class: "choices-row", role: "group", "aria-label": "Steps" });
 
-  const names = () => Object.keys(labels.counts);
+  const known = [];
+  /** The names in the order in which they came, so that each keeps its key. */
+  const names = () => {
+    known.push(...Object.keys(labels.counts).filter((name) => !known.includes(name)));
+    return known;
+  };
 
-  /** Give labels; they are on the disk when this returns. */
+  /** Give labels; they are on the disk when this returns. Returns the paths of those that had not been given another one meanwhile. */
   async function give(given, { split, expected, remember = true } = {}) {
     const answer = await post("/api/labels", { labels: given, split, expected });
-    if (remember) undone.push({ given, former: Object.fromEntries(Object.keys(given).map((path) => [path, answer.former[path] ?? (path in answer.former ? null : given[path])])), split });
-    if (answer.left.length) tell(`${counted(answer.left.length, "photograph")} had another label given meanwhile, and kept it.`, true);
+    const mine = Object.keys(given).filter((path) => !answer.left.includes(path));
+    const of = (value) => Object.fromEntries(mine.map((path) => [path, value(path)]));
+    if (remember && mine.length) undone.push({ given: of((path) => given[path]), former: of((path) => (path in answer.former ? answer.former[path] : given[path])), split });
     labels = await ask("/api/labels");
     drawScore();
-    return answer;
+    return mine;
+  }
+
+  /** Say what was done of some photographs, or that others had another label given meanwhile. */
+  function report(done, all, words, action) {
+    const left = all - done;
+    if (left) tell(`${counted(left, "photograph")} had another label given meanwhile, and kept it.`, true, done ? action : null);
+    else if (words) tell(words, false, action);
   }
 
   async function undo() {
     const last = undone.pop();
     if (!last) { tell("There is nothing to take back."); return; }
+    const paths = Object.keys(last.given);
     const done = await attempt(async () => {
-      if (last.split) {
-        // A label that is taken away takes its split along.
-        await give(Object.fromEntries(Object.keys(last.given).map((path) => [path, null])), { expected: last.given, remember: false });
-        const back = Object.fromEntries(Object.entries(last.former).filter(([, label]) => label !== null));
-        if (Object.keys(back).length) await give(back, { expected: Object.fromEntries(Object.keys(back).map((path) => [path, null])), remember: false });
-      } else await give(last.former, { expected: last.given, remember: false });
-      return true;
+      if (!last.split) return give(last.former, { expected: last.given, remember: false });
+      // A label that is taken away takes its split along.
+      const taken = await give(Object.fromEntries(paths.map((path) => [path, null])), { expected: last.given, remember: false });
+      const back = Object.fromEntries(taken.map((path) => [path, last.former[path]]).filter(([, label]) => label !== null));
+      if (Object.keys(back).length) await give(back, { expected: Object.fromEntries(Object.keys(back).map((path) => [path, null])), remember: false });
+      return taken;
     });
     if (!done) { undone.push(last); return; }
-    tell(`Taken back: ${counted(Object.keys(last.given).length, "photograph")}.`);
-    await open(step, Object.keys(last.given));
+    report(done.length, paths.length, `Taken back: ${counted(done.length, "photograph")}.`);
+    await open(step, done);
   }
 
   async function fit() {
     sinceFit = 0;
-    if (names().length < 2 || Object.values(labels.counts).some((n) => n < 2)) return;
+    const counts = Object.values(labels.counts);
+    if (counts.length < 2 || counts.some((n) => n < 2)) return;
     await attempt(() => post("/api/fit"));
   }
 
@@ -81,7 +96,7 @@ export async function show(main, asked) {
     const fits = labels.fits;
     put(score,
       h("p", {}, h("b", {}, labels.labelled.toLocaleString("en")), ` of ${counted(labels.photographs, "photograph")} labelled`,
-        model && names().length > 1 ? [", accuracy ", h("b", {}, percent(model.accuracy)), ` (${model.accuracy_interval.map((v) => percent(v, 0)).join(" to ")} at 95% confidence; ${counted(model.n, "photograph")}, ${model.evaluated_on})`] : "",
+        model && Object.keys(labels.counts).length > 1 ? [", accuracy ", h("b", {}, percent(model.accuracy)), ` (${model.accuracy_interval.map((v) => percent(v, 0)).join(" to ")} at 95% confidence; ${counted(model.n, "photograph")}, ${model.evaluated_on})`] : "",
         test ? `; ${test} in the test part` : "", "."),
       h("progress", { max: labels.photographs || 1, value: labels.labelled, "aria-label": "Labelled" }),
       fits.length > 1 ? h("details", {}, h("summary", {}, "How the accuracy went"), lineChart(
@@ -90,35 +105,40 @@ export async function show(main, asked) {
   }
 
   async function open(name, first = []) {
+    const mine = ++opened;
     leaveStep();
     leaveStep = () => {};
     step = name;
     for (const button of tabs.children) button.setAttribute("aria-pressed", String(button.value === step));
-    part.replaceChildren(h("p", { class: "hint" }, WORDS[step]));
-    leaveStep = (await attempt(() => (step === "groups" ? groups() : singles(step, first)))) || leaveStep;
+    const box = h("div", { class: "step" });
+    part.replaceChildren(h("p", { class: "hint" }, WORDS[step]), box);
+    const leave = await attempt(() => (step === "groups" ? groups(box) : singles(box, () => mine === opened, step, first)));
+    if (leave && mine === opened) leaveStep = leave;
+    else leave?.();
   }
 
-  async function groups() {
+  async function groups(box) {
     let found = await ask("/api/groups");
     if (found.groups === null) {
-      part.append(h("p", { class: "faint" }, "Grouping the photographs …"));
+      box.append(h("p", { class: "faint" }, "Grouping the photographs …"));
       await run("/api/groups", "group");
       found = await ask("/api/groups");
-      part.lastChild.remove();
+      box.lastChild.remove();
     }
     const number = h("input", { type: "number", min: 1, max: labels.photographs, value: found.groups.length, "aria-label": "Number of groups", class: "short" });
-    part.append(h("form", { class: "inline", onsubmit: async (event) => {
+    box.append(h("form", { class: "inline", onsubmit: async (event) => {
       event.preventDefault();
       const done = await attempt(() => run("/api/groups", "group", { groups: Number(number.value) }));
       if (done) open("groups");
     } }, h("span", {}, "Groups:"), number, h("button", {}, "Group again")));
-    if (found.outdated) part.append(h("p", { class: "changed" }, found.outdated));
+    if (found.outdated) box.append(h("p", { class: "changed" }, found.outdated));
     const unnamed = (group) => Object.values(group.labels).reduce((a, b) => a + b, 0) < group.count ? 0 : 1;
-    for (const group of [...found.groups].sort((a, b) => unnamed(a) - unnamed(b) || a.number - b.number)) part.append(sheet(group));
+    for (const group of [...found.groups].sort((a, b) => unnamed(a) - unnamed(b) || a.number - b.number)) box.append(sheet(group));
   }
 
   function sheet(group) {
     const id = `group-${group.number}`;
+    const before = { ...Object.fromEntries(group.photographs.map((photo) => [photo.path, photo.label])), ...group.more }; // path → label
     const out = new Set(group.photographs.filter((photo) => photo.split).map((photo) => photo.path));
     const { field, options } = nameField(`Name of group ${group.number}`, names(), `${id}-name`);
     const given = Object.entries(group.labels).map(([name, n]) => `${visible(name)}${n < group.count ? ` (${n})` : ""}`).join(", ");
@@ -138,14 +158,16 @@ export async function show(main, asked) {
       event.preventDefault();
       const name = field.value.trim();
       if (!name) { field.focus(); return; }
-      const members = [...group.photographs.map((photo) => photo.path), ...group.more].filter((path) => !out.has(path));
+      const members = Object.keys(before).filter((path) => !out.has(path));
+      const expected = Object.fromEntries(members.map((path) => [path, before[path]]));
       button.disabled = true;
-      const done = await attempt(() => give(Object.fromEntries(members.map((path) => [path, name]))));
+      const done = await attempt(() => give(Object.fromEntries(members.map((path) => [path, name])), { expected }));
       button.disabled = false;
       if (!done) return;
-      named.textContent = `${visible(name)}${members.length < group.count ? ` (${members.length})` : ""}`;
+      named.textContent = `${visible(name)}${done.length < group.count ? ` (${done.length})` : ""}`;
       section.classList.add("named");
-      tell(`${counted(members.length, "photograph")} named ${visible(name)}.`);
+      for (const path of done) before[path] = name;
+      report(done.length, members.length, `${counted(done.length, "photograph")} named ${visible(name)}.`, { words: "Undo", act: undo });
       for (const data of part.querySelectorAll("datalist")) data.replaceChildren(...names().map((one) => h("option", { value: one })));
       fit();
       section.nextElementSibling?.querySelector("input[type=text]")?.focus();
@@ -160,7 +182,7 @@ export async function show(main, asked) {
     return section;
   }
 
-  async function singles(which, first) {
+  async function singles(box, open_, which, first) {
     const check = which === "check";
     let queue = [], saving = Promise.resolve(), current = null;
     const skipped = new Set();
@@ -179,7 +201,7 @@ export async function show(main, asked) {
       h("button", { type: "button", onclick: skip }, "Skip ", h("kbd", {}, "S")),
       h("button", { type: "button", onclick: undo }, "Undo ", h("kbd", {}, "U")));
     const left = h("p", { class: "faint", role: "status" });
-    part.append(stage, bar, form, tools, left);
+    box.append(stage, bar, form, tools, left);
 
     async function fill() {
       const found = await ask(`/api/labels/next?order=${check ? "random" : "unsure"}&limit=${24 + Math.min(400, skipped.size)}`);
@@ -188,15 +210,23 @@ export async function show(main, asked) {
         queue.sort((a, b) => first.includes(b.path) - first.includes(a.path));
         first = [];
       }
+      howFar();
+    }
+
+    function howFar() {
       const test = labels.splits.test || 0;
       left.textContent = check
         ? test >= ENOUGH ? `${test} photographs are in the test part: that is enough for a start.` : `${test} of ${Math.min(ENOUGH, labels.photographs)} photographs.`
-        : `${counted(found.left, "photograph")} without a label.`;
+        : `${counted(labels.photographs - labels.labelled, "photograph")} without a label.`;
     }
 
     async function advance() {
-      if (!queue.length) await attempt(async () => { await saving; await fill(); });
       current = queue.shift() || null;
+      if (!current) {
+        stage.replaceChildren(h("p", { class: "faint" }, "One moment …")); // what was shown has its label
+        await attempt(async () => { await saving; await fill(); });
+        current = queue.shift() || null;
+      }
       draw();
     }
 
@@ -216,9 +246,10 @@ export async function show(main, asked) {
       const isNew = !names().includes(name);
       saving = saving.then(() => attempt(async () => {
         const done = await give({ [photo.path]: name }, { split: check ? "test" : undefined, expected: { [photo.path]: photo.label } });
+        report(done.length, 1);
         sinceFit += 1;
         const test = labels.splits.test || 0;
-        if (check) left.textContent = `${test} of ${Math.max(ENOUGH, test)} photographs${test >= ENOUGH ? ": enough for a start" : ""}.`;
+        howFar();
         if (sinceFit >= BATCH || (check && test === ENOUGH)) {
           await fit();
           if (!check) queue.length = Math.min(queue.length, 1); // the next ones are those that the new one is unsure of
@@ -236,7 +267,7 @@ export async function show(main, asked) {
     }
 
     function key(event) {
-      if (event.target.matches?.("input, select, textarea") || event.altKey || document.querySelector("dialog[open]")) return;
+      if (!open_() || event.target.matches?.("input, select, textarea") || event.altKey || document.querySelector("dialog[open]")) return;
       const name = names()[Number(event.key) - 1];
       if (/^[1-9]$/.test(event.key) && name !== undefined && !event.ctrlKey && !event.metaKey) choose(name);
       else if (event.key === "s" && !event.ctrlKey && !event.metaKey) skip();
