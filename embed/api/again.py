@@ -16,7 +16,12 @@ UPLOADS = "uploads"  # folder in the data folder, of photographs that were hande
 LONGEST_NAME = 200  # bytes
 
 
-def extract_again(features: FeatureCache, progress: Callable[[Progress], None] = lambda _: None) -> Summary:
+def extract_again(
+    features: FeatureCache,
+    progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    allow_removals: bool = False,
+) -> Summary:
     """Compute the features of photographs that are new, or have changed, as those of the set were computed.
 
     Parameters
@@ -24,6 +29,8 @@ def extract_again(features: FeatureCache, progress: Callable[[Progress], None] =
     features : FeatureCache
     progress : callable, optional
         Told how far it is; where it raises KeyboardInterrupt, what is finished is kept.
+    allow_removals : bool
+        Let rows leave also where they are more than half of the set.
 
     Raises
     ------
@@ -56,7 +63,8 @@ def extract_again(features: FeatureCache, progress: Callable[[Progress], None] =
     )
     root = features.root
     data = [root / place for place in features.places] if isinstance(root, Path) and features.places else root
-    return extract.extract_features(data, features.folder.parent, options, progress=progress)
+    run = extract.RunOptions(allow_removals=allow_removals)
+    return extract.extract_features(data, features.folder.parent, options, run, progress=progress)
 
 
 def add_photograph(features: FeatureCache, name: str, data: bytes) -> tuple[str, bool]:

@@ -134,6 +134,19 @@ class Photographs:
         """The splits; object ndarray of shape (n,) of "train", "validation", "test" or None."""
         return self._of(self._labels.splits)
 
+    @cached_property
+    def columns(self) -> dict[str, NDArray[np.object_]]:
+        """What the other columns of a table that labels say, and the photographs of themselves: name → object ndarray of shape (n,).
+
+        The values are str, None for a photograph of which nothing is said.
+
+        Examples
+        --------
+        >>> embed.open("cache").columns
+        {}
+        """
+        return {name: self._of(values) for name, values in self._labels.columns.items()}
+
     @property
     def classes(self) -> list[str]:
         """The labels that occur, sorted."""
@@ -279,9 +292,9 @@ class Photographs:
                 "modified": pd.to_datetime(self._of(self._cache.mtimes_ns), unit="ns", utc=True),
             }
         )
-        for name, values in self._labels.columns.items():
+        for name, values in self.columns.items():
             if name not in table:
-                table[name] = pd.Series(self._of(values), dtype=object)
+                table[name] = pd.Series(values, dtype=object)
         if not features:
             return table
         columns = [f"f{i}" for i in range(self.dimension)]

@@ -18,20 +18,26 @@ BLOCK_ROWS = 4096
 
 
 class Once:
-    """Makes something once, whichever thread asks first; what fails is tried again."""
+    """Makes something once, whichever thread asks first, with what it hands over; what fails is tried again."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[..., Any], before: "Once | None" = None) -> None:
         self._make = make
+        self._before = before
         self._lock = threading.Lock()
         self._made: Any = None
         self.there = False
 
-    def __call__(self) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         with self._lock:
             if not self.there:
-                self._made = self._make()
-                self.there = True
+                self._made = self._make(*arguments)
+                self.there, self._before = True, None
             return self._made
+
+    @property
+    def last(self) -> "Once | None":
+        """This one where it is made, or else the last one before it that was."""
+        return self if self.there else self._before
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,7 @@ class Collection:
         self.labels = labels
         self.root = None if root is None else str(root.resolve())
         self._embedder: api.Embedder | None = None
+        self._embedding = threading.Lock()
         self.problem = ""
         self._now: Snapshot | None = None
         self._lock = threading.Lock()
@@ -162,6 +169,11 @@ class Collection:
             self.refresh()
         if self._now is None:
             raise NoFeaturesError(self.problem or "There are no photographs yet.")
+        return self._now
+
+    @property
+    def opened(self) -> Snapshot | None:
+        """The set as it was when it was looked at last; None where none could be opened so far."""
         return self._now
 
     def refresh(self) -> bool:
@@ -198,8 +210,8 @@ class Collection:
             features, searcher = before.features, before.searcher
         else:
             features = api.Features(cache, self._rule(cache))
-            shared = before.searcher if before is not None and same else None
-            searcher = Once(lambda: _searcher(features, shared))
+            shared = before.searcher.last if before is not None and same else None
+            searcher = Once(lambda progress=None: _searcher(features, shared, progress), shared)
         if before is not None and same and before.stamps[1] == models:
             model, no_model = before.model, before.no_model
         else:
@@ -227,15 +239,18 @@ class Collection:
         return api.embed_photographs(self._embedder_of(self.now.cache), list(photographs))
 
     def _embedder_of(self, cache: api.FeatureCache) -> api.Embedder:
-        before = self._embedder
-        self._embedder = api.Embedder(cache) if before is None else before.of(cache)
-        return self._embedder
+        with self._embedding:  # one network is enough
+            before = self._embedder
+            self._embedder = api.Embedder(cache) if before is None else before.of(cache)
+            return self._embedder
 
 
-def _searcher(features: api.Features, shared: Once | None) -> api.Searcher:
-    if shared is not None and shared.there:
+def _searcher(
+    features: api.Features, shared: Once | None, progress: Callable[[str, int, int], None] | None
+) -> api.Searcher:
+    if shared is not None:
         return shared().relabelled(features.rule)
-    return features.searcher()
+    return features.searcher(progress=progress)
 
 
 def _model(cache: api.FeatureCache) -> tuple[api.Model | None, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -38,6 +38,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LOOKS_S = 1.0  # between two looks at what an extraction has committed
+BLANK = bytes.fromhex(
+    "47494638396101000100800000ff0000ffffff21f90400000000002c00000000010001000002024401003b"
+)  # the smallest GIF: the network is opened with the first photograph
 STATUSES: tuple[tuple[type[EmbedError], int], ...] = (
     (UsageError, 400),
     (ImageError, 422),
@@ -90,6 +93,8 @@ class Desk:
         self.thumbnails = api.Thumbnails()
         self.batches = Batches(self.collection.embed, most_waiting=options.most_waiting)
         self._watching: asyncio.Task[None] | None = None
+        self._put_aside: set[str] = set()  # photographs whose rows have not left yet
+        self._prepared = ""  # fingerprint of the features that searches are ready for
 
     @property
     def now(self) -> Snapshot:
@@ -117,22 +122,44 @@ class Desk:
         await self.call(self.batches.close)
         await self.call(self.thumbnails.close)
 
-    def extract(self) -> Job:
-        """Bring the feature set up to date with its photographs, in the background."""
+    def extract(self, *, gone: Iterable[str] = (), back: Iterable[str] = ()) -> Job:
+        """Bring the feature set up to date with its photographs, in the background.
+
+        Parameters
+        ----------
+        gone, back : iterable of str
+            Photographs that were put into the bin, and back: rows may leave for them, however many there are.
+        """
+        self._put_aside = (self._put_aside | {*gone}) - {*back}
         return self.jobs.start("extract", self._extract, again=True)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOKS_S)
             await self.call(self.collection.refresh)
+            self._prepare()
 
-    def _extract(self, job: Job, stopping: Any) -> dict[str, Any]:
+    def _prepare(self) -> None:
+        """Open what searches and the network in the background, so that nobody waits for them who asks."""
+        extracting = self.jobs.of("extract")
+        now = self.collection.opened
+        if now is None or now.cache.fingerprint == self._prepared:
+            return
+        if extracting is None or not extracting.running:
+            self._prepared = now.cache.fingerprint
+            self.jobs.start("prepare", self._opened, again=True)
+
+    def _opened(self, job: Job) -> None:
+        self.now.searcher(job.told)
+        self.collection.embed([BLANK])
+
+    def _extract(self, job: Job) -> dict[str, Any]:
         interrupted = False
 
         def told(progress: api.Progress) -> None:
             nonlocal interrupted
             job.stage, job.done, job.total = progress.stage, progress.done, progress.total
-            if stopping.is_set() and not interrupted:
+            if job.stopping.is_set() and not interrupted:
                 interrupted = True  # once: what is finished is told, too
                 raise KeyboardInterrupt
 
@@ -145,7 +172,10 @@ class Desk:
                 self.data, self.collection.cache, backbone=self.backbone, progress=told
             )
         else:
-            summary = api.extract_again(known, told)
+            aside = self._put_aside
+            most = 2 * len(aside) > len(known)
+            summary = api.extract_again(known, told, allow_removals=most)
+            self._put_aside = self._put_aside - aside
         self.collection.name = summary.features
         return summary.to_json()
 

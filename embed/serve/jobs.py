@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embed.errors import EmbedError
@@ -30,6 +30,8 @@ class Job:
         What came of it.
     number : int
         Which one of its kind it is, from 1.
+    stopping : Event
+        Set when it should stop.
     """
 
     kind: str
@@ -42,6 +44,13 @@ class Job:
     number: int = 1
     started: float = 0.0
     seconds: float = 0.0
+    stopping: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def told(self, what: str, done: int, total: int) -> None:
+        """Note how far it is. Raises KeyboardInterrupt where it should stop."""
+        self.stage, self.done, self.total = what, done, total
+        if self.stopping.is_set():
+            raise KeyboardInterrupt
 
     def document(self) -> dict[str, Any]:
         """Return it for the page."""
@@ -58,7 +67,7 @@ class Job:
         }
 
 
-Work = Callable[["Job", threading.Event], Any]
+Work = Callable[["Job"], Any]
 
 
 class Jobs:
@@ -85,7 +94,7 @@ class Jobs:
         ----------
         kind : str
         work : callable
-            Takes the job, to tell how far it is, and what is set when it should stop; what it returns is the result.
+            Takes the job, to tell how far it is; what it returns is the result.
         again : bool
             Where one is running, run this one after it.
         """
@@ -98,7 +107,8 @@ class Jobs:
             return self._begin(kind, work, before)
 
     def _begin(self, kind: str, work: Work, before: Job | None) -> Job:
-        job = Job(kind, number=1 if before is None else before.number + 1, started=time.monotonic())
+        number = 1 if before is None else before.number + 1
+        job = Job(kind, number=number, started=time.monotonic(), stopping=self.stopping)
         self._jobs[kind] = job
         thread = threading.Thread(target=self._run, args=(job, work), name=kind, daemon=True)
         self._threads[kind] = thread
@@ -122,7 +132,7 @@ class Jobs:
 
     def _run(self, job: Job, work: Work) -> None:
         try:
-            job.result = work(job, self.stopping)
+            job.result = work(job)
         except EmbedError as error:
             job.problem = str(error)
         except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from embed.serve.collection import Snapshot
 from embed.serve.desk import Desk, Document
 from embed.serve.endpoint import Asked, Endpoint, Takes
 from embed.serve.options import is_this_machine
+from embed.serve.tidy import move_to_bin
 
 SIZES = {"small": 240, "large": 1600}  # pixels of the longer side
 MOST_LISTED = 1000
@@ -29,6 +30,7 @@ ORDERS = ("path", "unsure", "sure")
 POLL_S = 0.02
 FOREVER = "private, max-age=31536000, immutable"
 MOST_FOLDERS = 500
+MOST_VALUES = 200  # of a column, to choose from; one with more is asked about by a condition
 
 FILTERS = {
     "label": Takes(str, f"Only those with this label; {NONE}: those without one."),
@@ -41,6 +43,8 @@ FILTERS = {
     "to_probability": Takes(
         float, "Only those whose predicted class is at most as probable.", least=0, most=1
     ),
+    "column": Takes(str, "With value: only those with this value in this column of a table."),
+    "value": Takes(str, "The value.", ""),
     "where": Takes(str, "Only those as this condition says, on path, label, split and columns of a table."),
     "order": Takes(str, "path, unsure (the least sure first) or sure.", "path", choices=ORDERS),
 }
@@ -78,6 +82,12 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             photographs=("photograph",),
         ),
         Endpoint(
+            "DELETE",
+            "/api/photos/{photograph}",
+            "Put a photograph into the bin; /api/bin/restore puts it back.",
+            photographs.delete,
+        ),
+        Endpoint(
             "GET",
             "/api/pictures/{photograph}",
             "A photograph as a JPEG, small or large.",
@@ -85,6 +95,7 @@ def endpoints(desk: Desk) -> list[Endpoint]:
             query={
                 "size": Takes(str, "small or large.", "small", choices=tuple(SIZES)),
                 "version": Takes(str, "Makes another address of it when it changes."),
+                "batch": Takes(str, "One in the bin: what was put aside together."),
             },
             answer="image/jpeg",
         ),
@@ -112,6 +123,7 @@ class Photographs:
         self._lists: OrderedDict[tuple[Any, ...], NDArray[np.int64]] = OrderedDict()
         self._explainer: tuple[api.Model, api.Explainer] | None = None
         self._explaining = asyncio.Lock()
+        self._binned: dict[tuple[str, str], api.Binned] = {}
 
     async def some(self, asked: Asked) -> dict[str, Any]:
         """Return some of the photographs."""
@@ -123,7 +135,12 @@ class Photographs:
 
     async def one(self, asked: Asked) -> dict[str, Any]:
         """Return one photograph."""
-        return await self._desk.call(self._one, self._desk.now, asked.path)
+        return await self._desk.call(self._one, self._desk.now, _path_of(self._desk.now, asked.path))
+
+    async def delete(self, asked: Asked) -> dict[str, Any]:
+        """Put one photograph into the bin."""
+        path = _path_of(self._desk.now, asked.path)
+        return await self._desk.call(move_to_bin, self._desk, [path], "")
 
     async def put(self, asked: Asked) -> Response:
         """Add a photograph, and answer once it can be searched for."""
@@ -139,13 +156,12 @@ class Photographs:
     async def picture(self, asked: Asked) -> Response:
         """Return a photograph as a JPEG."""
         now, path = self._desk.now, asked.path
-        row = row_of(now, path)
-        data, same = await self._desk.call(
-            self._desk.thumbnails.get,
-            now.file_of(path),
-            now.cache.sha256[row].tobytes(),
-            SIZES[asked["size"]],
-        )
+        if asked["batch"] is None:
+            row = row_of(now, path)
+            file, sha256 = now.file_of(path), now.cache.sha256[row].tobytes()
+        else:
+            file, sha256 = await self._desk.call(self._in_bin, now, asked["batch"], path)
+        data, same = await self._desk.call(self._desk.thumbnails.get, file, sha256, SIZES[asked["size"]])
         kept = same and bool(asked["version"])
         return Response(
             data, media_type="image/jpeg", headers={"cache-control": FOREVER if kept else "no-store"}
@@ -188,6 +204,18 @@ class Photographs:
             raise InputError(
                 job.problem or f"{path} {failed.get(path, 'is none of the photographs that are taken in')}"
             )
+
+    def _in_bin(self, now: Snapshot, batch: str, path: str) -> tuple[Path, bytes]:
+        """Return the file and the content of a photograph in the bin. Raises InputError where it is not there."""
+        if (batch, path) not in self._binned:
+            self._binned = {(one.batch, one.path): one for one in api.bin_contents(now.cache)}
+        if (batch, path) not in self._binned:
+            raise InputError(f"There is no photograph {path!r} in the bin.")
+        found = self._binned[batch, path]
+        try:
+            return found.file, bytes.fromhex(found.sha256)
+        except ValueError:
+            return found.file, b""
 
     def _listed(self, now: Snapshot, values: dict[str, Any]) -> dict[str, Any]:
         rows = self._rows(now, values)
@@ -234,6 +262,10 @@ class Photographs:
             "splits": counts(now.features.splits),
             "folders": dict([*folders.items()][:MOST_FOLDERS]),
             "classes": now.model.classes if now.model is not None else [],
+            "columns": {
+                name: found if len(found := counts(values)) <= MOST_VALUES else None
+                for name, values in now.features.columns.items()
+            },
         }
 
     def _one(self, now: Snapshot, path: str) -> dict[str, Any]:
@@ -271,6 +303,12 @@ class Photographs:
         return {**explained.maps[0].to_json(), "fit": now.cache.recipe.fit}
 
 
+def _path_of(now: Snapshot, path: str) -> str:
+    """Return the path of a photograph; an upload is known by the name with which it was put, too."""
+    upload = f"{api.UPLOADS}/{path}"
+    return upload if now.cache.index_of(path) is None and now.cache.index_of(upload) is not None else path
+
+
 def filtered(now: Snapshot, values: dict[str, Any]) -> NDArray[np.int64]:
     """Return the rows of the photographs that a filter leaves, in its order."""
     features = now.features
@@ -288,6 +326,11 @@ def filtered(now: Snapshot, values: dict[str, Any]) -> NDArray[np.int64]:
         if folder:
             inside = folder + "/"
             keep &= np.fromiter((f"{one}/".startswith(inside) for one in now.folders), bool, len(keep))
+    if values["column"] is not None:
+        if values["column"] not in features.columns:
+            raise UsageError(f"{values['column']!r} is not known here", "column")
+        cells = features.columns[values["column"]]
+        keep &= np.fromiter((one == values["value"] for one in cells), bool, len(keep))
     asks_model = values["predicted"] is not None or values["order"] != "path"
     bounds = values["from_probability"], values["to_probability"]
     if asks_model or bounds != (None, None):

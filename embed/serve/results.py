@@ -62,12 +62,12 @@ class Results:
     async def compute_curve(self, asked: Asked) -> dict[str, Any]:
         """Start to compute the learning curve."""
 
-        def work(job: Job, _: Any) -> None:
+        def work(job: Job) -> None:
             now = self._desk.now
             rows: list[dict[str, Any]] = []
             for one in now.features.learning_curve():
                 rows.append({key: number(value) for key, value in one.row().items()})
-                job.done = len(rows)
+                job.told("fitting", len(rows), 0)
             self._curve = (now.stamps, rows)
 
         return self._desk.jobs.start("curve", work).document()
@@ -82,13 +82,9 @@ class Results:
     async def compute_map(self, asked: Asked) -> dict[str, Any]:
         """Start to compute the map."""
 
-        def work(job: Job, _: Any) -> None:
+        def work(job: Job) -> None:
             now = self._desk.now
-
-            def told(what: str, done: int, total: int) -> None:
-                job.stage, job.done, job.total = what, done, total
-
-            found = api.layout(now.cache, label_rule=now.features.rule, progress=told)
+            found = api.layout(now.cache, label_rule=now.features.rule, progress=job.told)
             places = np.round(found.positions * GRID).astype(int)
             self._map = (
                 now.cache.fingerprint,

@@ -67,12 +67,11 @@ class Use:
             placed = await self._desk.call(_placed, now, into, asked["min_probability"])
             return _told(into, placed)
 
-        def work(job: Job, _: Any) -> dict[str, Any]:
+        def work(job: Job) -> dict[str, Any]:
             placed = _placed(now, into, asked["min_probability"])
             going = [one for one in placed if one is not None and not one.there]
-            job.stage, job.total = "copying", len(going)
-            for done, _one in enumerate(api.carry_out(going), 1):
-                job.done = done
+            for done, _ in enumerate(api.carry_out(going), 1):
+                job.told("copying", done, len(going))
             return _told(into, placed)
 
         job = self._desk.jobs.start("sort", work)
@@ -82,7 +81,7 @@ class Use:
         """Start to write the classifier into a file."""
         kind, now = asked["format"], self._desk.now
 
-        def work(job: Job, _: Any) -> None:
+        def work(job: Job) -> None:
             job.stage = "writing and trying the file"
             model, data = _exported(now, FORMATS[kind])
             self._files[kind] = (model, data)

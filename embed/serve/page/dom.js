@@ -41,12 +41,15 @@ export const counted = (number, noun, plural = `${noun}s`) =>
 export const size = (bytes) => (bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`);
 
 let hush;
-/** Say a sentence at the edge of the page, and to who listens to it. */
-export function tell(words, bad = false) {
+/** Say a sentence at the edge of the page, and to who listens to it; with something that can be done then: { words, act }. */
+export function tell(words, bad = false, action = null) {
   const place = document.getElementById("told");
-  place.replaceChildren(h("p", { class: bad ? "bad" : "" }, words));
+  const host = document.querySelector("dialog[open]") ?? document.body; // what is outside an open dialog cannot be seen
+  if (place.parentElement !== host) host.append(place);
+  const button = action && h("button", { type: "button", onclick: () => { place.replaceChildren(); action.act(); } }, action.words);
+  place.replaceChildren(h("p", { class: bad ? "bad" : "" }, h("span", {}, words), button || ""));
   clearTimeout(hush);
-  hush = setTimeout(() => place.replaceChildren(), bad ? 12000 : 5000);
+  hush = setTimeout(() => place.replaceChildren(), bad || action ? 12000 : 5000);
 }
 
 /** Do something that may fail, and say so where it does. */

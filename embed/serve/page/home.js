@@ -11,6 +11,7 @@ function next(now) {
   const extracting = now.jobs.some((job) => job.kind === "extract" && job.running);
   if (!now.photographs) return extracting ? ["", "The first photographs are being looked at.", ""]
     : ["", now.problem || "There are no photographs yet.", ""];
+  if (extracting && now.classes.length < 2) return ["#/browse", `${counted(now.photographs, "photograph is", "photographs are")} there, and others are being looked at. Meanwhile you can look, too.`, "Look at the photographs"];
   if (now.classes.length < 2) return ["#/label", "Name the groups of photographs: two names make a classifier.", "Label photographs"];
   if (!now.model || now.model.outdated) return ["fit", `There are ${now.classes.length} classes: fit a classifier, which takes seconds.`, "Fit a classifier"];
   if (now.by_hand && now.model.evaluated_on !== "test")

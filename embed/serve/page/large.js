@@ -1,6 +1,7 @@
 // One photograph, large: what is said of it, what looks like it, and what can be done with it.
 import { ask, inAddress, post } from "./net.js";
 import { attempt, h, nameField, nameOf, percent, put, size, tell, track, visible } from "./dom.js";
+import { toBin } from "./bin.js";
 import { cards, picture } from "./grid.js";
 import { state } from "./status.js";
 
@@ -8,13 +9,19 @@ const FOR = [255, 92, 20], AGAINST = [40, 110, 255];
 
 /**
  * Open a photograph.
- * @param get gives the photograph of a place, or nothing @param place where to begin @param changed called after a change
+ * @param get gives the photograph of a place, or nothing @param place where to begin @param closed called once it is closed
  */
-export async function openLarge(get, place, changed = () => {}) {
+export async function openLarge(get, place, closed = () => {}) {
   let shown = null;
   const before = document.activeElement;
   const body = h("div", { class: "large-body" });
-  const dialog = h("dialog", { class: "large", "aria-label": "Photograph", onclose: () => { dialog.remove(); before?.focus?.(); } },
+  const dialog = h("dialog", { class: "large", "aria-label": "Photograph", onclose: () => {
+    const told = dialog.querySelector("#told");
+    if (told) document.body.append(told);
+    dialog.remove();
+    before?.focus?.();
+    closed();
+  } },
     h("div", { class: "bar" },
       h("button", { type: "button", "aria-label": "Previous photograph", onclick: () => go(-1) }, "←"),
       h("button", { type: "button", "aria-label": "Next photograph", onclick: () => go(1) }, "→"),
@@ -32,9 +39,15 @@ export async function openLarge(get, place, changed = () => {}) {
 
   async function go(step) {
     const photo = await attempt(() => get(place + step));
-    if (!photo) return;
+    if (!photo) return false;
     place += step;
     await show(photo);
+    return true;
+  }
+
+  async function putAside(path) {
+    if (!(await toBin([path], "")).length || shown !== path) return;
+    if (!(await go(1)) && !(await go(-1))) dialog.close();
   }
 
   async function show(photo) {
@@ -55,7 +68,7 @@ export async function openLarge(get, place, changed = () => {}) {
       event.preventDefault();
       const label = field.value.trim() || null;
       const done = await attempt(() => post("/api/labels", { labels: { [found.path]: label } }));
-      if (done) { tell(label ? `Labelled ${visible(label)}.` : "Its label is taken away."); changed(); }
+      if (done) tell(label ? `Labelled ${visible(label)}.` : "Its label is taken away.");
     } }, h("label", { htmlFor: "large-label" }, "Label by hand"), field, options, h("button", {}, "Save"));
     const facts = [["file", found.file], ["size", size(found.bytes)], ["label", found.label ?? "none"], ["split", found.split ?? "none"]];
     return [
@@ -67,7 +80,8 @@ export async function openLarge(get, place, changed = () => {}) {
       h("section", {}, h("dl", { class: "facts-list" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, visible(value))])),
         h("p", { class: "actions" },
           h("a", { class: "button", href: `#/search?like=${encodeURIComponent(inAddress(found.path))}`, onclick: () => dialog.close() }, "Search like this"),
-          state.now.here ? h("button", { type: "button", onclick: () => attempt(() => post(`/api/show/${inAddress(found.path)}`)) }, "Show in folder") : null)),
+          state.now.here ? h("button", { type: "button", onclick: () => attempt(() => post(`/api/show/${inAddress(found.path)}`)) }, "Show in folder") : null,
+          h("button", { type: "button", onclick: () => putAside(found.path) }, "To the bin"))),
       h("section", {}, h("h2", {}, "Looks like it"), cards(found.neighbours, (i) => show(found.neighbours[i]), (one) => [
         h("div", { class: "first" }, h("span", { class: "name" }, visible(one.label ?? "")), h("span", { class: "figure" }, one.similarity.toFixed(3)))])),
     ];

@@ -42,6 +42,12 @@ export async function show(main) {
     return { side, x: (canvas.clientWidth - side) / 2, y: (canvas.clientHeight - side) / 2 };
   }
 
+  /** What turns places on the map into pixels: x = dx + per * place, y = dy - per * place. */
+  function onScreen() {
+    const { side, x, y } = square();
+    return { per: (side / data.grid) * scale, dx: x - left * scale, dy: y + side * scale - top * scale };
+  }
+
   function redraw() {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(draw);
@@ -55,8 +61,7 @@ export async function show(main) {
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const { side, x: ox, y: oy } = square();
-    const per = (side / data.grid) * scale, dx = ox - left * scale, dy = oy + side * scale - top * scale;
+    const { per, dx, dy } = onScreen();
     const radius = Math.max(n > 20000 ? 1.2 : 2.5, Math.min(6, 2.5 * Math.sqrt(scale)));
     const inView = [];
     const byColour = new Map();
@@ -122,18 +127,12 @@ export async function show(main) {
     return image;
   }
 
-  function place(i) {
-    const { side, x, y } = square();
-    const per = (side / data.grid) * scale;
-    return [x - left * scale + data.x[i] * per, y + side * scale - top * scale - data.y[i] * per];
-  }
-
   function nearest(x, y) {
+    const { per, dx, dy } = onScreen();
     let best = -1, least = 24 * 24;
     for (let i = 0; i < n; i++) {
       if (!seen(i)) continue;
-      const [a, b] = place(i);
-      const d = (a - x) ** 2 + (b - y) ** 2;
+      const d = (dx + data.x[i] * per - x) ** 2 + (dy - data.y[i] * per - y) ** 2;
       if (d < least) { least = d; best = i; }
     }
     return best;
@@ -150,7 +149,8 @@ export async function show(main) {
     tip.querySelector("img").src = thumbnail(i).src;
     tip.querySelector(".name").textContent = data.label[i] < 0 ? "" : visible(data.classes[data.label[i]]);
     tip.querySelector(".path").textContent = visible(data.paths[i]);
-    const [x, y] = place(i);
+    const { per, dx, dy } = onScreen();
+    const x = dx + data.x[i] * per, y = dy - data.y[i] * per;
     tip.style.left = `${Math.max(4, Math.min(x + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.max(4, Math.min(y + 14, canvas.clientHeight - tip.offsetHeight - 4))}px`;
   }
@@ -169,15 +169,16 @@ export async function show(main) {
   function choose(found) {
     chosen = found;
     words.textContent = chosen.size ? `${counted(chosen.size, "photograph")} chosen.` : "Nothing is chosen.";
-    for (const one of tools.querySelectorAll("[data-needs]")) one.disabled = !chosen.size;
+    for (const one of tools.querySelectorAll("[data-needs]")) one.disabled = !chosen.size && !(one === onlyButton && only !== null);
     redraw();
   }
 
   function inside(polygon) {
     const found = new Set();
+    const { per, dx, dy } = onScreen();
     for (let i = 0; i < n; i++) {
       if (!seen(i)) continue;
-      const [x, y] = place(i);
+      const x = dx + data.x[i] * per, y = dy - data.y[i] * per;
       let in_ = false;
       for (let a = 0, b = polygon.length - 1; a < polygon.length; b = a++) {
         const [ax, ay] = polygon[a], [bx, by] = polygon[b];
@@ -242,6 +243,11 @@ export async function show(main) {
     lassoButton.setAttribute("aria-pressed", String(lasso));
     canvas.classList.toggle("lasso", lasso);
   } }, "Lasso");
+  const onlyButton = h("button", { type: "button", "data-needs": true, disabled: true, onclick: () => {
+    only = only === null ? new Set(chosen) : null;
+    onlyButton.textContent = only === null ? "Only those chosen" : "All again";
+    choose(chosen);
+  } }, "Only those chosen");
   const tools = h("div", { class: "tools" },
     h("div", { class: "choices-row" }, lassoButton,
       h("button", { type: "button", onclick: () => zoom(1.5) }, "Nearer"), h("button", { type: "button", onclick: () => zoom(1 / 1.5) }, "Further"),
@@ -250,11 +256,7 @@ export async function show(main) {
         choose(inside([[0, 0], [width, 0], [width, height], [0, height]]));
       } }, "Choose what is in view"),
       h("button", { type: "button", "data-needs": true, disabled: true, onclick: () => choose(new Set()) }, "Choose none"),
-      h("button", { type: "button", "data-needs": true, disabled: true, onclick: (event) => {
-        only = only === null ? new Set(chosen) : null;
-        event.currentTarget.textContent = only === null ? "Only those chosen" : "All again";
-        redraw();
-      } }, "Only those chosen"),
+      onlyButton,
       h("button", { type: "button", "data-needs": true, disabled: true, onclick: () => {
         const lines = [...chosen].sort((a, b) => a - b).map((i) => data.paths[i]).join("\n");
         const link = h("a", { href: URL.createObjectURL(new Blob([`${lines}\n`], { type: "text/plain" })), download: "photographs.txt" });

@@ -66,7 +66,8 @@ export function inAddress(path) {
 }
 
 export function pictureOf(photo, size = "small") {
-  return `/api/pictures/${inAddress(photo.path)}?size=${size}&version=${photo.version}&key=${pictureKey}`;
+  const batch = photo.batch ? `&batch=${encodeURIComponent(photo.batch)}` : ""; // of one in the bin
+  return `/api/pictures/${inAddress(photo.path)}?size=${size}&version=${photo.version}${batch}&key=${pictureKey}`;
 }
 
 export const query = (values) => new URLSearchParams(

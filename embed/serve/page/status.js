@@ -2,13 +2,14 @@
 import { post, status } from "./net.js";
 import { h, put, visible } from "./dom.js";
 
-const BUSY_MS = 600, IDLE_MS = 2500; // between two looks
+const FIRST_MS = 60, BUSY_MS = 600, IDLE_MS = 2500; // between two looks; what has just begun may be done in a moment
 const JOBS = { extract: "Extracting", group: "Grouping", fit: "Fitting", duplicates: "Looking for duplicates", curve: "Learning curve",
-  mislabelled: "Judging labels", outliers: "Looking for outliers", map: "Drawing the map", sort: "Sorting", export: "Exporting" };
+  mislabelled: "Judging labels", outliers: "Looking for outliers", map: "Drawing the map", sort: "Sorting", export: "Exporting",
+  prepare: "Getting ready to search" };
 
 /** What all pages share. */
 export const state = { now: null, locked: () => {} };
-let waiting;
+let waiting, pause = FIRST_MS;
 const listeners = new Set();
 
 /** Call back whenever something has changed. Returns what ends that. */
@@ -40,16 +41,17 @@ export async function look() {
     }
     document.getElementById("under-way").replaceChildren(h("p", { class: "bad" }, error.message));
   }
-  waiting = setTimeout(look, busy ? BUSY_MS : IDLE_MS);
+  pause = busy ? Math.min(1.5 * pause, BUSY_MS) : FIRST_MS;
+  waiting = setTimeout(look, busy ? pause : IDLE_MS);
 }
 
 /** Wait until no job of a kind runs, and return it. */
 export async function finished(kind) {
-  for (;;) {
+  for (let between = FIRST_MS; ; between = Math.min(1.5 * between, BUSY_MS)) {
     await look();
     const job = state.now?.jobs.find((one) => one.kind === kind);
     if (!job || !job.running) return job;
-    await new Promise((resolve) => setTimeout(resolve, BUSY_MS / 2));
+    await new Promise((resolve) => setTimeout(resolve, between));
   }
 }
 
