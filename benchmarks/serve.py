@@ -1,10 +1,11 @@
 """`embed serve` under load: requests per second, the median and the 99th percentile of their times, and memory.
 
-    python benchmarks/serve.py [--seconds 15] [--clients 1 8 64] [--cache FOLDER]
+    python benchmarks/serve.py [--seconds 15] [--clients 1 8 64] [--photographs 100000] [--cache FOLDER]
 
 Clients in a process of their own ask over the loopback, each one photograph at a time that is not in the cache: `similar` and
 `predict` of `embed serve`, and beside them the same network behind ONNX Runtime and FastAPI, written in the shortest way
-(`pip install fastapi onnxruntime onnx tf2onnx`). All share the processors of this machine.
+(`pip install fastapi onnxruntime onnx tf2onnx`), in turn with it; and `similar` among the rows of `scale.py`. All share the
+processors of this machine.
 """
 
 import http.client
@@ -19,17 +20,23 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import common
 import numpy as np
+import scale
 from PIL import Image
+
+from embed.cache import open_features
 
 PHOTOGRAPHS = 64  # asked about in turn
 QUALITY = 85
 POLL_S = 0.1
+PLAIN_PORT = 8790
 
 PLAIN = """
 import io, sys
@@ -133,11 +140,66 @@ def asked(
     return common.measure(__file__, port, path, field, token or "-", clients, seconds, folder)
 
 
+@contextmanager
+def embed_serve(cache: Path) -> Iterator[tuple[int, int, str]]:
+    """Run `embed serve` while the block lasts: its process, port and token, once it is ready for searches."""
+    serving = subprocess.Popen(
+        [*common.EMBED, "serve", "--no-open", "--port", "0", "--cache", str(cache)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert serving.stdout is not None
+        address = urlsplit(serving.stdout.readline().strip())
+        port, token = address.port or 0, address.fragment.removeprefix("token=")
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        while True:
+            connection.request("GET", "/api/status", headers={"authorization": f"Bearer {token}"})
+            jobs = json.loads(connection.getresponse().read())["jobs"]
+            if any(job["kind"] == "prepare" and not job["running"] for job in jobs):
+                break
+            time.sleep(POLL_S)
+        connection.close()
+        yield serving.pid, port, token
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.wait()
+
+
+@contextmanager
+def plain_server(cache: Path, place: Path) -> Iterator[tuple[int, int, str]]:
+    """Run the same network and classifier behind ONNX Runtime and FastAPI while the block lasts."""
+    model, script = place / "classifier.onnx", place / "plain.py"
+    subprocess.run(
+        [*common.EMBED, "export", "model", "--to", str(model), "--cache", str(cache)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    script.write_text(PLAIN)
+    serving = subprocess.Popen([sys.executable, str(script), str(model), str(PLAIN_PORT)])
+    try:
+        while True:
+            try:
+                http.client.HTTPConnection("127.0.0.1", PLAIN_PORT).request("GET", "/")
+                break
+            except OSError:
+                if serving.poll() is not None:
+                    sys.exit(
+                        "The plain server did not start: pip install fastapi onnxruntime python-multipart"
+                    )
+                time.sleep(POLL_S)
+        yield serving.pid, PLAIN_PORT, ""
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
 def main() -> None:
     """Measure everything, and keep it."""
     parser = common.arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--photographs", type=int, default=100_000, help="in the large set; 0: without it")
     common.takes_cache(parser)
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
@@ -148,78 +210,38 @@ def main() -> None:
         folder.mkdir()
         for number, data in enumerate(photographs(common.clothing())):
             (folder / f"{number:03d}.jpg").write_bytes(data)
-        command = [sys.executable, "-m", "embed.cli"]
-        subprocess.run(
-            [*command, "fit", "--cache", str(cache), "--json"], check=True, stdout=subprocess.DEVNULL
-        )
-        serving = subprocess.Popen(
-            [*command, "serve", "--no-open", "--port", "0", "--cache", str(cache)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert serving.stdout is not None
-        address = urlsplit(serving.stdout.readline().strip())
-        port, token = address.port or 0, address.fragment.removeprefix("token=")
-        try:
-            for path in ("/api/similar", "/api/predict"):
-                asked(
-                    port, path, "photographs", token, 1, 2, folder
-                )  # what is opened when it is first asked for
+        common.embed("fit", "--cache", str(cache))
+
+        def measured(name: str, server: tuple[int, int, str], path: str, field: str, clients: int) -> float:
+            process, port, token = server
+            found = asked(port, path, field, token, clients, options.seconds, folder)
+            rows.append({"asked": name, "clients": clients, **found, "MB": resident_mb(process)})
+            return float(found["per second"])
+
+        with embed_serve(cache) as ours, plain_server(cache, Path(place)) as theirs:
+            servers = [
+                ("similar", ours, "/api/similar", "photographs"),
+                ("predict", ours, "/api/predict", "photographs"),
+                ("ONNX Runtime + FastAPI", theirs, "/predict", "photograph"),
+            ]
+            for _, (_, port, token), path, field in servers:
+                asked(port, path, field, token, 1, 2, folder)  # what is opened when it is first asked for
+            for clients in options.clients:
+                found = {name: measured(name, *server, clients) for name, *server in servers}
+                rows[-2]["against plain"] = found["predict"] / found["ONNX Runtime + FastAPI"]
+        if options.photographs:
+            large = scale.make(Path(place) / "large", open_features(cache), options.photographs)
+            with embed_serve(large) as server:
                 for clients in options.clients:
-                    found = asked(port, path, "photographs", token, clients, options.seconds, folder)
-                    rows.append({"asked": path, "clients": clients, **found, "MB": resident_mb(serving.pid)})
-        finally:
-            serving.send_signal(signal.SIGTERM)
-            serving.wait()
-        rows += plain(cache, Path(place), folder, options)
-    common.print_table(rows)
-    common.save("serve", {"machine": common.machine(), "seconds": options.seconds, "rows": rows})
-
-
-def plain(cache: Path, place: Path, folder: Path, options: Any) -> list[dict[str, Any]]:
-    """Measure the same network and classifier behind ONNX Runtime and FastAPI."""
-    model, script, port = place / "classifier.onnx", place / "plain.py", 8790
-    command = [
-        sys.executable,
-        "-m",
-        "embed.cli",
-        "export",
-        "model",
-        "--to",
-        str(model),
-        "--cache",
-        str(cache),
-    ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    script.write_text(PLAIN)
-    serving = subprocess.Popen([sys.executable, str(script), str(model), str(port)])
-    rows = []
-    try:
-        while True:
-            try:
-                http.client.HTTPConnection("127.0.0.1", port).request("GET", "/")
-                break
-            except OSError:
-                if serving.poll() is not None:
-                    sys.exit(
-                        "The plain server did not start: pip install fastapi onnxruntime python-multipart"
+                    measured(
+                        f"similar among {options.photographs:,}",
+                        server,
+                        "/api/similar",
+                        "photographs",
+                        clients,
                     )
-                time.sleep(POLL_S)
-        asked(port, "/predict", "photograph", "", 1, 2, folder)
-        for clients in options.clients:
-            found = asked(port, "/predict", "photograph", "", clients, options.seconds, folder)
-            rows.append(
-                {
-                    "asked": "ONNX Runtime + FastAPI",
-                    "clients": clients,
-                    **found,
-                    "MB": resident_mb(serving.pid),
-                }
-            )
-    finally:
-        serving.terminate()
-        serving.wait()
-    return rows
+    common.print_table(rows)
+    common.save("serve", {"seconds": options.seconds, "rows": rows})
 
 
 if __name__ == "__main__":

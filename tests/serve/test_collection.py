@@ -110,6 +110,23 @@ def test_the_server_outlives_a_cache_that_is_gone_torn_or_locked(own, damage):
         assert site.post("/api/similar", paths=["test/sun/sun-000.jpg"])["queries"][0]["neighbours"]
 
 
+def test_photographs_are_filtered_by_the_columns_of_a_table(drawn):
+    features = embed.open(drawn / "cache")
+    table = drawn / "sites.csv"
+    lines = [
+        f"{path},{label},{'north' if i % 3 else 'south'}\n"
+        for i, (path, label) in enumerate(zip(features.paths, features.y, strict=True))
+    ]
+    table.write_text("path,label,site\n" + "".join(lines))
+    with served(drawn / "cache", labels=f"csv:{table}") as site:
+        columns = site.get("/api/folders")["columns"]
+        assert columns["site"] == {"north": 16, "south": 8}
+        found = site.get("/api/photos?column=site&value=south&limit=100")["photographs"]
+        assert [photo["path"] for photo in found] == features.paths[::3].tolist()
+        assert site.get("/api/photos?column=site&value=west")["total"] == 0
+        assert site.ask("/api/photos?column=nothing&value=x").status == 400
+
+
 def test_photographs_are_filtered_and_ordered(site, drawn):
     features = embed.open(drawn / "cache")
 

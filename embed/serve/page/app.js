@@ -32,8 +32,10 @@ async function route() {
   leave = () => {};
   const main = document.getElementById("main");
   for (const link of document.querySelectorAll("#pages a")) {
-    if (link.hash === `#/${page}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.hash === `#/${page}`) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" }); // where they do not all fit
+    } else link.removeAttribute("aria-current");
   }
   document.title = `${PAGES[page].title} · embed`;
   await look();

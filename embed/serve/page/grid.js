@@ -126,7 +126,7 @@ export class Grid {
     if (row.childElementCount) return;
     for (let place = start; place < end; place++) {
       const photo = this.pages.get(Math.floor(place / PAGE))[place % PAGE];
-      if (photo) row.append(h("div", { class: "cell", role: "gridcell" }, this.cell(photo, place)));
+      if (photo) row.append(h("div", { class: "slot", role: "gridcell" }, this.cell(photo, place)));
     }
   }
 

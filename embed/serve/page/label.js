@@ -126,7 +126,7 @@ export async function show(main, asked) {
       box.lastChild.remove();
     }
     const number = h("input", { type: "number", min: 1, max: labels.photographs, value: found.groups.length, "aria-label": "Number of groups", class: "short" });
-    box.append(h("form", { class: "inline", onsubmit: async (event) => {
+    box.append(h("form", { class: "inline again", onsubmit: async (event) => {
       event.preventDefault();
       const done = await attempt(() => run("/api/groups", "group", { groups: Number(number.value) }));
       if (done) open("groups");
@@ -143,7 +143,7 @@ export async function show(main, asked) {
     const { field, options } = nameField(`Name of group ${group.number}`, names(), `${id}-name`);
     const given = Object.entries(group.labels).map(([name, n]) => `${visible(name)}${n < group.count ? ` (${n})` : ""}`).join(", ");
     const named = h("b", {}, given);
-    const list = h("ul", {}, group.photographs.map((photo, i) => {
+    const list = h("ul", { class: "thumbnails" }, group.photographs.map((photo, i) => {
       const toggle = h("button", { type: "button", tabIndex: i ? -1 : 0, "aria-pressed": String(!out.has(photo.path)), title: visible(photo.path),
         "aria-label": `${nameOf(photo.path)} belongs to group ${group.number}`, onclick: () => {
           if (!out.delete(photo.path)) out.add(photo.path);

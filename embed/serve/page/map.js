@@ -9,7 +9,7 @@ const COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b
 const NONE = "#8a8f96"; // of a photograph without a label
 const FURTHEST = 200; // times as large
 const PICTURES = 250; // photographs in view, at most, that are shown as pictures
-const THUMBNAIL = 46; // pixels
+const LEAST = 26, MOST = 64; // pixels of a picture, by how many there are
 const KEPT = 600; // pictures kept
 
 export async function show(main) {
@@ -68,7 +68,7 @@ export async function show(main) {
     for (let i = 0; i < n; i++) {
       if (!seen(i)) continue;
       const x = dx + data.x[i] * per, y = dy - data.y[i] * per;
-      if (x < -THUMBNAIL || y < -THUMBNAIL || x > width + THUMBNAIL || y > height + THUMBNAIL) continue;
+      if (x < -MOST || y < -MOST || x > width + MOST || y > height + MOST) continue;
       if (inView.length <= PICTURES) inView.push(i);
       const key = chosen.size && !chosen.has(i) ? NONE : colour(data.label[i]);
       if (!byColour.has(key)) byColour.set(key, []);
@@ -87,11 +87,12 @@ export async function show(main) {
     }
     context.globalAlpha = 1;
     if (near) {
+      const size = Math.max(LEAST, Math.min(MOST, (0.75 * Math.min(width, height)) / Math.sqrt(inView.length || 1)));
       for (const i of inView) {
         const image = thumbnail(i);
         if (!image.complete || !image.naturalWidth) continue;
         const x = dx + data.x[i] * per, y = dy - data.y[i] * per;
-        const zoom = THUMBNAIL / Math.max(image.naturalWidth, image.naturalHeight);
+        const zoom = size / Math.max(image.naturalWidth, image.naturalHeight);
         const w = image.naturalWidth * zoom, t = image.naturalHeight * zoom;
         context.drawImage(image, x - w / 2, y - t / 2, w, t);
         context.lineWidth = chosen.has(i) || i === hover ? 4 : 2;

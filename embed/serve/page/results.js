@@ -38,7 +38,7 @@ export async function show(main) {
     h("dl", { class: "tiles" }, tile("balanced accuracy", percent(s.balanced_accuracy)), tile("macro F1", percent(s.macro_f1)),
       s.roc_auc === null || s.roc_auc === undefined ? "" : tile("ROC AUC", percent(s.roc_auc)), tile("log loss", decimals(s.log_loss)), tile("calibration error", decimals(s.calibration_error)))),
     found.notes.length ? h("ul", { class: "notes" }, found.notes.map((note) => h("li", {}, visible(note)))) : "",
-    confusion(), shown, classes(), found.thresholds ? thresholds() : "", curve(), worst());
+    h("div", { class: "beside" }, confusion(), classes()), shown, found.thresholds ? thresholds() : "", curve(), worst());
 
   function confusion() {
     const { true: rows, predicted: columns, counts } = found.confusion;

@@ -65,7 +65,7 @@ export async function show(main, asked) {
     };
     groups.forEach((group, i) => drawn.push(twice(group, i + 1, count)));
     count();
-    const [list, more] = pieces(drawn, (group) => group.element());
+    const [list, more] = pieces(drawn, (group) => group.element(), h("div", { class: "pairs" }));
     return [h("p", { class: "hint" }, `${counted(groups.length, "picture is", "pictures are")} there more than once. The largest file of each comes first and is kept; the others can be moved into the bin, from which they come back. `
       + "The figure is the similarity to the first."), h("p", { class: "actions" }, all), list, more];
   }
