@@ -62,13 +62,16 @@ def until(
     """Let a person go on until the goal is reached, and return the clicks and the photographs that have a name."""
     generator = np.random.default_rng(seed)
     drawn = generator.permutation(len(X))
+    model, known = LogisticRegression(), set[str]()
     while True:
         classes = set(person.truth[person.named])
         left = drawn[~person.named[drawn]]
         if len(classes) > 1:
-            model = LogisticRegression(C=STRENGTH, max_iter=1000).fit(
-                X[person.named], person.truth[person.named].astype(str)
-            )
+            if (
+                classes != known
+            ):  # what was fitted last is where the next fit begins, as long as the classes are the same
+                model, known = LogisticRegression(C=STRENGTH, max_iter=1000, warm_start=True), classes
+            model.fit(X[person.named], person.truth[person.named].astype(str))
             if (model.predict(test[0]) == test[1].astype(str)).mean() >= goal or not len(left):
                 return person.clicks, int(person.named.sum())
             if order == "unsure":

@@ -11,6 +11,7 @@ COUNT = 195
 CHECKED = 40
 LEAST = 0.85
 RIGHT = 0.9  # of the sorted photographs
+LOOK_S = 0.03  # between two looks at the page
 MOST = 32  # photographs in a request
 TOLD = ".step > [role=status]"  # how many are left
 
@@ -29,6 +30,8 @@ def unlabelled(ants_bees, tmp_path):
     return tmp_path / "photos", truth, sorted((ants_bees / "val").rglob("*.jpg"))
 
 
+@pytest.mark.torture  # a minute of two cores
+@pytest.mark.timeout(900)
 @pytest.mark.browser
 @pytest.mark.imagenet
 @pytest.mark.photographs
@@ -104,4 +107,4 @@ def give_names(tab, truth, ends):
         path, told = tab.locator(".stage .path").all_inner_texts(), tab.inner_text(TOLD)
         if path:
             tab.keyboard.press(keys[truth[path[0]]])
-            until(lambda told=told: tab.inner_text(TOLD) != told, "the label")
+            until(lambda told=told: tab.inner_text(TOLD) != told, "the label", every=LOOK_S)

@@ -18,6 +18,7 @@ from embed import demo
 from embed.labels import hand
 
 WIDE = {"width": 1400, "height": 900}
+LOOK_S = 0.05  # between two looks at a page, which keep it from what it is at
 PAGES = ("home", "browse", "search", "label", "tidy", "map", "results", "use")
 TINY = bytes.fromhex(
     "47494638396101000100800000ff0000ffffff21f90400000000002c00000000010001000002024401003b"
@@ -68,7 +69,7 @@ def turn(tab, page):
 
 def when(tab, condition, argument=None):
     """Wait until a condition of the page is true; the page itself may evaluate no text."""
-    until(lambda: tab.evaluate(condition, argument), condition)
+    until(lambda: tab.evaluate(condition, argument), condition, every=LOOK_S)
 
 
 def settled(tab):

@@ -4,8 +4,7 @@ import json
 import signal
 
 import pytest
-from serving import process
-from waiting import until
+from serving import process, served
 
 import embed
 
@@ -34,7 +33,8 @@ def test_an_extraction_that_is_stopped_goes_on_when_it_is_started_again(drawn, t
 def test_similar_asks_a_server_and_prints_what_it_prints_otherwise(drawn, run_embed):
     photo = drawn / "pictures" / "test" / "sun" / "sun-000.jpg"
     (drawn / "text.jpg").write_text("no photograph")
-    with process("--cache", drawn / "cache", cwd=drawn) as (_, _, address):
+    with served(drawn / "cache") as site:
+        address = site.address
         asked = ("similar", photo, "-k", 3, "--split", "train")
         here = run_embed(*asked, "--cache", drawn / "cache", "--json", check=True)
         there = run_embed(*asked, "--server", address, "--json", check=True)
@@ -74,10 +74,9 @@ def test_what_cannot_be_served_is_told_in_a_sentence(run_embed, arguments, code,
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
-def test_a_port_that_is_taken_is_told_and_the_usual_one_is_left_for_another(drawn, run_embed):
-    with process("--cache", drawn / "cache", cwd=drawn) as (_, site, _):
-        answer = run_embed("serve", "--no-open", "--port", site.port, "--cache", drawn / "cache")
-        assert answer.returncode == 2 and f"port {site.port}" in answer.stderr
+def test_a_port_that_is_taken_is_told(site, drawn, run_embed):
+    answer = run_embed("serve", "--no-open", "--port", site.port, "--cache", drawn / "cache")
+    assert answer.returncode == 2 and f"port {site.port}" in answer.stderr
 
 
 def test_a_search_imports_no_server(run_embed, drawn):
@@ -91,9 +90,8 @@ def test_without_the_extra_the_command_says_how_to_have_it(run_embed, tmp_path):
     assert answer.returncode == 1 and "embed-images[serve]" in answer.stderr
 
 
-def test_the_page_never_waits_for_what_is_not_there(drawn):
-    with process("--cache", drawn / "cache", cwd=drawn) as (_, site, _):
-        until(lambda: site.ask("/healthz", token=False).status == 200, "health")
-        text = site.ask("/metrics").body.decode()
-        assert 'embed_requests_total{method="GET",path="/healthz",status="200"}' in text
-        assert "embed_photographs 24" in text
+def test_what_it_did_is_measured(site):
+    assert site.ask("/healthz", token=False).status == 200
+    text = site.ask("/metrics").body.decode()
+    assert 'embed_requests_total{method="GET",path="/healthz",status="200"}' in text
+    assert "embed_photographs 24" in text

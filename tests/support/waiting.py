@@ -10,11 +10,13 @@ DEADLINE_S = 120.0  # so long that only a fault reaches it, on a busy machine to
 POLL_S = 0.01
 
 
-def until(condition: Callable[[], Found], what: str, seconds: float = DEADLINE_S) -> Found:
+def until(
+    condition: Callable[[], Found], what: str, seconds: float = DEADLINE_S, every: float = POLL_S
+) -> Found:
     """Return what `condition` returns once that is true; fail with `what` when it never is."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(POLL_S)
+        time.sleep(every)
     return found
