@@ -23,13 +23,20 @@ BLOCK = 1024  # rows of a similarity matrix held at a time
 class Split:
     """Positions of the photographs by role, int ndarrays in ascending order, disjoint.
 
-    Attributes:
-        train: what a classifier is fitted on.
-        validation: what choices are made on where there is a test part, and what is scored where there is none.
-        test: what is only scored.
-        fold: for cross-validation, the fold of each photograph in `train`; None otherwise.
-        description: one line for people.
-        not_scored: photographs that have a fold and are not scored.
+    Attributes
+    ----------
+    train : int ndarray
+        What a classifier is fitted on.
+    validation : int ndarray
+        What choices are made on where there is a test part, and what is scored where there is none.
+    test : int ndarray
+        What is only scored.
+    fold : int ndarray, optional
+        For cross-validation, the fold of each photograph in `train`; None otherwise.
+    description : str
+        One line for people.
+    not_scored : int ndarray
+        Photographs that have a fold and are not scored.
     """
 
     train: np.ndarray
@@ -71,17 +78,27 @@ def divide(
     a photograph keeps its role when its folder moves or grows; copies of one content, and photographs of one
     group, stay on one side.
 
-    Args:
-        labels: labels and splits of n photographs.
-        sha256: uint8 ndarray of shape (n, 32), the content of each.
-        seed: another seed is another draw.
-        cv: number of folds, at least 2, or "folders".
-        groups: object ndarray of shape (n,); photographs with the same value that is not None stay together.
-        fraction: share held out.
+    Parameters
+    ----------
+    labels : Labels
+        Labels and splits of n photographs.
+    sha256 : uint8 ndarray of shape (n, 32)
+        The content of each.
+    seed : int
+        Another seed is another draw.
+    cv : int or str, optional
+        Number of folds, at least 2, or "folders".
+    groups : object ndarray of shape (n,), optional
+        Photographs with the same value that is not None stay together.
+    fraction : float
+        Share held out.
 
-    Raises:
-        LabelError: too few labelled photographs or classes.
-        UsageError: fewer than two folds.
+    Raises
+    ------
+    LabelError
+        Too few labelled photographs or classes.
+    UsageError
+        Fewer than two folds.
     """
     labelled = np.flatnonzero([label is not None for label in labels.labels])
     _need_two_classes(labels, labelled)
@@ -124,12 +141,16 @@ def unseen(split: Split, tuned_on: np.ndarray) -> Split:
 
     Of a cross-validation every photograph keeps its fold, and some are not scored.
 
-    Args:
-        split: as `divide` returns it.
-        tuned_on: bool ndarray of shape (n,).
+    Parameters
+    ----------
+    split : Split
+        As `divide` returns it.
+    tuned_on : bool ndarray of shape (n,)
 
-    Raises:
-        LabelError: nothing would be scored.
+    Raises
+    ------
+    LabelError
+        Nothing would be scored.
     """
     held_out = np.concatenate([split.validation, split.test])
     if not tuned_on[split.train if split.fold is not None else held_out].any():
@@ -276,10 +297,14 @@ def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
 class NearDuplicates:
     """Photographs on both sides of a split that are one picture, or nearly.
 
-    Attributes:
-        pairs: (scored, trained on, cosine), positions, the most similar first, one for each scored photograph.
-        checked: scored photographs that were compared.
-        scored: scored photographs in all.
+    Attributes
+    ----------
+    pairs : list of tuple
+        (scored, trained on, cosine), positions, the most similar first, one for each scored photograph.
+    checked : int
+        Scored photographs that were compared.
+    scored : int
+        Scored photographs in all.
     """
 
     pairs: list[tuple[int, int, float]]
@@ -295,9 +320,12 @@ def near_duplicates(
 ) -> NearDuplicates:
     """Find the scored photographs with a cosine of at least `threshold` to one that is trained on.
 
-    Args:
-        rows: gives the features of positions, float32 of shape (n, d).
-        train, scored: positions.
+    Parameters
+    ----------
+    rows : callable
+        Gives the features of positions, float32 of shape (n, d).
+    train, scored : int ndarray
+        Positions.
     """
     if not len(train) or not len(scored):
         return NearDuplicates([], 0, len(scored))
