@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from embed.cache import FeatureCache
 from embed.errors import LabelError, UsageError
 from embed.labels import NO_LABELS, Labels
+from embed.search.likeness import likeness
+from embed.search.vectors import CachedVectors
 
 FOLDERS = "folders"  # as a number of folds: those that the folders say
 HELD_OUT = 0.2  # share of the photographs that is held out where no folder says which
-NEAR_DUPLICATE = 0.97  # cosine from which two photographs are taken for versions of one
+NEAR_DUPLICATE = 0.97  # cosine from which photographs are taken for versions of one, unless many are so alike
 MOST_COMPARISONS = (
     250_000_000  # pairs of photographs compared across a split; beyond it a sample of the scored ones
 )
@@ -305,11 +308,14 @@ class NearDuplicates:
         Scored photographs that were compared.
     scored : int
         Scored photographs in all.
+    threshold : float
+        The cosine from which they count.
     """
 
     pairs: list[tuple[int, int, float]]
     checked: int
     scored: int
+    threshold: float
 
 
 def near_duplicates(
@@ -328,7 +334,7 @@ def near_duplicates(
         Positions.
     """
     if not len(train) or not len(scored):
-        return NearDuplicates([], 0, len(scored))
+        return NearDuplicates([], 0, len(scored), threshold)
     from sklearn.preprocessing import normalize
 
     at_most = max(1, MOST_COMPARISONS // len(train))
@@ -347,25 +353,34 @@ def near_duplicates(
             for i in np.flatnonzero(best >= threshold)
         ]
     pairs.sort(key=lambda pair: (-pair[2], pair[0]))
-    return NearDuplicates(pairs, len(checked), len(scored))
+    return NearDuplicates(pairs, len(checked), len(scored), threshold)
 
 
-def near_duplicates_across(rows: Callable[[np.ndarray], np.ndarray], split: Split) -> NearDuplicates:
-    """Find the scored photographs of a split, or of every fold, that nearly equal one that is then trained on."""
+def near_duplicates_across(features: FeatureCache, split: Split) -> NearDuplicates:
+    """Find the scored photographs of a split, or of every fold, that nearly equal one that is then trained on.
+
+    Photographs that a network finds all alike, as pages of text, have to be more alike than that.
+    """
+    rows = features.rows
+    everything = CachedVectors(features, np.arange(len(features)))
+    threshold = max(NEAR_DUPLICATE, likeness(everything).alike)
     if split.fold is None:
         trained = split.train
         if len(split.test):
             trained = np.concatenate([split.train, split.validation])
-        return near_duplicates(rows, trained, split.scored)
+        return near_duplicates(rows, trained, split.scored, threshold)
     scored = np.isin(split.train, split.scored)
     found = [
-        near_duplicates(rows, split.train[split.fold != k], split.train[scored & (split.fold == k)])
+        near_duplicates(
+            rows, split.train[split.fold != k], split.train[scored & (split.fold == k)], threshold
+        )
         for k in range(int(split.fold.max()) + 1)
     ]
     return NearDuplicates(
         sorted((pair for one in found for pair in one.pairs), key=lambda pair: (-pair[2], pair[0])),
         sum(one.checked for one in found),
         sum(one.scored for one in found),
+        threshold,
     )
 
 
