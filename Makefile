@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench demo test test-giants torture torture-images soak fuzz lint format docs lock notebooks pythons stress clean
+.PHONY: bench demo test test-giants torture torture-images soak fuzz lint format docs lock notebooks pictures pythons stress clean
 
 # What was tested is what gets installed: every version, with its hash, is in the lock.
 $(BIN)/.installed: requirements.lock pyproject.toml
@@ -75,6 +75,9 @@ bench: $(BIN)/.installed  ## every benchmark, side by side, and a table of what 
 
 docs: $(BIN)/.installed  ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(BIN)/.installed  ## those of embed serve in the documentation, on drawn pictures
+	$(BIN)/python docs/pictures.py
 
 notebooks: $(BIN)/.installed  ## run the notebooks and keep their outputs
 	$(BIN)/python notebooks/execute.py
