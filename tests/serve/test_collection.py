@@ -1,6 +1,8 @@
 """The set that is served is the one of today, and outlives whatever happens to the cache."""
 
+import os
 import shutil
+import sys
 
 import pytest
 from serving import served
@@ -108,6 +110,17 @@ def test_the_server_outlives_a_cache_that_is_gone_torn_or_locked(own, damage):
         embed.extract_features(own / "pictures", own / "cache", backbone="tiny", size=64)
         until(lambda: not site.get("/api/status")["problem"] and len(paths(site)) == 24, "the new set")
         assert site.post("/api/similar", paths=["test/sun/sun-000.jpg"])["queries"][0]["neighbours"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there it is another program")
+def test_a_photograph_is_shown_in_its_folder(site, drawn, tmp_path, monkeypatch):
+    program = tmp_path / "xdg-open"
+    program.write_text('#!/bin/sh\nprintf %s "$1" > "$0.asked"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    shown = drawn / "pictures" / "test" / "sun" / "sun-000.jpg"
+    assert site.post("/api/show/test/sun/sun-000.jpg") == {"file": str(shown)}
+    assert (tmp_path / "xdg-open.asked").read_text() == str(shown.parent)
 
 
 def test_photographs_are_filtered_by_the_columns_of_a_table(drawn):

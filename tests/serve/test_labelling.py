@@ -142,3 +142,15 @@ def test_all_are_sorted_into_a_folder_beside_and_nothing_is_moved(flat):
         assert (root.parent / "photos-sorted" / truth[name] / name).read_bytes() == (root / name).read_bytes()
     for folder in ("../x", "/tmp/x", ".x", "", "a/b", ".."):
         assert site.ask("/api/sort", "POST", send={"folder": folder}).status == 400
+
+
+def test_searches_are_ready_before_anybody_asks_and_stay_so_when_labels_change(flat):
+    site, _ = flat
+    assert site.done("prepare")["problem"] == ""
+    ready = site.desk.now.searcher
+    assert ready.there
+    for label in ("sea", "town"):
+        site.post("/api/labels", labels={"000.jpg": label})
+    assert site.desk.now.searcher is not ready and site.desk.now.searcher.last is ready
+    (found,) = site.post("/api/similar", paths=["001.jpg"], k=30)["queries"]
+    assert {one["label"] for one in found["neighbours"]} == {None, "town"}

@@ -135,7 +135,7 @@ def test_names_of_strangers_are_text(tmp_path, tabs):
 
 
 def test_a_hundred_thousand_photographs_are_scrolled_through_and_only_what_is_seen_is_fetched(site, tabs):
-    tab = tabs(site)
+    tab = tabs(site, viewport=PHONE)  # a few pictures at a time, and the tallest page
     total, fetched, pictures = 100_000, [], []
 
     def listed(route):
