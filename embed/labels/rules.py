@@ -22,8 +22,9 @@ from embed.labels.words import TEST
 # 2: splits by all their names, above the classes or below them; folders that hold one folder are looked through.
 # 3: sites, years and the like that hold the classes group the photographs; dates and parts are no classes; splits in other
 #    languages.
-RULE_VERSION = 3
-VERSIONS = (1, 2, 3)
+# 4: parts of splits, "test_seen" beside "train", with the classes in them; splits below "images" in the classes.
+RULE_VERSION = 4
+VERSIONS = (1, 2, 3, 4)
 
 
 class Photographed(Protocol):

@@ -213,6 +213,15 @@ def test_what_the_second_version_of_the_rule_means_stays():
         assert understood(folders, version=2) == kind
 
 
+def test_what_the_third_version_of_the_rule_means_stays():
+    kinds = {
+        "Training/a Training/b PublicTest/a PublicTest/b": "-/- train/a train/b",
+        "cat/images/train cat/images/test dog/images/train dog/images/test": "-/cat -/dog",
+    }
+    for folders, kind in kinds.items():
+        assert understood(folders, version=3) == kind
+
+
 LANGUAGES = {
     "German": "Trainingsdaten Validierung Prüfung",
     "German, decomposed": "Training Validierungsdaten Pru\u0308fdaten",
