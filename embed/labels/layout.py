@@ -143,6 +143,7 @@ class _Reader:
     def __init__(self, splits: Mapping[str, str] | None, given: list[Folder], version: int) -> None:
         self._roles = Roles(splits, version)
         self._given = given
+        self._version = version
         self._groups = version >= GROUPS
         self._grouped: list[Folder] = []
         self._grouped_classes: set[str] = set()
@@ -276,8 +277,8 @@ class _Reader:
         return (
             self._groups
             and above.split is None
-            and groupings.say_nothing(outer, [folder.name])
-            and (not inner or groupings.say_nothing(inner, outer))
+            and groupings.say_nothing(outer, [folder.name], self._version)
+            and (not inner or groupings.say_nothing(inner, outer, self._version))
         )
 
     def _read_classes(

@@ -34,10 +34,14 @@ class Roles:
         self._known_classes: dict[tuple[Folder, ...], frozenset[str]] = {}
 
     def considered(self, folder: Folder) -> list[Folder]:
-        """Return the folders in a folder that may be something: no copies, and no masks beside images."""
+        """Return the folders in a folder that may be something: no copies, no masks beside images, nothing unlabelled beside what holds the classes."""
         kids = [kid for kid in folder.children.values() if kid.place is None or not kid.place.copy]
         if any(names.is_plain(kid.name) for kid in kids):
             kids = [kid for kid in kids if not names.is_beside(kid.name, self._version)]
+        if self._version >= PARTS:
+            named = [kid for kid in kids if not names.is_unlabelled(kid.name)]
+            if len(named) == 1 and len(named[0].children) > 1:
+                return named  # the classes lie in it
         return kids
 
     def unwrapped(self, folder: Folder, known: frozenset[str], split: str | None = None) -> Folder:

@@ -130,6 +130,8 @@ LAYOUTS = {
         "a/data/fold1 a/data/fold2 b/data/fold1 b/data/fold2",
         "-/a fold1|-/a fold2|-/b fold1|-/b fold2",
     ),
+    "classes beside what is unlabelled": ("labelled/a labelled/b unlabelled", "-/a -/b -/-"),
+    "a class beside what is unlabelled": ("cats unsorted", "-/cats -/-"),
     "splits within a split": (
         "training/train/a training/train/b training/val/a testing/a",
         "train/a train/b validation/a test/a",
@@ -217,6 +219,12 @@ def test_a_rule_with_splits_says_itself_again():
     found = assign(paths, rule)
     assert found.splits.tolist() == ["train", "train", "test"]
     assert assign(paths, found.rule).splits.tolist() == ["train", "train", "test"]
+
+
+def test_a_folder_is_in_one_split():
+    with pytest.raises(UsageError, match="splits names the folder 'a/' as train and as test"):
+        with_splits("folder", "train=a,test=a/")
+    assert with_splits("folder", "train=a,train=a") == "splits:train=a,train=a;folder"
 
 
 @pytest.mark.parametrize("splits", ["training", "first=a", "train=", "=a"])
