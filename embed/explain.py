@@ -37,14 +37,21 @@ SMALLEST = 1e-300  # a probability of zero would have no logarithm
 class ClassMap:
     """What every cell of a photograph contributes to the score of one class.
 
-    Attributes:
-        label: the class.
-        probability: what the head gives it.
-        predicted: the most probable class.
-        cells: float64 ndarray of shape (h, w); positive cells speak for the class, negative ones against it.
-        exact: whether `cells.sum() + bias` is the calibrated score (logit) of the class; otherwise the cells are slopes of
-            its log-odds.
-        bias: the constant of the score; 0 where the map is not exact.
+    Attributes
+    ----------
+    label : str
+        The class.
+    probability : float
+        What the head gives it.
+    predicted : str
+        The most probable class.
+    cells : float64 ndarray of shape (h, w)
+        Positive cells speak for the class, negative ones against it.
+    exact : bool
+        Whether `cells.sum() + bias` is the calibrated score (logit) of the class; otherwise the cells are slopes of
+        its log-odds.
+    bias : float
+        The constant of the score; 0 where the map is not exact.
     """
 
     label: str
@@ -84,12 +91,15 @@ class Explained:
 def shares(activations: np.ndarray, pooling: str) -> np.ndarray:
     """Divide pooled features among the cells of their map.
 
-    Args:
-        activations: float ndarray of shape (h, w, c).
-        pooling: "avg", "max" (a channel belongs to its first largest cell), "grid" or "flatten".
+    Parameters
+    ----------
+    activations : float ndarray of shape (h, w, c)
+    pooling : str
+        "avg", "max" (a channel belongs to its first largest cell), "grid" or "flatten".
 
-    Returns:
-        float32 ndarray of shape (h * w, d) whose rows add up to the features.
+    Returns
+    -------
+    float32 ndarray of shape (h * w, d) whose rows add up to the features.
     """
     h, w, c = activations.shape
     flat = activations.reshape(h * w, c).astype(np.float32)
@@ -122,16 +132,24 @@ def class_map(
 ) -> ClassMap:
     """Explain the score of one class for one photograph.
 
-    Args:
-        head: a fitted classifier with `classes_` and `predict_proba`.
-        activations: the map that was pooled, shape (h, w, c).
-        pooling: how it was pooled.
-        label: the class; by default the most probable one.
-        features: what the head was given, shape (d,), where that may be more than the pooled map (ConvNeXt normalises
-            afterwards); by default the pooled map.
+    Parameters
+    ----------
+    head : classifier
+        A fitted classifier with `classes_` and `predict_proba`.
+    activations : float ndarray of shape (h, w, c)
+        The map that was pooled.
+    pooling : str
+        How it was pooled.
+    label : str, optional
+        The class; by default the most probable one.
+    features : float ndarray of shape (d,), optional
+        What the head was given, where that may be more than the pooled map (ConvNeXt normalises
+        afterwards); by default the pooled map.
 
-    Raises:
-        UsageError: the head does not know the class, or gives no probabilities.
+    Raises
+    ------
+    UsageError
+        The head does not know the class, or gives no probabilities.
     """
     if not hasattr(head, "predict_proba"):
         raise UsageError(
@@ -182,12 +200,18 @@ def _slopes(head: Any, x: np.ndarray, parts: np.ndarray, column: int) -> np.ndar
 class Explainer:
     """Makes class-activation maps of photographs for a head that was fitted on a feature set.
 
-    Args:
-        features: the feature set; its recipe says how photographs are read.
-        head: the fitted classifier.
-        run: device and threads.
-        weights: the file of the backbone's weights, where they are the user's own and no map has been made with them yet.
-        notify: is told, in a sentence, where the backbone has to be prepared, which takes seconds.
+    Parameters
+    ----------
+    features : FeatureCache
+        The feature set; its recipe says how photographs are read.
+    head : classifier
+        The fitted classifier.
+    run : RunOptions, optional
+        Device and threads.
+    weights : Path, optional
+        The file of the backbone's weights, where they are the user's own and no map has been made with them yet.
+    notify : callable, optional
+        Is told, in a sentence, where the backbone has to be prepared, which takes seconds.
     """
 
     def __init__(

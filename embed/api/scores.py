@@ -273,7 +273,7 @@ def _near_duplicates(
 
     from embed.learn.splits import near_duplicates_across
 
-    near = near_duplicates_across(features.rows, split) if split is not None else None
+    near = near_duplicates_across(features, split) if split is not None else None
     rows = [
         (
             features.paths[scored],

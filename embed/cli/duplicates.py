@@ -1,5 +1,6 @@
 """``embed duplicates``: what is there more than once, and putting it aside."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,7 +100,7 @@ def duplicates(
     _print(found, aside, form)
     _tell(found, known)
     if aside is not None:
-        _tell_aside(aside, known)
+        _tell_aside(aside, known, move_to)
     if html is not None:
         from embed import report
 
@@ -134,7 +135,7 @@ def _tell(found: "Sequence[DuplicateGroup]", known: "Features") -> None:
     common.say(told + ".")
 
 
-def _tell_aside(aside: "PutAside", known: "Features") -> None:
+def _tell_aside(aside: "PutAside", known: "Features", move_to: Path | None) -> None:
     moved = aside.moved
     verb = "would be moved" if moved.dry_run else "moved"
     told = (
@@ -147,8 +148,11 @@ def _tell_aside(aside: "PutAside", known: "Features") -> None:
     if moved.dry_run:
         common.say(f"{told}. Nothing was done: --yes does it.")
     elif moved.photographs:
+        back = "embed duplicates --undo" + (
+            f" --move-to {shlex.quote(str(move_to))}" if move_to is not None else ""
+        )
         common.say(
-            f"{told}. `embed duplicates --undo` puts them back; next: {common.printable(known.cache.again)}"
+            f"{told}. `{common.printable(back)}` puts them back; next: {common.printable(known.cache.again)}"
         )
     else:
         common.say(f"{told}.")

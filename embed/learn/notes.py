@@ -53,7 +53,7 @@ def notes(
         scored, trained, cosine = near.pairs[0]
         notes.append(
             f"{len(near.pairs)} of {near.checked} scored photographs look nearly like one trained on (cosine ≥"
-            f" {splits.NEAR_DUPLICATE}), which flatters the accuracy: {features.paths[scored]} and"
+            f" {near.threshold:.3g}), which flatters the accuracy: {features.paths[scored]} and"
             f" {features.paths[trained]}"
             f" ({cosine:.3f})"
         )

@@ -119,7 +119,7 @@ def fit(features: FeatureCache, options: FitOptions | None = None, progress: Pro
     labelled, groups, split, trainer = judged.labelled, judged.groups, judged.split, judged.trainer
     head, scored, tuned, fitted_on = judged.outcome
     evaluation = judged.evaluation
-    near = splits.near_duplicates_across(features.rows, split)
+    near = splits.near_duplicates_across(features, split)
     notes = notes_on(labelled, split, groups, near, evaluation, features, trainer.tuned_on)
     document = {
         **described,

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from embed.cache import FeatureCache
 from embed.errors import LabelError, UsageError
 from embed.labels import NO_LABELS, Labels
+from embed.search.likeness import likeness
+from embed.search.vectors import CachedVectors
 
 FOLDERS = "folders"  # as a number of folds: those that the folders say
 HELD_OUT = 0.2  # share of the photographs that is held out where no folder says which
-NEAR_DUPLICATE = 0.97  # cosine from which two photographs are taken for versions of one
+NEAR_DUPLICATE = 0.97  # cosine from which photographs are taken for versions of one, unless many are so alike
 MOST_COMPARISONS = (
     250_000_000  # pairs of photographs compared across a split; beyond it a sample of the scored ones
 )
@@ -24,13 +27,20 @@ MOST_NAMED = 5  # classes in a sentence
 class Split:
     """Positions of the photographs by role, int ndarrays in ascending order, disjoint.
 
-    Attributes:
-        train: what a classifier is fitted on.
-        validation: what choices are made on where there is a test part, and what is scored where there is none.
-        test: what is only scored.
-        fold: for cross-validation, the fold of each photograph in `train`; None otherwise.
-        description: one line for people.
-        not_scored: photographs that have a fold and are not scored.
+    Attributes
+    ----------
+    train : int ndarray
+        What a classifier is fitted on.
+    validation : int ndarray
+        What choices are made on where there is a test part, and what is scored where there is none.
+    test : int ndarray
+        What is only scored.
+    fold : int ndarray, optional
+        For cross-validation, the fold of each photograph in `train`; None otherwise.
+    description : str
+        One line for people.
+    not_scored : int ndarray
+        Photographs that have a fold and are not scored.
     """
 
     train: np.ndarray
@@ -72,17 +82,27 @@ def divide(
     a photograph keeps its role when its folder moves or grows; copies of one content, and photographs of one
     group, stay on one side.
 
-    Args:
-        labels: labels and splits of n photographs.
-        sha256: uint8 ndarray of shape (n, 32), the content of each.
-        seed: another seed is another draw.
-        cv: number of folds, at least 2, or "folders".
-        groups: object ndarray of shape (n,); photographs with the same value that is not None stay together.
-        fraction: share held out.
+    Parameters
+    ----------
+    labels : Labels
+        Labels and splits of n photographs.
+    sha256 : uint8 ndarray of shape (n, 32)
+        The content of each.
+    seed : int
+        Another seed is another draw.
+    cv : int or str, optional
+        Number of folds, at least 2, or "folders".
+    groups : object ndarray of shape (n,), optional
+        Photographs with the same value that is not None stay together.
+    fraction : float
+        Share held out.
 
-    Raises:
-        LabelError: too few labelled photographs or classes.
-        UsageError: fewer than two folds.
+    Raises
+    ------
+    LabelError
+        Too few labelled photographs or classes.
+    UsageError
+        Fewer than two folds.
     """
     labelled = np.flatnonzero([label is not None for label in labels.labels])
     _need_two_classes(labels, labelled)
@@ -125,12 +145,16 @@ def unseen(split: Split, tuned_on: np.ndarray) -> Split:
 
     Of a cross-validation every photograph keeps its fold, and some are not scored.
 
-    Args:
-        split: as `divide` returns it.
-        tuned_on: bool ndarray of shape (n,).
+    Parameters
+    ----------
+    split : Split
+        As `divide` returns it.
+    tuned_on : bool ndarray of shape (n,)
 
-    Raises:
-        LabelError: nothing would be scored.
+    Raises
+    ------
+    LabelError
+        Nothing would be scored.
     """
     held_out = np.concatenate([split.validation, split.test])
     if not tuned_on[split.train if split.fold is not None else held_out].any():
@@ -284,15 +308,22 @@ def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
 class NearDuplicates:
     """Photographs on both sides of a split that are one picture, or nearly.
 
-    Attributes:
-        pairs: (scored, trained on, cosine), positions, the most similar first, one for each scored photograph.
-        checked: scored photographs that were compared.
-        scored: scored photographs in all.
+    Attributes
+    ----------
+    pairs : list of tuple
+        (scored, trained on, cosine), positions, the most similar first, one for each scored photograph.
+    checked : int
+        Scored photographs that were compared.
+    scored : int
+        Scored photographs in all.
+    threshold : float
+        The cosine from which they count.
     """
 
     pairs: list[tuple[int, int, float]]
     checked: int
     scored: int
+    threshold: float
 
 
 def near_duplicates(
@@ -303,12 +334,15 @@ def near_duplicates(
 ) -> NearDuplicates:
     """Find the scored photographs with a cosine of at least `threshold` to one that is trained on.
 
-    Args:
-        rows: gives the features of positions, float32 of shape (n, d).
-        train, scored: positions.
+    Parameters
+    ----------
+    rows : callable
+        Gives the features of positions, float32 of shape (n, d).
+    train, scored : int ndarray
+        Positions.
     """
     if not len(train) or not len(scored):
-        return NearDuplicates([], 0, len(scored))
+        return NearDuplicates([], 0, len(scored), threshold)
     from sklearn.preprocessing import normalize
 
     at_most = max(1, MOST_COMPARISONS // len(train))
@@ -327,25 +361,34 @@ def near_duplicates(
             for i in np.flatnonzero(best >= threshold)
         ]
     pairs.sort(key=lambda pair: (-pair[2], pair[0]))
-    return NearDuplicates(pairs, len(checked), len(scored))
+    return NearDuplicates(pairs, len(checked), len(scored), threshold)
 
 
-def near_duplicates_across(rows: Callable[[np.ndarray], np.ndarray], split: Split) -> NearDuplicates:
-    """Find the scored photographs of a split, or of every fold, that nearly equal one that is then trained on."""
+def near_duplicates_across(features: FeatureCache, split: Split) -> NearDuplicates:
+    """Find the scored photographs of a split, or of every fold, that nearly equal one that is then trained on.
+
+    Photographs that a network finds all alike, as pages of text, have to be more alike than that.
+    """
+    rows = features.rows
+    everything = CachedVectors(features, np.arange(len(features)))
+    threshold = max(NEAR_DUPLICATE, likeness(everything).alike)
     if split.fold is None:
         trained = split.train
         if len(split.test):
             trained = np.concatenate([split.train, split.validation])
-        return near_duplicates(rows, trained, split.scored)
+        return near_duplicates(rows, trained, split.scored, threshold)
     scored = np.isin(split.train, split.scored)
     found = [
-        near_duplicates(rows, split.train[split.fold != k], split.train[scored & (split.fold == k)])
+        near_duplicates(
+            rows, split.train[split.fold != k], split.train[scored & (split.fold == k)], threshold
+        )
         for k in range(int(split.fold.max()) + 1)
     ]
     return NearDuplicates(
         sorted((pair for one in found for pair in one.pairs), key=lambda pair: (-pair[2], pair[0])),
         sum(one.checked for one in found),
         sum(one.scored for one in found),
+        threshold,
     )
 
 

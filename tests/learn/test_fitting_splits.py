@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from cache_helpers import open_writer, row_of
 from fitting_samples import DIMENSION, contents, flat, with_splits
 
+from embed.cache import open_features
 from embed.errors import LabelError
 from embed.labels import assign
 from embed.learn import splits
+from embed.search.vectors import normalised
 
 
 def test_a_held_out_photograph_stays_held_out_when_the_folder_moves_or_grows():
@@ -88,3 +91,26 @@ def test_near_duplicates_across_the_split_are_found_blockwise(monkeypatch):
     found = splits.near_duplicates(lambda i: X[i], np.arange(40), np.arange(40, 60))
     assert [(a, b) for a, b, _ in found.pairs] == [(50, 4)] and found.pairs[0][2] > 0.999
     assert (found.checked, found.scored) == (20, 20)
+
+
+def test_pictures_that_are_all_alike_to_the_network_are_no_near_duplicates(tmp_path):
+    """As pages of text: every two of them have a cosine of 0.98, and only the copy is one."""
+    random = np.random.default_rng(0)
+    page = random.random(24) + 1
+    pages = [page + 0.18 * random.standard_normal(24) for _ in range(24)]
+    rows = {f"{'train' if i < 16 else 'test'}/{'ab'[i % 2]}/{i}.png": row for i, row in enumerate(pages)}
+    with open_writer(tmp_path) as writer:
+        for path, vector in {
+            **rows,
+            "train/b/copied.png": pages[23],
+            "test/b/copy.png": 2 * pages[23],
+        }.items():
+            row = row_of(path)
+            writer.put(path, row.sha256, row.size, row.mtime_ns, vector.astype(np.float32))
+    features = open_features(tmp_path / "cache")
+    unit = normalised(features.X)
+    assert np.quantile(unit @ unit.T, 0.3) > splits.NEAR_DUPLICATE
+    split = splits.divide(assign(features.paths.tolist()), features.sha256)
+    found = splits.near_duplicates_across(features, split)
+    names = {features.paths[scored] for scored, _, _ in found.pairs}
+    assert names == {"test/b/23.png", "test/b/copy.png"} and found.threshold > splits.NEAR_DUPLICATE

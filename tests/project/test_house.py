@@ -83,3 +83,9 @@ def test_no_modules_import_each_other():
 def test_every_module_can_be_read_in_a_sitting():
     lines = {name: len(file.read_text("utf-8").splitlines()) for name, file in MODULES.items()}
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_docstrings_have_one_convention():
+    """Sections are underlined, as NumPy's are; those of other conventions end with a colon."""
+    other = re.compile(r"^ +(Args|Attributes|Returns|Yields|Raises|:param \w+):", re.MULTILINE)
+    assert [name for name, file in MODULES.items() if other.search(file.read_text("utf-8"))] == []

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shlex
 import shutil
 from importlib import import_module
 from itertools import combinations
@@ -15,12 +17,13 @@ from edited import EDITS, page, scene
 from PIL import Image, ImageOps
 from search_helpers import put_all
 
-from embed import api, search
+from embed import api, learn, search
 from embed.api import Features
 from embed.backbones import Network
 from embed.cache import FeatureCache, open_features
 from embed.errors import UsageError
 from embed.extract import FeatureOptions, extract_features
+from embed.labels import assign
 from embed.search import duplicates, pictures, verdicts
 from embed.search.alignment import SIZE, same
 from embed.search.likeness import likeness
@@ -393,3 +396,27 @@ def test_moving_a_photograph_that_changed_leaves_it(own):
     assert [one.path for one in api.move_to_bin(known, [file], dry_run=True).photographs] == [path]
     scene(77).save(file)
     assert [one.path for one in api.move_to_bin(known, [path]).left] == [path] and file.exists()
+
+
+def test_what_was_put_aside_elsewhere_comes_back_by_the_command_that_was_told(own, run_embed):
+    before = left(own)
+    done = run_embed("duplicates", "--keep", "first", "--move-to", "put aside", "--yes", cwd=own, check=True)
+    assert left(own) != before
+    told = re.search("`embed (.*)` puts them back", done.stderr)
+    run_embed(*shlex.split(told[1]), cwd=own, check=True)
+    assert left(own) == before
+
+
+def test_similar_photographs_stay_on_one_side_of_every_split(edited):
+    features = open_features(edited / "cache")
+    labelled = assign(features.paths.tolist())
+    group = learn.groups.of(features, labelled, learn.groups.SIMILAR)
+    names = {family: set() for family in ("s0", "s1", "s5")}
+    for path, name in zip(features.paths, group, strict=True):
+        names.get(Path(path).stem.split("-")[0], set()).add(name)
+    assert {len(of_family) for of_family in names.values()} == {1}
+    assert len(set.union(*names.values()) - {None}) == 3
+    keys = learn.splits.keys_of(features.sha256, group)
+    for seed in range(5):
+        fold = learn.splits.folds(labelled.labels, keys, 3, seed)
+        assert all(len(set(fold[group == name])) == 1 for name in set(group) - {None})
