@@ -6,6 +6,8 @@ from typing import Any
 from embed.cli import common
 from embed.cli.app import app
 
+MOST_SHOWN = 200  # classes
+
 
 @app.command()
 def info(
@@ -44,9 +46,9 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "labels by", document["labels"]
     for what in ("classes", "splits"):
         if document[what]:
-            yield what, ", ".join(f"{name} {count}" for name, count in document[what].items())
+            yield what, _listed(document[what])
     if document["folds"]:
-        yield "folds", ", ".join(f"{name} {count}" for name, count in document["folds"].items())
+        yield "folds", _listed(document["folds"])
     if len(document["groups"]) > 1:
         yield "groups", f"{len(document['groups'])}, by folders (--group folders)"
     for note in document["notes"]:
@@ -60,6 +62,13 @@ def _info_rows(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{count} × {reason}"
     parts = common.counted(document["parts"], "part")
     yield "on disk", f"{document['bytes'] / 1e6:.1f} MB in {parts}, {document['folder']}"
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """Return names with their counts; of very many only the first."""
+    shown = [f"{name} {count}" for name, count in counts.items()]
+    more = [f"and {len(shown) - MOST_SHOWN:,} more"] if len(shown) > MOST_SHOWN else []
+    return ", ".join(shown[:MOST_SHOWN] + more)
 
 
 def _computed(recipe: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -90,7 +90,7 @@ def predict(
             progress("predicting", len(answers) + failed, 0)
     placed: Sequence[Placed | None] = [None] * len(answers)
     if into is not None:
-        placed = api.place(answers, fitted.classes, into, link=link, data=feature_set.root)
+        placed = api.place(answers, fitted.classes, into, link=link, data=feature_set.root, given=images)
     rows = [
         _row(answer, fitted, top, one, into, whole=as_json)
         for answer, one in zip(answers, placed, strict=True)

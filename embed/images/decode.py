@@ -169,6 +169,8 @@ def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve:
         integrity.check(data, format)
     if format is formats.TIFF:
         directory = tiff.Directory(data)
+        if directory.is_beyond_pillow:
+            raise UnsupportedError("is a TIFF of a kind that cannot be decoded")
         _check_compression(directory)
     if format is formats.WEBP:  # its decoder allocates all when it is opened
         width, height = integrity.webp_size(data)
@@ -259,12 +261,12 @@ def _render(photograph: Photograph, data: bytes, resize: Resize) -> Image.Image:
 
             planar = directory is not None and directory.is_planar_and_deep
             picture = deep.colour(image, lambda: photograph.reopen(data), white, planar=planar)
-        elif image.mode[0] in "IF":
+        elif image.mode[0] in "IF" or (directory is not None and image.mode == "L" and directory.misread_as):
             from embed.images import deep
 
             if photograph.format not in (formats.PNG, formats.TIFF):
                 white = deep.FULL  # scaled by their decoders
-            picture = deep.grey(image, white)
+            picture = deep.grey(image, white, None if directory is None else directory.misread_as)
             if directory is not None and directory.is_negative:
                 picture = ImageChops.invert(picture)
         return _finish(picture, image, resize)

@@ -1,7 +1,7 @@
 """Values of more than 8 bits as 8 bits.
 
 Integers are scaled by the highest value that the file says they may have. Where it says nothing, by the full range of 8,
-10, 12, 14 or 16 bits, whichever is the first to hold all of them: cameras store 10 or 12 bits in 16 as they are. Floats
+10, 12, 14 or 16 bits (15 beside a sign), whichever is the first to hold all of them: cameras store 10 or 12 bits in 16 as they are. Floats
 in [0, 1] are scaled by 255. Any other range is stretched from its lowest to its highest value. NaN is black.
 """
 
@@ -37,7 +37,7 @@ def to_8_bits(values: NDArray, white: int | None = None) -> NDArray[np.uint8]:
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, nan=0.0).astype(np.float64)
     low, high = values.min().item(), values.max().item()
-    full = _full(low, high, white, real=values.dtype.kind == "f")
+    full = _full(low, high, white, values.dtype)
     if full is not None and values.dtype.kind == "u" and full <= FULL:
         return ((values.astype(np.uint32) * 255 + full // 2) // full).astype(np.uint8)
     low, high = (low, high) if full is None else (0, full)
@@ -46,20 +46,25 @@ def to_8_bits(values: NDArray, white: int | None = None) -> NDArray[np.uint8]:
     return np.rint((values.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
 
 
-def _full(low: float, high: float, white: int | None, *, real: bool) -> int | None:
+def _full(low: float, high: float, white: int | None, dtype: np.dtype) -> int | None:
     """Return the value that becomes 255 while 0 stays 0; None where the range is to be stretched."""
     if low < 0:
         return None
-    if real:
+    if dtype.kind == "f":
         return 1 if high <= 1 else None
     if white and white >= high:
         return white
-    return next(((1 << bits) - 1 for bits in _DEPTHS if high < 1 << bits), None)
+    most = 8 * dtype.itemsize - (dtype.kind == "i")  # 15 where one of 16 bits is the sign
+    return next(
+        ((1 << bits) - 1 for bits in (min(depth, most) for depth in _DEPTHS) if high < 1 << bits), None
+    )
 
 
-def grey(image: Image.Image, white: int | None = None) -> Image.Image:
-    """Return an image of 16 or 32 bits a pixel as grey of 8."""
+def grey(image: Image.Image, white: int | None = None, dtype: str | None = None) -> Image.Image:
+    """Return an image of 16 or 32 bits a pixel, or of values that are of another type than Pillow thinks, as grey of 8."""
     values, transparent = np.asarray(image), image.info.get("transparency")
+    if dtype is not None and image.mode in ("I", "L"):
+        values = values.astype(dtype) if dtype == "i2" else values.view(dtype)
     pixels = to_8_bits(values, white)
     if isinstance(transparent, int):  # one value of grey in a PNG
         pixels[values == transparent] = 255

@@ -25,7 +25,7 @@ JPEG = Format("JPEG", "PIL.JpegImagePlugin", "JpegImageFile")
 PNG = Format("PNG", "PIL.PngImagePlugin", "PngImageFile", version=2)
 GIF = Format("GIF", "PIL.GifImagePlugin", "GifImageFile")
 WEBP = Format("WebP", "PIL.WebPImagePlugin", "WebPImageFile")
-TIFF = Format("TIFF", "PIL.TiffImagePlugin", "TiffImageFile", version=2)
+TIFF = Format("TIFF", "PIL.TiffImagePlugin", "TiffImageFile", version=3)
 BMP = Format("BMP", "PIL.BmpImagePlugin", "BmpImageFile")
 PPM = Format("PPM", "PIL.PpmImagePlugin", "PpmImageFile")
 JPEG2000 = Format("JPEG 2000", "PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile")
@@ -83,9 +83,13 @@ _OTHERS = (
     (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document" + _DRAWING),
     (rb"%PDF-", "a PDF document" + _NO_IMAGE),
     (rb"8BPS", "a Photoshop document" + _NO_DECODER),
-    (rb"\x00\x00\x01\x00.\x00", "a Windows icon" + _NO_DECODER),
+    (rb"\x00\x00[\x01\x02]\x00.\x00", "a Windows icon" + _NO_DECODER),
     (rb"icns", "a macOS icon" + _NO_DECODER),
     (rb"PF\s+\d", "a PFM image in colour" + _NO_DECODER),
+    (rb"P7\s", "a PAM image" + _NO_DECODER),
+    (rb".{128}DICM", "a DICOM image" + _NO_DECODER),
+    (rb"SIMPLE  =", "a FITS image" + _NO_DECODER),
+    (rb"gimp xcf ", "a GIMP image" + _NO_DECODER),
     (rb"\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]", "a PCX image" + _NO_DECODER),
     (rb"\x01\xda[\x00\x01][\x01\x02]", "an SGI image" + _NO_DECODER),
     (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n", "a JPEG XL image" + _NO_DECODER),
@@ -93,7 +97,7 @@ _OTHERS = (
     (rb"DDS ", "a DDS texture" + _NO_DECODER),
     (rb"qoif", "a QOI image" + _NO_DECODER),
     (rb"v/1\x01", "an OpenEXR image" + _NO_DECODER),
-    (rb"#\?RADIANCE", "a Radiance image" + _NO_DECODER),
+    (rb"#\?(RADIANCE|RGBE)", "a Radiance image" + _NO_DECODER),
     (rb"\x00\x05\x16\x07", "what macOS noted about another file" + _NO_IMAGE),
     (rb"PK\x03\x04", "a ZIP archive" + _NO_IMAGE),
     (rb"\x1f\x8b", "a gzip archive" + _NO_IMAGE),

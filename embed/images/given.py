@@ -31,6 +31,7 @@ _SIMPLER = {"YCbCr": "RGB", "HSV": "RGB", "RGBX": "RGB", "PA": "RGBA", "RGBa": "
 _TIFF_MODES = frozenset(("CMYK", "LAB", "I", "F", "I;16B", "I;16L"))
 
 _CHANNELS = (1, 3, 4)
+_NARROWEST = 8  # pixels: of fewer, the last axis of an array is one of channels
 _WHAT = "a path, the bytes of a file, an open file, an image of Pillow or an array of uint8"
 
 
@@ -151,11 +152,13 @@ def _pictures(array: NDArray[Any]) -> Sequence[Any]:
         )
     if array.ndim == 1:
         return array.tolist()
-    if array.ndim == 4 or (
-        array.ndim == 3 and array.shape[-1] not in _CHANNELS and array.shape[0] not in (3, 4)
-    ):
-        return list(array)
-    return [array]
+    several = (
+        array.ndim == 3
+        and array.shape[-1] not in _CHANNELS
+        and array.shape[-1] >= _NARROWEST
+        and array.shape[0] not in (3, 4)
+    )
+    return list(array) if several or array.ndim == 4 else [array]
 
 
 def _check(row: int, one: Any) -> None:

@@ -10,6 +10,9 @@ from embed.errors import ImageError
 
 _BITS, _COMPRESSION, _MEANING, _CHANNELS, _PLANES = 258, 259, 262, 277, 284
 _SEPARATE = 2  # planes: each channel is stored for itself
+_MOST_PLANES = 4
+_NUMBERS, _UNSIGNED, _SIGNED = 339, 1, 2  # what values are
+_MISREAD = {(_SIGNED, 8): "i1", (_SIGNED, 16): "i2", (_UNSIGNED, 32): "u4"}
 _MOST, _MOST_OF_EACH = 281, 341  # the highest value that a sample may have
 _SUBDIRECTORIES, _DNG_VERSION = 330, 50706
 _SENSOR = frozenset(
@@ -78,6 +81,17 @@ class Directory:
     def is_negative(self) -> bool:
         """Whether white is the lowest value."""
         return self.value(_MEANING, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
+
+    @property
+    def is_beyond_pillow(self) -> bool:
+        """Whether Pillow would call it damaged: a BigTIFF whose numbers begin with the high byte, many channels in planes."""
+        many = self.value(_PLANES) == _SEPARATE and self.value(_CHANNELS) > _MOST_PLANES
+        return many or self._data[:4] == b"MM\0\x2b"
+
+    @property
+    def misread_as(self) -> str | None:
+        """The type of the values, as NumPy writes it, where Pillow takes them for others."""
+        return _MISREAD.get((self.value(_NUMBERS, _UNSIGNED), self.value(_BITS, 1)))
 
     @property
     def white(self) -> int | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embed import files
 from embed.errors import CacheError, LabelError
-from embed.labels.columns import label_column, split_column, split_named
+from embed.labels.columns import are_numbers, label_column, split_column, split_named
 
 RULE = "source"
 NAME = "labels-of-source.csv"
@@ -101,7 +101,7 @@ def by_source(
         columns[name] = column
     labels = [cell or None for cell in columns[names[0]]]
     splits = None
-    if (split := split_column(names[1:])) is not None:
+    if (split := split_column(names[1:])) is not None and not are_numbers(columns[split]):
         splits = [split_named(cell or "", f"{file}") for cell in columns[split]]
     return labels, splits, columns
 

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = ("path", "label", "split")
-# What people call the column with the photographs, the likeliest first; letters and digits only.
+# What people call the column with the photographs, the likeliest first; letters and digits only. The last ones are so sure
+# only that columns of names of pictures, whatever they are called, come before them.
 PATHS = tuple(
     [
         "path",
@@ -42,15 +43,9 @@ PATHS = tuple(
         "photograph",
         "picture",
         "pic",
-        "name",
-        "id",
-        "imageid",
-        "imgid",
-        "fileid",
-        "photoid",
-        "uuid",
     ]
 )
+IDS = ("name", "id", "imageid", "imgid", "fileid", "photoid", "uuid")
 # The likeliest first as well; of the others there must be one only.
 LABELS = ("label", "labels")
 OTHER_LABELS = frozenset(
@@ -77,12 +72,27 @@ OTHER_LABELS = frozenset(
         "commonname",
         "scientificname",
         "groundtruth",
+        # German, French, Spanish, Portuguese and Italian.
+        "klasse",
+        "kategorie",
+        "classe",
+        "catégorie",
+        "étiquette",
+        "clase",
+        "categoría",
+        "categoria",
+        "etiqueta",
+        "etichetta",
     ]
 )
-NO, YES = frozenset(("", "0", "0.0", "-1")), frozenset(("1", "1.0"))
+NO, YES = (
+    frozenset(("", "0", "0.0", "-1", "False", "false", "FALSE")),
+    frozenset(("1", "1.0", "True", "true", "TRUE")),
+)
 UNASSIGNED = "unassigned"  # as a split: none
 OPTIONS = re.compile(r"[,:;?&]\s*(path|label|split)\s*=")
 NAMED_AT_MOST = 12  # columns in a message
+LOOKED_AT = 100  # cells, for what a column holds
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,9 @@ def parse(argument: str) -> tuple[Path, dict[str, str]]:
         given[role] = column.strip()
     if not file:
         raise UsageError("csv: names no file; it is csv:FILE or csv:FILE,path=COLUMN,label=COLUMN", "labels")
-    return Path(file).absolute(), given  # the rule holds in another working folder, too
+    # No shell sees to "~" behind "csv:"; and the rule holds in another working folder, too.
+    path = Path(file).expanduser() if file.startswith("~/") else Path(file)
+    return path.absolute(), given
 
 
 def rule(file: Path, given: Mapping[str, str]) -> str:
@@ -230,14 +242,14 @@ def _headed(
 def path_column(names: Sequence[str]) -> str | None:
     """Return the column that has the name of one of paths, the likeliest; None where none has."""
     known = {_bare(name): name for name in reversed(names)}
-    return next((known[name] for name in PATHS if name in known), None)
+    return next((known[name] for name in (*PATHS, *IDS) if name in known), None)
 
 
 def split_named(name: str, where: str) -> str | None:
     """Return the split that a word in a table stands for. Raises LabelError where it is none."""
     if not name or name.lower() == UNASSIGNED:
         return None
-    split = split_names.split_named(name)
+    split = split_names.split_named(name, part=True)
     if split is None:
         raise LabelError(
             f"{where}: the split {name!r} is none of {', '.join(SPLITS)}, by whatever name",
@@ -249,7 +261,7 @@ def split_named(name: str, where: str) -> str | None:
 def _is_heading(first: Sequence[str], given: Mapping[str, str], photographs: Sequence[str]) -> bool:
     """Return whether a first line is the names of the columns."""
     bare = {_bare(cell) for cell in first}
-    if bare & {*PATHS, *LABELS, *OTHER_LABELS, "split"} or bare & {
+    if bare & {*PATHS, *IDS, *LABELS, *OTHER_LABELS, "split"} or bare & {
         _bare(column) for column in given.values()
     }:
         return True
@@ -268,6 +280,12 @@ def label_column(names: Sequence[str]) -> str | None:
 def split_column(names: Sequence[str]) -> str | None:
     """Return the column that is called split, or None."""
     return next((name for name in names if _bare(name) == "split"), None)
+
+
+def are_numbers(cells: Iterable[str | None]) -> bool:
+    """Return whether a column that is called split holds numbers, as of folds, and so no splits."""
+    words = {*cells} - {"", None}
+    return bool(words) and all(re.fullmatch(r"-?[0-9]+(?:\.0)?", str(word)) for word in words)
 
 
 def _bare(name: str) -> str:
@@ -295,7 +313,7 @@ def _split(columns: Columns, headed: bool, taken: set[str]) -> str | None:
         if name in taken:
             continue
         if headed and _bare(name) == "split":
-            return name
+            return None if are_numbers(columns.values[name]) else name
         words = {str(value).lower() for value in columns.values[name]} - {""}
         if (
             not headed
@@ -309,9 +327,11 @@ def _split(columns: Columns, headed: bool, taken: set[str]) -> str | None:
 def _label(shown: str, columns: Columns, taken: set[str | None], table: Table) -> str | None:
     names = [name for name in columns.names if name not in taken]
     for wanted in LABELS:
-        found = next((name for name in names if _bare(name) == wanted), None)
-        if found is not None:
-            return found
+        found = [name for name in names if _bare(name) == wanted]
+        if len(found) > 1:
+            raise _doubtful(shown, found)
+        if found:
+            return found[0]
     several = next((name for name in table.lists if _bare(name) in {*LABELS, *OTHER_LABELS}), None)
     if several is not None:
         raise LabelError(
@@ -320,11 +340,15 @@ def _label(shown: str, columns: Columns, taken: set[str | None], table: Table) -
         )
     others = [name for name in names if _bare(name) in OTHER_LABELS]
     if len(others) > 1:
-        raise LabelError(
-            f"{shown} has several columns that may be the label, {_listed(others)}: say which with {shown},label=COLUMN",
-            "labels",
-        )
+        raise _doubtful(shown, others)
     return others[0] if others else None
+
+
+def _doubtful(shown: str, names: Sequence[str]) -> LabelError:
+    return LabelError(
+        f"{shown} has several columns that may be the label, {_listed(names)}: say which with {shown},label=COLUMN",
+        "labels",
+    )
 
 
 def _paths(
@@ -332,11 +356,18 @@ def _paths(
 ) -> list[str]:
     """Return the columns that may be the path, the likeliest first."""
     if not headed:
-        return sorted(names, key=lambda name: not any(map(_is_picture, values[name][:100])))[:1]
+        return sorted(names, key=lambda name: not any(map(_is_picture, values[name][:LOOKED_AT])))[:1]
     known = {_bare(name): name for name in reversed(names)}
     found = [known[name] for name in PATHS if name in known]
-    found += [name for name in names if name not in found and re.search("ur[il]", _bare(name))]
-    return found or list(names[:2] if len(names) == 2 else names[:1])
+    found += [name for name in names if _are_pictures(values[name][:LOOKED_AT])]
+    found += [known[name] for name in IDS if name in known]
+    found += [name for name in names if re.search("ur[il]", _bare(name))]
+    return list(dict.fromkeys(found)) or list(names[:2] if len(names) == 2 else names[:1])
+
+
+def _are_pictures(cells: NDArray[np.object_]) -> bool:
+    """Return whether most of some cells that hold anything have the name of a picture."""
+    return 2 * sum(map(_is_picture, cells)) > sum(map(bool, cells))
 
 
 def _is_picture(cell: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from enum import IntEnum
 
 from embed.labels import names
-from embed.labels.words import FILLERS, any_of, plain, words
+from embed.labels.words import FILLERS, NEWEST, PARTS, any_of, plain, words
 
 
 class Grouping(IntEnum):
@@ -75,6 +75,14 @@ _VERSION = re.compile(rf"(?:{any_of([*_VERSIONS, *FILLERS])})+")
 _CLASS = re.compile(rf"(?:{any_of(_CLASSES)})")
 _CAMERA_FOLDER = re.compile(r"[1-9][0-9]{2}[A-Z0-9_]{5}", re.IGNORECASE)  # as cameras name them: 100CANON
 _CAMERA_WORD = re.compile(r"dcim|camera(?:[\W_]?roll)?|100(?:andro|media)", re.IGNORECASE)
+# Of a phone: what its programs call their folders.
+_PHONE = re.compile(
+    r"dcim|camera(?:[\W_]?roll)?|screenshots?|(?:whatsapp|telegram)(?:[\W_](?:business|images?|photos?|pictures?))*|pictures"
+    r"|downloads?|sent|private",
+    re.IGNORECASE,
+)
+_PHONE_SAID = re.compile(r"dcim|camera|whatsapp|telegram", re.IGNORECASE)
+_PHOTOGRAPHS = re.compile(any_of(words("photos? pictures? images? fotos? bilder immagini imagenes imagens")))
 _YEAR = r"(?:18|19|20)[0-9]{2}"
 _DATE = re.compile(
     rf"{_YEAR}(?:[-_. ]?(?:0?[1-9]|1[0-2])(?:[-_. ]?(?:0?[1-9]|[12][0-9]|3[01]))?)?(?:[T_ -][0-9h:._-]+)?"
@@ -138,11 +146,17 @@ def is_of_camera(name: str) -> bool:
     )
 
 
-def say_nothing(folders: Collection[str], above: Collection[str] = ()) -> bool:
+def say_nothing(folders: Collection[str], above: Collection[str] = (), version: int = NEWEST) -> bool:
     """Return whether folders are named for nothing that is on photographs: for dates, by cameras, as parts of a whole."""
     if not folders:
         return False
     if are_dates(folders, above) or all(map(is_of_camera, folders)):
+        return True
+    if (
+        version >= PARTS
+        and all(map(_PHONE.fullmatch, folders))
+        and any(map(_PHONE_SAID.match, (*folders, *above)))
+    ):
         return True
     stems = []
     for name in folders:
@@ -151,8 +165,13 @@ def say_nothing(folders: Collection[str], above: Collection[str] = ()) -> bool:
         if not stem or len(stem) == len(parts):
             return False
         stems.append(stem)
-    alike = len({*stems}) == 1
-    return alike and (names.is_plain(" ".join(stems[0])) or any(map(_PIECE.fullmatch, stems[0])))
+    if len({*stems}) > 1:
+        return False
+    if names.is_plain(" ".join(stems[0])) or any(map(_PIECE.fullmatch, stems[0])):
+        return True
+    numbers = {one for name in folders for one in _tokens(name) if one.isdecimal()}
+    of_years = all(re.fullmatch(_YEAR, one) for one in numbers)
+    return version >= PARTS and of_years and any(map(_PHOTOGRAPHS.fullmatch, stems[0]))
 
 
 def _is_time(name: str) -> bool:

@@ -16,7 +16,7 @@ from embed.labels.doubts import MOST_NAMED
 from embed.labels.groupings import Grouping
 from embed.labels.roles import DEEPEST, Roles
 from embed.labels.tree import Folder, Place, grow, lines, places
-from embed.labels.words import NEWEST, TEST, VALIDATION
+from embed.labels.words import GROUPS, NEWEST, TEST, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ class _Reader:
     def __init__(self, splits: Mapping[str, str] | None, given: list[Folder], version: int) -> None:
         self._roles = Roles(splits, version)
         self._given = given
-        self._groups = version >= NEWEST
+        self._version = version
+        self._groups = version >= GROUPS
         self._grouped: list[Folder] = []
         self._grouped_classes: set[str] = set()
         self._nested = 0  # groups that are being read, one in the other
@@ -276,8 +277,8 @@ class _Reader:
         return (
             self._groups
             and above.split is None
-            and groupings.say_nothing(outer, [folder.name])
-            and (not inner or groupings.say_nothing(inner, outer))
+            and groupings.say_nothing(outer, [folder.name], self._version)
+            and (not inner or groupings.say_nothing(inner, outer, self._version))
         )
 
     def _read_classes(
@@ -295,7 +296,8 @@ class _Reader:
         ]
         classes: list[Folder] = []
         for kid in kids:
-            inner = {one.name for one in self._roles.considered(kid)}
+            way = self._roles.way(kid)
+            inner = {one.name for one in self._roles.considered(way[-1])}
             if names.is_unlabelled(kid.name):
                 kid.place = above
             elif kid not in others and not kid.children and len(others) > 1:
@@ -309,11 +311,8 @@ class _Reader:
                 classes.append(kid)
                 if kid.name in roles and kid.name not in known:
                     self._notes.append(doubts.class_or_split(kid, taken=True))
-                for one in kid.children.values():
-                    if one.name in below.get(kid.name, {}):
-                        self._place_below(one, kid.place, below[kid.name][one.name])
-                    elif one.name not in inner and one.place is None:
-                        one.place = above
+                for folder in way:
+                    self._place_inner(folder, kid.place, above, below.get(kid.name, {}))
         if not below:
             self._read_parts(classes)
 
@@ -331,8 +330,16 @@ class _Reader:
                 one.place = replace(place, group=place.group or one.name)
         self._parts.add(classes, inner, alike=len(classes) > 1 and self._roles.alike(classes), group=group)
 
-    def _place_below(self, folder: Folder, place: Place, role: names.Parsed | None) -> None:
-        if role is None:
-            folder.place = replace(place, fold=folder.name)
-        else:
-            folder.place = replace(place, split=TEST if place.split == TEST else role.split)
+    def _place_inner(
+        self, folder: Folder, place: Place, above: Place, roles: Mapping[str, names.Parsed | None]
+    ) -> None:
+        """Give places to what lies in a class, or on the way down in it: splits, folds, and masks, which are of no class."""
+        inner = self._roles.considered(folder)
+        for one in folder.children.values():
+            role = roles.get(one.name)
+            if role is not None:
+                one.place = replace(place, split=TEST if place.split == TEST else role.split)
+            elif one.name in roles:
+                one.place = replace(place, fold=one.name)
+            elif one not in inner and one.place is None:
+                one.place = above

@@ -10,6 +10,7 @@ from embed.labels.words import (
     BACKGROUND,
     EVAL,
     FILLERS,
+    GROUPS,
     NEWEST,
     TEST,
     TRAIN,
@@ -112,10 +113,17 @@ def _one_of(splits: list[str]) -> str | None:
     }.get(frozenset(kinds))
 
 
-def split_named(text: str) -> str | None:
-    """Return the split that a word in a table stands for, or None; "eval" is test."""
+def split_named(text: str, *, part: bool = False) -> str | None:
+    """Return the split that a word in a table stands for, or None; "eval" is test.
+
+    Parameters
+    ----------
+    text : str
+    part : bool
+        Whether it may be one of a part of a split, such as "PublicTest".
+    """
     found = parse(text)
-    if found is None or found.rest or found.split == BACKGROUND:
+    if found is None or (found.rest and not part) or found.split == BACKGROUND:
         return None
     return TEST if found.split == EVAL else found.split
 
@@ -160,6 +168,6 @@ def is_unknown(name: str) -> bool:
 @functools.lru_cache(REMEMBERED)
 def is_beside(name: str, version: int = NEWEST) -> bool:
     """Return whether a name says that drawings of photographs are there, such as masks."""
-    if version == NEWEST and _SEGMENTATIONS.fullmatch(name.lower()):
+    if version >= GROUPS and _SEGMENTATIONS.fullmatch(name.lower()):
         return True
     return _made_of(name, _BESIDE, fillers=True) and not _made_of(name, FILLERS)

@@ -33,6 +33,7 @@ def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | Non
         return rule
     pairs = _pairs(splits) if isinstance(splits, str) else _listed(splits)
     named = []
+    roles: dict[str, str] = {}
     for role, folder in pairs:
         split = split_named(role)
         if split is None or not folder.strip("/"):
@@ -40,6 +41,10 @@ def with_splits(rule: str, splits: str | Mapping[str, str | Sequence[str]] | Non
                 f"{role}={folder} is not understood; say which folder each split is, as in train=training,test=testing, or"
                 f" none; the splits are {', '.join(SPLITS)}",
                 "splits",
+            )
+        if roles.setdefault(folder.strip("/"), split) != split:
+            raise UsageError(
+                f"names the folder {folder!r} as {roles[folder.strip('/')]} and as {split}", "splits"
             )
         named.append(f"{split}={quote(folder.strip('/'), safe='/ ', errors='surrogateescape')}")
     where, conditioned = query.parted(rule)

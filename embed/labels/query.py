@@ -6,6 +6,7 @@ columns (between backticks, where they are no word) mean something.
 """
 
 import ast
+import keyword
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +25,8 @@ NAMED_AT_MOST = 12  # columns and values in a message
 MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>"))  # among numbers: none
 TRUTH = {"true": True, "false": False}
 _RULE = re.compile(r"(splits:[^;]*;)?where:([^;]*);(.*)", re.DOTALL)
-_TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`([^`]*)`|(&+|\|+|@)")
+_TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`([^`]*)`|(&+|\|+|@)|(?<![\w.])([a-z]+)(?!\w)")
+_OPERATORS = frozenset(("and", "or", "not", "in", "is"))
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 Kind = Literal["number", "text", "truth"]
@@ -129,7 +131,10 @@ class _Evaluated:
     ) -> None:
         self._text = text
         self._columns, self._all = columns, {**known, **columns}
-        self._names: dict[str, str] = {}  # stand-ins for what is between backticks
+        self._names: dict[str, str] = {}  # stand-ins for what is between backticks, and for words of Python
+        self._reserved = {
+            name.casefold() for name in self._all if keyword.iskeyword(name.casefold())
+        } - _OPERATORS
         self._used: dict[str, str] = {}
         self._tree = self._parse()
         self._find_names()
@@ -167,9 +172,11 @@ class _Evaluated:
             raise UsageError(f"has {len(self._text):,} characters; {LONGEST:,} are the most", "where")
 
         def replaced(token: "re.Match[str]") -> str:
-            if token[1] is not None:
+            # A column may be called "class", as labels are, or "from", which Python keeps for itself.
+            word = token[3] if token[3] in self._reserved else None
+            if token[1] is not None or word is not None:
                 stand_in = f"_column_{len(self._names)}_"
-                self._names[stand_in] = token[1]
+                self._names[stand_in] = token[1] if word is None else word
                 return f" {stand_in} "
             if token[2] is not None:
                 if token[2] == "@":
@@ -181,7 +188,8 @@ class _Evaluated:
             return ast.parse(_TOKEN.sub(replaced, self._text).strip(), mode="eval").body
         except SyntaxError as error:
             raise UsageError(
-                f"{_short(self._text)} cannot be read ({error.msg}); it is as in \"site == 'A' and year >= 2020\"",
+                f"{_short(self._text)} cannot be read ({error.msg}); it is as in \"site == 'A' and year >= 2020\";"
+                " a column whose name is no word stands between backticks",
                 "where",
             ) from None
         except (ValueError, RecursionError, MemoryError):

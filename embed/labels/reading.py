@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 30
 MOST_ROWS = 20_000_000  # of a Parquet file, which can claim any number in a few bytes
-DELIMITERS = ",;\t"  # the most frequent one of the first line; blanks where none is
+DELIMITERS = ",;\t"  # the most frequent one of the first line; otherwise a bar, or blanks, where one is
+BAR = "|"
 BLANKS = " "
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 ENCODINGS = (
@@ -148,8 +149,8 @@ def _separated(file: Path, text: str, encoding: str) -> Table:
         raise LabelError(f"csv:{file} is no table: it is JSON; save the table as CSV or Parquet", "labels")
     outside = _QUOTED.sub("", heading)
     delimiter = preamble[1] or max(DELIMITERS, key=outside.count)
-    if not preamble[1] and delimiter not in outside and len(heading.split()) > 1:
-        delimiter = BLANKS
+    if not preamble[1] and delimiter not in outside:
+        delimiter = BAR if BAR in outside else BLANKS if len(heading.split()) > 1 else delimiter
     if delimiter == BLANKS:
         rows, lines = _by_blanks(text, first_line)
     else:
@@ -182,6 +183,7 @@ def _by_delimiter(file: Path, text: str, delimiter: str, first_line: int) -> "tu
             keep_default_na=False,
             na_filter=False,
             skip_blank_lines=False,
+            skipinitialspace=True,  # before a quotation mark
             nrows=rows,
         )
 
@@ -229,9 +231,12 @@ def _parquet(file: Path, data: bytes) -> Table:
         schema = source.schema_arrow
         plain = [field.name for field in schema if not _nested(field.type)]
         lists = tuple(field.name for field in schema if pa.types.is_nested(field.type))
+        twice = next((name for name in plain if schema.names.count(name) > 1), None)
+        if twice is not None:
+            raise LabelError(f"csv:{file} has two columns {twice!r}", "labels")
         if source.metadata.num_rows > MOST_ROWS:
             raise LabelError(f"csv:{file} has more than {MOST_ROWS:,} rows", "labels")
-        columns = [texts(column) for column in source.read(columns=plain, use_threads=False).columns]
+        columns = [[*texts(column)] for column in source.read(columns=plain, use_threads=False).columns]
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         raise LabelError(f"csv:{file} cannot be read as Parquet: {_line(error)}", "labels") from error
     cells = pd.DataFrame(
@@ -253,9 +258,28 @@ def _nested(kind: Any) -> bool:
 
 def texts(column: Any) -> Iterator[str]:
     """Yield the values of a column as text: whole numbers without a point, nothing for null."""
-    for value in column.to_pylist():
+    for value in _values(column):
         whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
         yield "" if value is None or value != value else str(int(value) if whole else value).strip()
+
+
+def _values(column: Any) -> list[Any]:
+    """Return the values of a column; moments that Python cannot hold as text, or as the numbers that they are stored as."""
+    import pyarrow as pa
+
+    try:
+        return list(column.to_pylist())
+    except (
+        ValueError,
+        OverflowError,
+        LookupError,
+        pa.ArrowException,
+    ):  # a year, or a time zone, that there is not
+        pass
+    try:
+        return list(column.cast(pa.string()).to_pylist())
+    except pa.ArrowException:
+        return list(column.cast(pa.int64()).to_pylist())
 
 
 def _line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from embed.labels import groupings, names
 from embed.labels.groupings import Grouping
 from embed.labels.tree import Folder
-from embed.labels.words import BACKGROUND, EVAL, NEWEST, TEST, TRAIN, VALIDATION
+from embed.labels.words import BACKGROUND, EVAL, GROUPS, NEWEST, PARTS, TEST, TRAIN, VALIDATION
 
 MOST_OF = 0.8  # of folders, or of what they hold: nearly all
 DEEPEST = 60  # levels of splits and wrappers that are looked through; below them a folder is a class
@@ -34,10 +34,14 @@ class Roles:
         self._known_classes: dict[tuple[Folder, ...], frozenset[str]] = {}
 
     def considered(self, folder: Folder) -> list[Folder]:
-        """Return the folders in a folder that may be something: no copies, and no masks beside images."""
+        """Return the folders in a folder that may be something: no copies, no masks beside images, nothing unlabelled beside what holds the classes."""
         kids = [kid for kid in folder.children.values() if kid.place is None or not kid.place.copy]
         if any(names.is_plain(kid.name) for kid in kids):
             kids = [kid for kid in kids if not names.is_beside(kid.name, self._version)]
+        if self._version >= PARTS:
+            named = [kid for kid in kids if not names.is_unlabelled(kid.name)]
+            if len(named) == 1 and len(named[0].children) > 1:
+                return named  # the classes lie in it
         return kids
 
     def unwrapped(self, folder: Folder, known: frozenset[str], split: str | None = None) -> Folder:
@@ -50,7 +54,7 @@ class Roles:
             role = self.roles(kids).get(kid.name)
             if role is not None and role.split != split and (role.split == TRAIN or self._splits is not None):
                 return folder  # alone, a folder "test_data" divides nothing
-            if self._version == NEWEST and len(folder.children) > 1:
+            if self._version >= GROUPS and len(folder.children) > 1:
                 return kid  # beside masks lie photographs
             if (
                 role is None
@@ -63,7 +67,7 @@ class Roles:
 
     def _says_again(self, kid: Folder, folder: Folder, split: str | None) -> bool:
         """Return whether a folder has the name of the split that it lies in, as in seg_test/seg_test."""
-        if self._version < NEWEST or split is None:
+        if self._version < GROUPS or split is None:
             return False
         parsed = names.parse(kid.name)
         return kid.name == folder.name or (parsed is not None and parsed.split == split)
@@ -94,13 +98,42 @@ class Roles:
         if not divided or (len(rests) > 1 and "" in rests):
             # "flowers_train" beside "flowers_test" is a split, "pregnancy test" beside "fever" is not.
             lone = len(kids) == 1 and bool(kids[0].children)
-            same = self._version == NEWEST and len(kinds) > 1 and len(rests) == 1
-            found = {name: parsed for name, parsed in found.items() if not parsed.rest or lone or same}
+            same = self._version >= GROUPS and len(kinds) > 1 and len(rests) == 1
+            parts = self._parts(kids, found)
+            found = {
+                name: parsed
+                for name, parsed in found.items()
+                if not parsed.rest or lone or same or name in parts
+            }
             kinds = {parsed.split for parsed in found.values()}
         as_eval = VALIDATION if TEST in kinds else TEST
         return {
             name: parsed.of(as_eval) if parsed.split == EVAL else parsed for name, parsed in found.items()
         }
+
+    def _parts(self, kids: list[Folder], found: dict[str, names.Parsed]) -> frozenset[str]:
+        """Return which folders are parts of splits: "test_seen" beside "train", and "PrivateTest", with the classes in them."""
+        whole = [kid for kid in kids if kid.name in found and not found[kid.name].rest]
+        if self._version < PARTS or len(whole) in (0, len(found)):
+            return frozenset()
+        classes = self.classes(whole)
+        return frozenset(
+            kid.name
+            for kid in kids
+            if kid.name in found
+            and kid.children
+            and not names.is_beside(found[kid.name].rest)
+            and (classes & self.classes([kid]) or (classes and len(found) == len(kids)))
+        )
+
+    def way(self, folder: Folder) -> list[Folder]:
+        """Return a class, and the folders in it, one in the other, that only say that there are photographs."""
+        found = [folder]
+        while self._version >= PARTS and len(kids := self.considered(found[-1])) == 1:
+            if not names.is_plain(kids[0].name) or not kids[0].children:
+                break
+            found.append(kids[0])
+        return found
 
     def are_folds(self, kids: list[Folder]) -> bool:
         """Return whether the folders of a folder are its folds."""
@@ -188,7 +221,7 @@ class Roles:
         others = [kid for kid in kids if kid not in holders]
         if not holders or 2 * len(holders) >= len(kids) or len(others) == 1:
             return bool(holders)
-        if self._version < NEWEST:
+        if self._version < GROUPS:
             return False
         classes = known.union(*(self.classes([kid]) for kid in holders))
         return all(self.is_split_of(kid, classes) for kid in others)
@@ -198,7 +231,7 @@ class Roles:
         found: dict[str, dict[str, names.Parsed | None]] = {}
         splits: set[str] = set()
         for kid in kids:
-            inner = self.considered(kid)
+            inner = self.considered(self.way(kid)[-1])
             if self.are_folds(inner):
                 found[kid.name] = dict.fromkeys(one.name for one in inner)
                 splits.update(found[kid.name])
@@ -219,7 +252,7 @@ class Roles:
 
     def group(self, kids: list[Folder]) -> bool:
         """Return whether the folders of a folder group what is in them, and the classes lie below them."""
-        if self._version < NEWEST or len(kids) < 2:
+        if self._version < GROUPS or len(kids) < 2:
             return False
         key = tuple(kids)
         if key not in self._known_groups:

@@ -22,8 +22,10 @@ from embed.labels.words import TEST
 # 2: splits by all their names, above the classes or below them; folders that hold one folder are looked through.
 # 3: sites, years and the like that hold the classes group the photographs; dates and parts are no classes; splits in other
 #    languages.
-RULE_VERSION = 3
-VERSIONS = (1, 2, 3)
+# 4: parts of splits, "test_seen" beside "train", with the classes in them; splits below "images" in the classes; classes in
+#    the only folder beside an unlabelled one; "Photos from 2019" and the folders of a phone are no classes.
+RULE_VERSION = 4
+VERSIONS = (1, 2, 3, 4)
 
 
 class Photographed(Protocol):

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +120,9 @@ def _by_table(
         splits=splits,
         unknown=tuple(dict.fromkeys(str(names[row]) for row in missing)),
         columns={name: _aligned(cells, row_of) for name, cells in columns.values.items()},
-        note=_note(file, columns, column, found, with_name, missing, row_of, paths, table.unit),
+        note=_note(
+            file, columns, column, found, with_name, missing, row_of, paths, table.unit, table.encoding
+        ),
     )
 
 
@@ -149,25 +153,30 @@ def _labels(columns: Columns, where: Where) -> list[str | None]:
         return _of_classes(columns, where)
     cells = columns.values[columns.label]
     known = {*cells}
+    labels: list[str | None] = []
     for row, cell in enumerate(cells):
-        if cell and (parts := _parts(cell, known)):
+        parts = _parts(cell, known) if cell else []
+        if len(parts) > 1:
             raise LabelError(
                 f"{where(row)}: {cell!r} in the column {columns.label!r} is several labels"
                 f" ({', '.join(map(repr, parts[:3]))}); a photograph has one label: write one in each cell, or name another"
                 " column (label=COLUMN)",
                 "labels",
             )
-    return [cell or None for cell in cells]
+        labels.append((parts[0] if parts else cell) or None)
+    return labels
 
 
 def _parts(cell: str, known: set[str]) -> list[str]:
-    """Return the labels in a cell where they are several."""
+    """Return the labels in a cell where they are several, or one in a list."""
     if cell[0] in "[{" and cell[-1] in "]}":
         try:
-            value = json.loads(cell)
+            value = list(json.loads(cell))
         except (ValueError, RecursionError):
-            value = cell[1:-1].split(",")  # as Python and pandas write a list
-        return [str(one).strip(" '\"") for one in value] or [cell]
+            value = re.split("[,;]", cell[1:-1])  # as Python and pandas write a list
+            if len(value) == 1 and value[0].strip()[:1] not in ("'", '"'):
+                value = [cell]  # a name in brackets
+        return [str(one).strip(" '\"") for one in value] or [""]
     for between in SEVERAL:
         parts = [part.strip() for part in cell.split(between)]
         if len(parts) > 1 and all(parts):
@@ -258,6 +267,7 @@ def _note(
     row_of: Sequence[int | None],
     paths: Sequence[str],
     unit: str,
+    encoding: str | None,
 ) -> str:
     """Return how names were matched, how many were, and the first that was not."""
     label = (
@@ -270,6 +280,13 @@ def _note(
         f"csv:{file}: {len(with_name) - len(missing)} of {len(with_name)} rows are photographs of the cache, matched by"
         f" {found.way} (path from {column!r}, {label}{split})"
     ]
+    if encoding in reading.ENCODINGS[1:]:
+        parts.append(f"its text is no UTF-8 and was read as {encoding}")
+    if columns.split is None and (numbers := of_table.split_column(columns.names)) is not None:
+        parts.append(
+            f"the column {numbers!r} holds numbers and is taken for no split (--group {shlex.quote(numbers)} keeps what has one"
+            " number together)"
+        )
     if missing:
         name = columns.values[column][missing[0]]
         parts.append(f"the first that is none is {name!r} in {unit} {columns.lines[missing[0]]}")

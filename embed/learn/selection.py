@@ -79,6 +79,7 @@ def _calm() -> Iterator[None]:
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the minimum is near enough
         warnings.filterwarnings("ignore", "Since .* does not appear to accept sample_weight", UserWarning)
         warnings.filterwarnings("ignore", "n_components > n_samples", UserWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than", UserWarning)
         yield
 
 

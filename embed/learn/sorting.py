@@ -10,6 +10,7 @@ from pathlib import Path
 from embed.errors import UsageError
 from embed.learn.prediction import Prediction
 from embed.moving import Placed, free_place
+from embed.sources import address
 
 REFUSED = frozenset('/\\:*?"<>|')  # no name of a folder holds them, on one file system or another
 LONGEST = 200  # bytes of the name of a folder
@@ -22,6 +23,7 @@ def place(
     *,
     link: bool = False,
     data: Path | str | None = None,
+    given: Iterable[str | Path] = (),
 ) -> list[Placed | None]:
     """Return where each photograph goes, and None for one that is unsure, unlike all others or cannot be read.
 
@@ -36,19 +38,26 @@ def place(
         Whether photographs are linked to rather than copied.
     data : path or URL, optional
         The data folder, whose photographs the copies would join.
+    given : iterable of path or URL
+        What was predicted; the copies would join the photographs of a folder.
 
     Raises
     ------
     UsageError
-        The folder is in the data folder; the folder of a class leads elsewhere.
+        The folder is in the data folder, or in one that was predicted; the folder of a class leads elsewhere.
     """
     home = into.resolve()
-    if isinstance(data, Path) and home.is_relative_to(data.resolve()):
-        raise UsageError(
-            f"lies in the data folder {data}, and the next extraction would take the copies for photographs: choose"
-            " another",
-            "into",
-        )
+    looked_into = [
+        (one, "folder", "prediction") for one in map(address, given) if isinstance(one, Path) and one.is_dir()
+    ]
+    if isinstance(data, Path):
+        looked_into.insert(0, (data, "data folder", "extraction"))
+    for one, what, run in looked_into:
+        if home.is_relative_to(one.resolve()):
+            raise UsageError(
+                f"lies in the {what} {one}, and the next {run} would take the copies for photographs: choose another",
+                "into",
+            )
     folders = {label: into / name for label, name in folder_names(classes).items()}
     for folder in (into, *folders.values()):
         if not folder.resolve().is_relative_to(home) or (folder.exists() and not folder.is_dir()):

@@ -20,6 +20,7 @@ MOST_COMPARISONS = (
     250_000_000  # pairs of photographs compared across a split; beyond it a sample of the scored ones
 )
 BLOCK = 1024  # rows of a similarity matrix held at a time
+MOST_NAMED = 5  # classes in a sentence
 
 
 @dataclass(frozen=True)
@@ -291,8 +292,15 @@ def _need_two_classes(labels: Labels, positions: np.ndarray) -> None:
             f" them by a rule (labels): 'regex:PATTERN' or csv:FILE; {NO_LABELS}"
         )
     if len(classes) == 1:
+        others = [label for label in labels.classes if label != classes[0]]
+        elsewhere = (
+            f", and {', '.join(map(repr, others[:MOST_NAMED]))}{', ...' if len(others) > MOST_NAMED else ''} lie in validation or test"
+            " folders only; splits none with labels 'regex:([^/]+)/[^/]+$', the innermost folder, divides all of them anew"
+            if others
+            else ""
+        )
         raise LabelError(
-            f"all photographs to train on are {classes[0]!r}; a classifier needs at least two classes"
+            f"all photographs to train on are {classes[0]!r}; a classifier needs at least two classes{elsewhere}"
         )
 
 

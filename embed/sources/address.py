@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from embed.errors import InputError
 from embed.sources.source import Address
 
 WEB = ("http", "https", "data")
@@ -16,7 +17,15 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def address(text: str | os.PathLike[str]) -> Address:
-    """Return a path, or a URL as text; what is called like a URL and lies on the disk is a path."""
+    """Return a path, or a URL as text; what is called like a URL and lies on the disk is a path.
+
+    Raises
+    ------
+    InputError
+        It is empty, as a variable of a shell that was never set: that would be the working folder.
+    """
+    if text == "":
+        raise InputError("An empty name leads to no photographs; the working folder is called '.'.")
     if isinstance(text, str) and _URL.match(text) and not os.path.lexists(text):
         return text
     return Path(text)

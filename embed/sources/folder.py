@@ -164,10 +164,10 @@ def _walk(top: bytes, entries: list[_Entry], filters: Filters) -> Iterator[Told]
         try:
             if named_as_image(entry.name) and out is None:
                 yield judge(os.fsdecode(path), entry.stat())
-            if entry.is_symlink() and _is_walked(os.path.realpath(entry.path), inside, filters):
-                continue  # it has its turn under its own name
             below_link = folder.linked or entry.is_symlink()
             if below_link:
+                if _is_walked(os.path.realpath(entry.path), inside, filters):
+                    continue  # it has its turn under its own name
                 status = entry.stat()
                 identity = (status.st_dev, status.st_ino)
                 if identity in outside:

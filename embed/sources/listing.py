@@ -159,7 +159,7 @@ def read_entries(data: bytes, *, zero: bool = False) -> list[str]:
             data = os.fsencode(text)
             break
     lines = data.split(b"\n")
-    if all(line.endswith(b"\r") for line in lines[:-1]):
+    if b"\r" in data and not any(b"\r" in line[:-1] for line in lines):  # whichever of them come from Windows
         lines = [line.removesuffix(b"\r") for line in lines]
     for number, line in enumerate(lines, 1):
         if b"\0" in line:

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from fitting_samples import make_features
 from PIL import Image
 
 from embed import cli
@@ -206,3 +207,10 @@ def test_a_list_is_a_set_and_what_it_names_no_more_leaves(embed, put, tmp_path):
 )
 def test_what_cannot_be_meant_is_wrong_usage(embed, put, arguments, part):
     assert part in embed("extract", *arguments, code=2).err
+
+
+def test_info_lists_the_first_of_very_many_classes(tmp_path, capsys):
+    make_features(tmp_path, [f"class {i:03}/1.jpg" for i in range(250)])
+    assert cli.main(["info", "--cache", str(tmp_path / "cache")]) == 0
+    said = capsys.readouterr().out
+    assert "class 199 1, and 50 more" in said and "class 200" not in said

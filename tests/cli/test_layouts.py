@@ -301,7 +301,10 @@ def test_a_layout_goes_from_extraction_to_report(embed, tmp_path, layout):
     document = json.loads(embed("info", "--json").out)
     assert (document["classes"], document["splits"]) == (classes, splits)
     assert (note in done.err) if note else "Note" not in done.err
-    if len(classes) > 1 and splits.get("train", 8) > 3:
+    found = assign(paths_of(names))
+    roles = zip(found.labels, found.splits, strict=True)
+    learned = {label for label, split in roles if split in (None, "train")} - {None}
+    if len(learned) > 1 and splits.get("train", 8) > 3:
         fitted = embed("fit", "--json")
         assert json.loads(fitted.out)["classes"]
         assert note in fitted.err

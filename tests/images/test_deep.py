@@ -15,7 +15,7 @@ from embed.images import deep
 SIZE = 72
 COLOUR = np.asarray(picture().resize((SIZE, SIZE)))
 GREY = np.asarray(picture().resize((SIZE, SIZE)).convert("L"))
-FULL = {"u1": 255, "u2": 65535, "i2": 32767, "u4": 2**32 - 1}
+FULL = {"u1": 255, "i1": 127, "u2": 65535, "i2": 32767, "u4": 2**32 - 1}
 
 
 def values(pixels: np.ndarray, dtype: str, bits: int | None = None) -> np.ndarray:
@@ -41,7 +41,7 @@ def assert_shows(data: bytes, pixels: np.ndarray) -> None:
 @pytest.mark.parametrize("tile", [None, (32, 32)])
 def test_every_layout_of_a_tiff_shows_the_picture(order, compression, tile):
     options = {"byteorder": order, "compression": compression, "tile": tile}
-    for dtype, bits in (("u1", None), ("u2", None), ("u2", 12), ("u2", 10), ("i2", 12), ("u4", 12), ("f4", None), ("f2", None), ("f8", None)):  # fmt: skip
+    for dtype, bits in (("u1", None), ("u2", None), ("u2", 12), ("u2", 10), ("i2", 12), ("i2", None), ("i1", None), ("u4", 12), ("f4", None), ("f2", None), ("f8", None)):  # fmt: skip
         grey, colour = values(GREY, dtype, bits), values(COLOUR, dtype, bits)
         white = values(np.array(255), dtype, bits)
         opaque = np.dstack([colour, np.full(GREY.shape, white, dtype)])
@@ -51,6 +51,24 @@ def test_every_layout_of_a_tiff_shows_the_picture(order, compression, tile):
         assert_shows(tiff(opaque, photometric="rgb", extrasamples=["unassalpha"], **options), COLOUR)
         planes = np.ascontiguousarray(np.moveaxis(colour, -1, 0))
         assert_shows(tiff(planes, photometric="rgb", planarconfig="separate", **options), COLOUR)
+
+
+def test_values_of_32_bits_without_a_sign_are_no_negative_ones():
+    ramp = np.linspace(0, 2**32 - 1, SIZE * SIZE).astype("u4").reshape(SIZE, SIZE)
+    for order in "<>":
+        shown = decode(tiff(ramp, photometric="minisblack", byteorder=order), size=SIZE)
+        assert shown[0, 0].tolist() == [0] * 3 and shown[-1, -1].tolist() == [255] * 3
+        assert (np.diff(shown[:, 0, 0].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_bigtiff_shows_the_picture_in_either_order_of_bytes(order):
+    assert_shows(tiff(COLOUR, photometric="rgb", bigtiff=True, byteorder=order), COLOUR)
+
+
+def test_a_stack_of_channels_is_not_called_damaged():
+    with pytest.raises(ImageError, match="is a TIFF of a kind that cannot be decoded"):
+        decode(tiff(np.stack([GREY] * 7), photometric="minisblack", planarconfig="separate"))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

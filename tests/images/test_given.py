@@ -251,6 +251,11 @@ def test_what_is_no_collection_of_photographs_is_told():
         "photograph 0 is an array of dtype uint8 and shape (3, 72, 96), channels first"
     )
     assert "channels first" in refusal(np.stack([FIRST] * 2))
+    for channels in (2, 5):
+        array = np.zeros((72, 96, channels), np.uint8)
+        assert f"shape (72, 96, {channels}); a picture has the shape (h, w) or (h, w, 1|3|4)" in refusal(
+            array
+        )
     assert refusal(5).startswith("5 is not a path, the bytes of a file,")
     assert refusal({"a": 1}).startswith("{'a': 1} is not a path,")
     assert refusal(None).startswith("None is not a path,")

@@ -146,6 +146,11 @@ LAYOUTS = {
     "a camera's folders": ("DCIM/100CANON DCIM/101CANON", "-/-"),
     "parts of one folder": ("HAM10000_images_part_1 HAM10000_images_part_2", "-/-"),
     "numbered images": ("images_001/images images_002/images", "-/-"),
+    "photographs of years": ("Google#Photos/Photos#from#2019 Google#Photos/Photos#from#2020", "-/-"),
+    "photographs of years in German": ("Fotos#von#2019 Fotos#von#2020", "-/-"),
+    "cars by their year": ("model#2019 model#2020", "-/model 2019 -/model 2020"),
+    "a phone": ("DCIM/Camera WhatsApp#Images/Sent Screenshots", "-/-"),
+    "what is private": ("private sent", "-/private -/sent"),
     "years that are classes": (
         "train/1990 train/2000 test/1990 test/2000",
         "test/1990 test/2000 train/1990 train/2000",
@@ -211,6 +216,17 @@ def test_what_the_second_version_of_the_rule_means_stays():
     }
     for folders, kind in kinds.items():
         assert understood(folders, version=2) == kind
+
+
+def test_what_the_third_version_of_the_rule_means_stays():
+    kinds = {
+        "Training/a Training/b PublicTest/a PublicTest/b": "-/- train/a train/b",
+        "cat/images/train cat/images/test dog/images/train dog/images/test": "-/cat -/dog",
+        "labelled/a labelled/b unlabelled": "-/- -/labelled",
+        "Photos#from#2019 Photos#from#2020": "-/Photos from 2019 -/Photos from 2020",
+    }
+    for folders, kind in kinds.items():
+        assert understood(folders, version=3) == kind
 
 
 LANGUAGES = {

@@ -102,6 +102,36 @@ LAYOUTS = {
     "folds": ("fold_0/a fold_0/b fold_1/a", "-/a fold_0|-/b fold_0|-/a fold_1"),
     "folds to train on": ("train/fold1/a train/fold2/b test/a", "train/a fold1|train/b fold2|test/a"),
     "folds below classes": ("a/fold1 a/fold2 b/fold1 b/fold2", "-/a fold1|-/a fold2|-/b fold1|-/b fold2"),
+    "parts of splits": (
+        "Training/a Training/b PublicTest/a PublicTest/b PrivateTest/a PrivateTest/b",
+        "train/a train/b test/a test/b",
+    ),
+    "parts of splits and one without classes": (
+        "train_mini/a train_mini/b val/a val/b public_test",
+        "train/a train/b validation/a validation/b -/-",
+    ),
+    "parts of a test with other classes": (
+        "train/a train/b test_seen/a test_unseen/c",
+        "train/a train/b test/a test/c",
+    ),
+    "parts of splits beside the whole": (
+        "train/a train/b id_val/a id_val/b val/a val/b id_test/a id_test/b test/a test/b",
+        "train/a train/b validation/a validation/b test/a test/b",
+    ),
+    "a class with the word of a split in it": (
+        "train/car train/test#tube test/car test/test#tube",
+        "train/car train/test#tube test/car test/test#tube",
+    ),
+    "splits below images in classes": (
+        "cat/images/train cat/images/test dog/images/train dog/images/test",
+        "train/cat test/cat train/dog test/dog",
+    ),
+    "folds below images in classes": (
+        "a/data/fold1 a/data/fold2 b/data/fold1 b/data/fold2",
+        "-/a fold1|-/a fold2|-/b fold1|-/b fold2",
+    ),
+    "classes beside what is unlabelled": ("labelled/a labelled/b unlabelled", "-/a -/b -/-"),
+    "a class beside what is unlabelled": ("cats unsorted", "-/cats -/-"),
     "splits within a split": (
         "training/train/a training/train/b training/val/a testing/a",
         "train/a train/b validation/a test/a",
@@ -189,6 +219,12 @@ def test_a_rule_with_splits_says_itself_again():
     found = assign(paths, rule)
     assert found.splits.tolist() == ["train", "train", "test"]
     assert assign(paths, found.rule).splits.tolist() == ["train", "train", "test"]
+
+
+def test_a_folder_is_in_one_split():
+    with pytest.raises(UsageError, match="splits names the folder 'a/' as train and as test"):
+        with_splits("folder", "train=a,test=a/")
+    assert with_splits("folder", "train=a,train=a") == "splits:train=a,train=a;folder"
 
 
 @pytest.mark.parametrize("splits", ["training", "first=a", "train=", "=a"])

@@ -6,8 +6,8 @@ from embed.labels import assign, with_where
 
 PATHS = ["a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg"]
 TABLE = (
-    "path,label,site,year,night,camera id,weight\n1.jpg,cat,A,2019,true,01,1.5\n2.jpg,dog,B,2021,false,1,NA\n"
-    "3.jpg,dog,A,2022,true,2,0.5\n"
+    "path,label,site,year,night,camera id,weight,class,From\n1.jpg,cat,A,2019,true,01,1.5,x,p\n2.jpg,dog,B,2021,false,1,NA,y,p\n"
+    "3.jpg,dog,A,2022,true,2,0.5,y,q\n"
 )
 
 
@@ -54,6 +54,9 @@ def asked(tmp_path):
         ("label == 'dog'", [2, 3]),
         ("Site == 'B'", [2]),
         ("site == '@x' or site == 'B'", [2]),
+        ("class == 'x'", [1]),
+        ("`class` == 'y' and from == 'p'", [2]),
+        ("class in ['x'] or site == 'class'", [1]),
         ("year * 99999999999999999999999999 > 1", [1, 2, 3]),
     ],
 )
@@ -92,6 +95,7 @@ def test_what_is_known_without_a_table_can_be_asked_for(asked):
         ("1 == 1", "names no column"),
         ("", "cannot be read"),
         ("site == 'A", "cannot be read"),
+        ("lambda == 1", "cannot be read .*a column whose name is no word stands between backticks"),
         ("site = 'A'", "cannot be read"),
         ("site == 'A'; year", "cannot be read"),
         ("(" * 4000 + "year" + ")" * 4000, "cannot be read|too long or too deep"),

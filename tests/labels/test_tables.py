@@ -218,6 +218,20 @@ def test_a_name_of_several_photographs_is_an_error(labelled, paths, name):
         ),
         lines(lambda path: f"7,{path[2:]}", "annotation_id,image,choice"),  # Label Studio
         lines(lambda path: f"0,{path[2:]}", ",image,label"),  # pandas with its index
+        lines(
+            lambda path: f"{PATHS.index(path) % 3 + 1},{path[2:]}", "Unnamed: 0,fname,label"
+        ),  # the same, saved twice
+        lines(
+            lambda path: f"{PATHS.index(path) % 3 + 1},{path[2:]}", "id,fname,label"
+        ),  # numbers beside names
+        lines(lambda path: path[2:], "Bild;Klasse", ";"),
+        lines(lambda path: f"{path[2:]};x", "Bild;Ort;Étiquette", ";"),
+        lines(lambda path: path[2:], "path|label", "|"),
+        lines(lambda path: f'"{path[2:]}", "a, b"', 'path, "a, ""note""", label'),
+        "".join(
+            f"{label};{path}\n" for path, label in zip(["Bild", *PATHS], ["Klasse", *LABELS], strict=True)
+        ),
+        "file,cat,dog\n1.jpg,True,False\n2.jpg,False,True\n3.jpg,True,False\nété 4.jpg,False,True\n",  # get_dummies
     ],
 )
 def test_tables_that_people_have_are_understood(labelled, text):
@@ -228,6 +242,11 @@ def test_tables_that_people_have_are_understood(labelled, text):
 def test_splits_of_a_table_without_a_heading_are_found(labelled):
     text = "TRAIN,gs://x/a/1.jpg,cat\nTEST,gs://x/a/2.jpg,dog\nUNASSIGNED,gs://x/b/3.jpg,cat\nVALIDATION,gs://x/4.jpg,x\n"
     assert labelled(text).splits.tolist() == ["train", "test", None, None]
+
+
+def test_parts_of_splits_are_splits_in_a_table(labelled):
+    text = "path,label,Usage\n1.jpg,a,Training\n2.jpg,b,PublicTest\n3.jpg,a,private test\nété 4.jpg,b,\n"
+    assert labelled(text, ",split=Usage").splits.tolist() == ["train", "test", "test", None]
 
 
 def test_columns_may_be_named(labelled):
@@ -244,6 +263,7 @@ def test_columns_may_be_named(labelled):
     [
         ("a,b,c\n1.jpg,x,y\n", "", "no column label; its columns are 'a', 'b', 'c'.*first line is 'a,b,c'"),
         ("path,species,class\n1.jpg,x,y\n", "", "several columns that may be the label, 'species', 'class'"),
+        ("path,Label,label\n1.jpg,x,y\n", "", "several columns that may be the label, 'Label', 'label'"),
         ("path,label\n1.jpg,x\n", ",label=breed", "no column 'breed'; its columns are 'path', 'label'"),
         ("path,label\n1.jpg,cat;dog\n", "", "line 2: 'cat;dog' in the column 'label' is several labels"),
         ("path,breed\n1.jpg,cat|dog\n", "", "in the column 'breed' is several labels .'cat', 'dog'."),
@@ -312,11 +332,58 @@ def test_parquet_is_read_as_the_same_text(tmp_path):
         assign(PATHS, f"csv:{file}")
 
 
+def test_moments_that_python_cannot_hold_are_read_from_parquet(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = tmp_path / "table.parquet"
+    moments = [pa.timestamp("us"), pa.timestamp("ms", "Mars/Base"), pa.timestamp("us", "UTC")]
+    columns = {f"t{i}": pa.array([-(10**17)] * 4, kind) for i, kind in enumerate(moments)}
+    parquet.write_table(pa.table({"path": PATHS, "label": LABELS, **columns}), file)
+    found = assign(PATHS, f"csv:{file}")
+    assert found.labels.tolist() == LABELS
+    assert all(len(set(found.columns[name])) == 1 for name in columns)
+
+
+def test_parquet_with_two_columns_of_a_name_is_refused(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = pa.Table.from_arrays([pa.array(PATHS), *[pa.array(LABELS)] * 2], names=["path", "label", "label"])
+    parquet.write_table(table, tmp_path / "table.parquet")
+    with pytest.raises(LabelError, match="has two columns 'label'"):
+        assign(PATHS, f"csv:{tmp_path / 'table.parquet'}")
+
+
 def test_parquet_without_its_library_says_how_to_install_it(tmp_path, monkeypatch):
     pd.DataFrame({"path": PATHS, "label": LABELS}).to_parquet(tmp_path / "table.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"needs pyarrow: pip install 'embed-images\[parquet\]'"):
         assign(PATHS, f"csv:{tmp_path / 'table.parquet'}")
+
+
+def test_a_list_of_one_label_is_that_label_and_a_name_in_brackets_stays(labelled):
+    found = labelled('path,label\n1.jpg,"[""cat""]"\n2.jpg,[\'dog\']\n3.jpg,[unknown]\nété 4.jpg,[]\n')
+    assert found.labels.tolist() == ["cat", "dog", "[unknown]", None]
+
+
+def test_a_column_split_that_holds_numbers_is_said_to_be_none(labelled):
+    found = labelled("path,label,split\n1.jpg,cat,0\n2.jpg,dog,1\n3.jpg,cat,\n")
+    assert set(found.splits.tolist()) == {None} and found.labels.tolist()[:2] == ["cat", "dog"]
+    assert "the column 'split' holds numbers and is taken for no split (--group split keeps" in found.notes[0]
+    assert groups(found, PATHS, "split").tolist() == ["0", "1", None, None]
+
+
+def test_an_encoding_that_is_guessed_is_said(labelled):
+    assert "its text is no UTF-8 and was read as cp1252" in labelled(lines(str), encoding="cp1252").notes[0]
+    assert "was read as" not in labelled(lines(str), encoding="utf-16").notes[0]
+
+
+def test_a_table_in_the_home_folder_may_be_called_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "table.csv").write_text(lines(str))
+    found = assign(PATHS, "csv:~/table.csv")
+    assert found.labels.tolist() == LABELS and found.rule == f"csv:{tmp_path / 'table.csv'}"
 
 
 def test_a_table_that_changed_is_read_again(labelled):

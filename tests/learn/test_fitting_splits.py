@@ -70,7 +70,11 @@ def test_folders_decide_where_there_are_splits():
     ("paths", "part"),
     [
         (["1.jpg", "2.jpg"], "no photograph has a label"),
-        (flat(5, ["ants"]), "are 'ants'; a classifier needs at least two classes"),
+        (flat(5, ["ants"]), "are 'ants'; a classifier needs at least two classes$"),
+        (
+            ["train/good/1.jpg", "train/good/2.jpg", "test/good/3.jpg", "test/cut/4.jpg", "test/torn/5.jpg"],
+            "are 'good'; .* at least two classes, and 'cut', 'torn' lie in validation or test folders only; splits none",
+        ),
         (["val/a/1.jpg", "val/b/2.jpg", "test/a/3.jpg"], "none to train on"),
         (["a/1.jpg", "b/1.jpg"], "no photograph can be held out"),
     ],

@@ -23,6 +23,11 @@ def test_a_head_learns_and_its_probabilities_are_probabilities(name):
     assert head.classes_.tolist() == ["class 0", "class 1", "class 2"]
 
 
+def test_many_classes_of_few_photographs_are_fitted_without_a_word_of_the_library():
+    X, y = blobs(n=30, classes=18)
+    assert len(fitted("knn", X, y).classes_) == 18
+
+
 def test_the_dummy_predicts_the_frequencies():
     X, y = blobs()
     head = fitted("dummy", X[:-1], y[:-1])

@@ -21,8 +21,9 @@ def photograph(folder, name, content=b"a photograph"):
     return file
 
 
-def sort(predictions, into, *, classes=CLASSES, link=False, data=None):
-    placed = place(predictions, classes, into, link=link, data=data)
+def sort(predictions, into, *, classes=CLASSES, **options):
+    placed = place(predictions, classes, into, **options)
+    link = options.get("link", False)
     done = list(carry_out([one for one in placed if one is not None], link=link))
     return placed, done
 
@@ -127,6 +128,11 @@ def test_the_folder_is_refused_where_copies_would_become_photographs_or_go_elsew
     predictions = [Prediction(file, "ants")]
     with pytest.raises(UsageError, match="into lies in the data folder"):
         sort(predictions, tmp_path / "data" / "sorted", data=tmp_path / "data")
+    for given in (tmp_path / "data", str(tmp_path / "data/..")):
+        with pytest.raises(
+            UsageError, match=r"into lies in the folder .* and the next prediction would take"
+        ):
+            sort(predictions, tmp_path / "data" / "sorted", given=["https://x.org/1.jpg", file, given])
     (tmp_path / "sorted").mkdir()
     (tmp_path / "sorted" / "ants").symlink_to(tmp_path / "data")
     with pytest.raises(UsageError, match="leads elsewhere"):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -144,6 +145,14 @@ def test_folders_that_link_to_one_another_are_walked_once_each(folder, photo):
         for other in range(7):
             (folder / f"{one}" / f"to-{other}").symlink_to(folder / f"{other}")
     assert found(folder) == [f"{one}/a.jpg" for one in range(7)]
+
+
+def test_a_link_to_the_folder_above_does_not_lead_back_into_the_one_that_is_walked(tmp_path, photo):
+    for name in ("data/1.jpg", "data/a/2.jpg", "beside/3.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, tmp_path / name)
+    (tmp_path / "data" / "up").symlink_to(tmp_path)
+    assert found(tmp_path / "data") == ["1.jpg", "a/2.jpg", "up/beside/3.jpg", "up/photo.jpg"]
 
 
 def test_a_folder_elsewhere_is_walked_under_the_first_link_that_leads_to_it(folder, photo):

@@ -28,6 +28,8 @@ def items(source):
     [
         b"photos/b/3.jpg\nphotos/a/1.jpg\n",
         b"photos/b/3.jpg\r\n./photos/a/1.jpg\r\n\r\n",
+        b"photos/b/3.jpg\r\nphotos/a/1.jpg\n",
+        b"photos/b/3.jpg\nphotos/a/1.jpg\r\n",
         b"\xef\xbb\xbfphotos/a/1.jpg\nphotos/a/1.jpg\nphotos//b/3.jpg",
         "photos/a/1.jpg\r\nphotos/b/3.jpg\r\n".encode("utf-16"),
     ],

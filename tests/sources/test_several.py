@@ -45,3 +45,8 @@ def test_a_folder_that_is_given_twice_or_lies_in_another_counts_once(place):
 def test_a_folder_that_is_not_there_ends_the_search(place):
     with pytest.raises(InputError, match=r"There is no folder .*nowhere"):
         list(sources.open([Path("x"), Path("nowhere")]).find())
+
+
+def test_an_empty_name_is_not_the_working_folder(place):
+    with pytest.raises(InputError, match="An empty name leads to no photographs"):
+        sources.open("")
