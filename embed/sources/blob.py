@@ -70,6 +70,10 @@ class LocalFile:
         self.address: Address = path
         self._path = path
 
+    def __reduce__(self) -> tuple[type["LocalFile"], tuple[Path]]:
+        """Return what another process, in another working folder, finds the file by."""
+        return LocalFile, (self._path.absolute(),)
+
     def state(self) -> State:
         """Return its size and its time. Raises InputError."""
         try:

@@ -44,6 +44,10 @@ class Folder:
         self.again = ""
         self.places: tuple[str, ...] = ()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process, in another working folder, finds the photographs by."""
+        return {**vars(self), "folder": self.folder.absolute()}
+
     def find(self) -> Iterator[Told]:
         """Yield every candidate image, in the order of the bytes of the paths, and each folder after what is in it.
 

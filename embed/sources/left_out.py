@@ -91,6 +91,9 @@ class Filters:
     def __bool__(self) -> bool:
         return bool(self.exclude or self.include)
 
+    def __reduce__(self) -> tuple[type[Filters], tuple[tuple[str, ...], tuple[str, ...]]]:
+        return Filters, (self.exclude, self.include)
+
     def reason(self, path: bytes, name: bytes, is_folder: bool) -> str | None:
         """Return why a file, or a folder, is left out, or None; the name of a folder may end in "/"."""
         if is_folder and name.rstrip(b"/") == os.fsencode(BIN):

@@ -69,6 +69,10 @@ class Listing:
             (os.path.relpath(path, self._base) for path in paths), key=lambda name: os.fsencode(name) + b"/"
         )
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process reads the photographs by: it is told which, and needs no list of all."""
+        return {**vars(self), "_names": []}
+
     def name_of(self, entry: str) -> str:
         """Return the name of the photograph that an entry is."""
         return os.path.relpath(os.path.normpath(self._began / entry), self._base)

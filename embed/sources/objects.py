@@ -37,6 +37,10 @@ class Objects:
         self.again = ""
         self.places: tuple[str, ...] = ()
 
+    def __reduce__(self) -> tuple[type["Objects"], tuple[str, Filters]]:
+        """Return what another process finds the objects by: one with requests of its own."""
+        return Objects, (self._url, self._filters)
+
     def find(self) -> Iterator[Told]:
         """Yield every object with the name of an image; where the listing breaks off, what was not told of is unknown.
 

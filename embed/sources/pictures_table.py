@@ -29,6 +29,10 @@ class PicturesTable:
         self._lock = threading.Lock()
         self._groups: OrderedDict[tuple[str, State, int], Any] = OrderedDict()
 
+    def __reduce__(self) -> tuple[type["PicturesTable"], tuple[()]]:
+        """Return one that has nothing at hand, for another process."""
+        return PicturesTable, ()
+
     def members(self, window: Window) -> Iterator[Member]:
         """Yield each row. Raises BrokenError, ImageError."""
         opened = _opened(window)

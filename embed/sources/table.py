@@ -65,6 +65,10 @@ class TableOfPaths(Listing):
         super().__init__(file, named, zero=True, filters=filters)
         self.again = shlex.quote(os.path.normpath(file.absolute()))
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process reads the photographs by, without the table."""
+        return {**super().__getstate__(), "_columns": {}, "_paths": []}
+
     def described(self) -> Iterator[Described]:
         """Yield the other columns of each photograph."""
         for row, path in enumerate(self._paths):
