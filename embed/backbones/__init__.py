@@ -11,6 +11,7 @@ from embed.backbones.backbone import (
     grid_spans,
     network_name,
 )
+from embed.backbones.cpu import processor
 from embed.backbones.cuts import Cut
 from embed.backbones.cuts import choose as choose_cut
 from embed.backbones.export import export
@@ -48,6 +49,7 @@ __all__ = [
     "known",
     "network_name",
     "open_runtime",
+    "processor",
     "read_tuning",
     "tuning",
 ]

@@ -26,6 +26,12 @@ def computes_in(precision: str) -> bool:
     return OPENVINO_CAPABILITIES[precision] in _capabilities(import_openvino().Core())
 
 
+def processor() -> str:
+    """Return the name of this CPU, and what it can compute in: features of two that differ may differ in their last digits."""
+    core = import_openvino().Core()
+    return f"{core.get_property(DEVICE, 'FULL_DEVICE_NAME')} ({', '.join(sorted(_capabilities(core)))})"
+
+
 def _capabilities(core: Any) -> list[str]:
     return list(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
 

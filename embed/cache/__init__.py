@@ -1,7 +1,7 @@
 """Features on disk: immutable parts, published whole or not at all, checked whenever they are read."""
 
 from embed.cache.contents import Contents, Starts
-from embed.cache.elsewhere import Receipt, write_part
+from embed.cache.elsewhere import PartWriter, Receipt, write_part
 from embed.cache.failures import Failure
 from embed.cache.identity import Moved, Wish
 from embed.cache.join import join, joined_features
@@ -30,6 +30,7 @@ __all__ = [
     "Moved",
     "Origin",
     "OtherSets",
+    "PartWriter",
     "Receipt",
     "Recipe",
     "Report",

@@ -43,8 +43,8 @@ class Receipt:
             raise CacheError(f"{self.file!r:.200} is no part that was written elsewhere")
 
 
-def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
-    """Write rows into the folder of a feature set, without its lock; they count once `FeatureWriter.adopt` took them.
+class PartWriter:
+    """Writes a part into the folder of a feature set, without its lock; it counts once `FeatureWriter.adopt` took it.
 
     Parameters
     ----------
@@ -52,8 +52,40 @@ def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
         Of the feature set.
     meta : Meta
         Of the feature set: its recipe and its dimension.
-    rows : iterable of Row
-        As many as a part holds; they gather in memory.
+    """
+
+    def __init__(self, folder: Path, meta: Meta) -> None:
+        self._folder, self._recipe = folder, meta.recipe
+        self._pending = Pending(meta.recipe, meta.dimension)
+
+    def __len__(self) -> int:
+        return len(self._pending.rows)
+
+    def put(self, row: Row) -> None:
+        """Add a row; rows gather in memory.
+
+        Raises
+        ------
+        FeatureError
+            A value is not finite, or does not fit the type that is stored; nothing was added.
+        """
+        self._pending.put(row)
+
+    def hand_over(self) -> Receipt:
+        """Write the rows, durably.
+
+        Raises
+        ------
+        CacheWriteError
+            The disk refused.
+        """
+        with files.Draft(self._folder) as draft:
+            digests = write(draft, self._pending.batch(), self._recipe)
+            return Receipt(draft.hand_over(), digests)
+
+
+def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
+    """Write rows as a part, as `PartWriter` does.
 
     Raises
     ------
@@ -62,12 +94,10 @@ def write_part(folder: Path, meta: Meta, rows: Iterable[Row]) -> Receipt:
     FeatureError
         Features of a row are not finite.
     """
-    pending = Pending(meta.recipe, meta.dimension)
+    part = PartWriter(folder, meta)
     for row in rows:
-        pending.put(row)
-    with files.Draft(folder) as draft:
-        digests = write(draft, pending.batch(), meta.recipe)
-        return Receipt(draft.hand_over(), digests)
+        part.put(row)
+    return part.hand_over()
 
 
 def check_part(folder: Path, meta: Meta, receipt: Receipt) -> Part:

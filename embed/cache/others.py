@@ -69,9 +69,7 @@ class OtherSets:
 
     def find(self, sha256: bytes) -> Copied | None:
         """Return the row of a content, or None where no set has it, or none that can be read."""
-        with self._lock:
-            rows = self._rows = self._rows or self._collect()
-        for number, row in rows.of(sha256):
+        for number, row in self._all().of(sha256):
             try:
                 columns = self._part(number).columns
                 if columns["sha256"].read_row(row)[0].tobytes() != sha256:
@@ -86,6 +84,15 @@ class OtherSets:
             except (FileNotFoundError, CacheError) as error:
                 log.warning("%s", error)
         return None
+
+    def starts(self) -> NDArray[np.uint64]:
+        """Return the first eight bytes of the content of every row, ascending."""
+        return self._all().starts
+
+    def _all(self) -> "_Rows":
+        with self._lock:
+            self._rows = self._rows or self._collect()
+            return self._rows
 
     @staticmethod
     def _values(column: Column, row: int) -> NDArray[Any]:
@@ -151,7 +158,7 @@ class _Rows:
         starts = np.concatenate([np.empty(0, np.uint64), *(starts for _, _, starts in found)])
         parts = [np.full(len(rows), number, np.uint32) for number, rows, _ in found]
         order = np.argsort(starts)
-        self._starts = starts[order]
+        self.starts = starts[order]
         self._parts = np.concatenate([np.empty(0, np.uint32), *parts])[order]
         rows = [rows.astype(np.uint32) for _, rows, _ in found]
         self._rows = np.concatenate([np.empty(0, np.uint32), *rows])[order]
@@ -159,5 +166,5 @@ class _Rows:
     def of(self, sha256: bytes) -> Iterator[tuple[int, int]]:
         """Yield the part and the row of each that may be of a content."""
         start = np.frombuffer(sha256, np.uint64, 1)[0]
-        first, stop = (int(np.searchsorted(self._starts, start, side)) for side in ("left", "right"))
+        first, stop = (int(np.searchsorted(self.starts, start, side)) for side in ("left", "right"))
         yield from zip(self._parts[first:stop].tolist(), self._rows[first:stop].tolist(), strict=True)

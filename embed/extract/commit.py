@@ -1,12 +1,13 @@
 """Where the results of an extraction go: rows of the feature set, failures, and rows that leave."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.cache import FeatureWriter
+from embed.cache import FeatureWriter, Meta, Receipt
 from embed.errors import FeatureError
 from embed.extract.pipeline import Result
 from embed.extract.plan import Plan
@@ -33,6 +34,29 @@ class Sink:
         self._plan = plan
         self._outcome = outcome
         self._moved = np.zeros(len(writer.known), bool)  # rows whose content was met under another name
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the feature set, for parts that others write."""
+        return self._writer.folder
+
+    @property
+    def meta(self) -> Meta:
+        """What the feature set is."""
+        return self._writer.known.meta
+
+    def adopt(self, receipt: Receipt) -> None:
+        """Commit a part that another process has written of photographs of the plan; one that was handed over twice is dropped.
+
+        Raises
+        ------
+        CacheDamagedError
+            It is not there, or not what was written: its photographs have to be computed again.
+        CacheWriteError
+            The disk refused.
+        """
+        self._outcome.progress.extracted += self._writer.adopt(receipt)
+        self._outcome.tick()
 
     def put(self, result: Result) -> None:
         """Write one result."""

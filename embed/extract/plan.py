@@ -118,9 +118,21 @@ class Plan:
         """Return whether a content need not be computed: this set has it, or another that can be read."""
         return self.row_of_content(sha256) is not None or self.others.find(sha256) is not None
 
+    def contents(self) -> NDArray[np.uint64]:
+        """Return the first eight bytes of every content that need not be computed, ascending; `knows` has the last word."""
+        known = np.concatenate([self._starts.starts, self.others.starts()])
+        known.sort()
+        return known
+
     @cached_property
     def _starts(self) -> Starts:
         return Starts(self._known.content_starts(), np.flatnonzero(self._current))
+
+    @property
+    def left(self) -> int | None:
+        """How many photographs wait for a decision, or for their features; None until all have been found."""
+        progress = self._outcome.progress
+        return None if progress.total is None else progress.total - progress.done
 
     def unchanged(self, row: int, item: Item) -> bool:
         """Return whether a row is what would be computed of a photograph, going by its size and its stamp."""

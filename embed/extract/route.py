@@ -108,7 +108,7 @@ def extract_features(
             source.root,
             recipe,
             dimension,
-            libraries=_libraries(),
+            libraries=libraries(),
             check=run.verify,
             wish=Wish(run.name, run.move, ask),
             again=source.again,
@@ -204,7 +204,8 @@ def _known_dimension(cache: Path, recipe: Recipe) -> int | None:
     return next((s.meta.dimension for s in list_features(cache) if s.meta.recipe.hash == recipe.hash), None)
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
+    """Return the versions, on this machine, of what computes features."""
     names = ("embed-images", "h5py", "keras", "numpy", "openvino", "pillow", "tensorflow")
     versions = {}
     for name in names:

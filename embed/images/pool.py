@@ -70,7 +70,6 @@ class Pool:
 
     def __init__(self) -> None:
         self.room = Room(MEMORY)
-        self._kept = processors()
         self._idle: deque[Child] = deque()
         self._children: set[Child] = set()
         # A process ends with the thread that started it, so that thread ends last.
@@ -85,7 +84,7 @@ class Pool:
 
     def give(self, child: Child) -> None:
         """Take back a process that has nothing to do."""
-        if len(self._idle) >= self._kept:
+        if len(self._idle) >= processors():
             self.drop(child)
             child.end()
             return

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from image_samples import decode, encoded, heif, picture, samples
 from PIL import Image
+from traps import make_traps, ran
 from waiting import until
 
 from embed.errors import ImageError
@@ -43,25 +43,8 @@ def ticks(pid: int) -> int:
 
 @pytest.fixture
 def traps(tmp_path) -> Path:
-    """A folder with a file for every module of the standard library and of the installed packages, and a log.
-
-    A file that is imported or run writes its name into the log.
-    """
-    folder = tmp_path / "traps"
-    folder.mkdir()
-    names = {*sys.stdlib_module_names, *packages_distributions(), "embed", "sitecustomize", "usercustomize"}
-    for name in names - {"__main__"}:
-        if name.isidentifier():
-            (folder / f"{name}.py").write_text(
-                f"open({str(tmp_path / 'log')!r}, 'a').write('{name} ')\nraise SystemExit('foreign code')\n"
-            )
-    return folder
-
-
-def ran(folder: Path) -> str:
-    """Return the names of the traps that were run."""
-    log = folder.parent / "log"
-    return log.read_text() if log.exists() else ""
+    """A folder with a file for every module, and a log of those that were imported or run."""
+    return make_traps(tmp_path)
 
 
 def test_a_trap_is_sprung_by_whoever_imports_from_the_folder(traps, run_embed):
