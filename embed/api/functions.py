@@ -1,6 +1,7 @@
 """The functions of the Python interface: extract features, open a cache."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def extract_features(
     include: Sequence[str] | None = None,
     name: str | None = None,
     move: bool = False,
+    cluster: str | None = None,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Summary":
     """Compute the features of every photograph in a folder that are not in the cache yet.
@@ -106,8 +108,11 @@ def extract_features(
     move : bool
         The folder is one that moved: it keeps the set, and the models, of a folder that is gone and had most of its
         photographs. Where all of them are there, that is seen without being told.
+    cluster : str, optional
+        Compute on a Ray cluster: ``"local"`` starts one on this machine, ``"auto"`` joins the one that this machine is part of,
+        ``"HOST:PORT"`` another. While it is joined, the working folder of this process is another one for a moment.
     progress : callable, optional
-        Called with a `Progress` after every photograph.
+        Called with a `Progress` after every photograph, or every block of them.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def extract_features(
     Raises
     ------
     InputError
-        `data` is no folder or holds no images.
+        `data` is no folder or holds no images; no cluster answers, or one of its nodes cannot take part.
     WeightsError
         The weights of the backbone cannot be had.
     UsageError
@@ -137,39 +142,48 @@ def extract_features(
     >>> embed.extract_features("pictures", backbone="tiny").reused
     24
     """
-    summary = extract.extract_features(
-        sources.address(data) if isinstance(data, (str, Path)) else [*map(sources.address, data)],
-        Path(cache),
-        extract.FeatureOptions(
-            network=Network(
-                backbone,
-                weights=None if weights is None else Path(weights),
-                layer=layer,
-                pooling=pooling,
-                size=size,
-                mirror=mirror,
-                preprocess=preprocess,
-            ),
-            fit=fit,
-            views=views,
-            view_seed=view_seed,
-            precision=precision,
-            dtype=dtype,
+    options = extract.FeatureOptions(
+        network=Network(
+            backbone,
+            weights=None if weights is None else Path(weights),
+            layer=layer,
+            pooling=pooling,
+            size=size,
+            mirror=mirror,
+            preprocess=preprocess,
         ),
-        extract.RunOptions(
-            device=device,
-            workers=workers,
-            batch_size=batch_size,
-            rehash=rehash,
-            retry_failed=retry_failed,
-            allow_removals=allow_removals,
-            verify=verify,
-            name=name,
-            move=move,
-        ),
-        progress or (lambda _: None),
-        filters=sources.filters(exclude, include),
+        fit=fit,
+        views=views,
+        view_seed=view_seed,
+        precision=precision,
+        dtype=dtype,
     )
+    run = extract.RunOptions(
+        device=device,
+        workers=workers,
+        batch_size=batch_size,
+        rehash=rehash,
+        retry_failed=retry_failed,
+        allow_removals=allow_removals,
+        verify=verify,
+        name=name,
+        move=move,
+    )
+    with ExitStack() as stack:
+        executor = None
+        if cluster is not None:
+            from embed import distributed
+
+            executor = stack.enter_context(distributed.cluster(cluster, run))
+        summary = extract.extract_features(
+            sources.address(data) if isinstance(data, (str, Path)) else [*map(sources.address, data)],
+            Path(cache),
+            options,
+            run,
+            progress or (lambda _: None),
+            executor=executor,
+            filters=sources.filters(exclude, include),
+        )
     if summary.interrupted:
         raise KeyboardInterrupt
     return summary

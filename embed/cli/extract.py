@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,9 @@ from embed.cli.progress import ExtractionDisplay
 from embed.errors import UsageError
 
 if TYPE_CHECKING:
-    from embed.extract import Summary
+    from contextlib import AbstractContextManager
+
+    from embed.extract import Executor, RunOptions, Summary
     from embed.sources import Address, Filters, Source
 
 
@@ -123,6 +126,13 @@ def extract(
         typer.Option("--move", help="The folder has moved: keep the set, and the models, it had before."),
     ] = False,
     exif: Annotated[bool, typer.Option("--exif", help="Note when, where and by which camera.")] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Compute on a Ray cluster: local (starts one here), auto (that of this machine) or HOST:PORT.",
+            show_default=False,
+        ),
+    ] = None,
     strict: common.StrictOption = False,
     cache: common.CacheOption = common.DEFAULT_CACHE,
     as_json: common.JsonOption = False,
@@ -144,6 +154,7 @@ def extract(
     find photos -name '*.jpg' -print0 | embed extract --from-file - -0
     embed extract photos/ --backbone model.onnx --preprocess imagenet
     embed extract photos/ --backbone mobilenetv2 --backbone model.onnx
+    embed extract s3://shop/products --cluster auto --cache /shared/cache
     """
     from embed.backbones import DEFAULT, Network, get, is_file
     from embed.extract import FeatureOptions, RunOptions, extract_features
@@ -201,19 +212,27 @@ def extract(
     given: list[str | Path | None] = [*data] if data else [from_file]
     summaries: list[Summary] = []
     code = 0
-    for features in wanted:
-        with exits.interruptible(), ExtractionDisplay(quiet=quiet) as display:
-            summary = extract_features(
-                source, cache, features, run, progress=display.update, filters=filters, ask=ask
-            )
-        summaries.append(summary)
-        if not quiet:
-            extracted.tell(summary, rule, given, as_json=as_json)
-        if summary.interrupted or summary.kept:
-            code = exits.INTERRUPTED if summary.interrupted else exits.ERROR
-            break
-        if strict and (summary.failed or summary.unreachable):
-            code = exits.SOME_FAILED
+    with exits.interruptible(), _executor(cluster, run) as executor:
+        for features in wanted:
+            with ExtractionDisplay(quiet=quiet) as display:
+                summary = extract_features(
+                    source,
+                    cache,
+                    features,
+                    run,
+                    progress=display.update,
+                    executor=executor,
+                    filters=filters,
+                    ask=ask,
+                )
+            summaries.append(summary)
+            if not quiet:
+                extracted.tell(summary, rule, given, as_json=as_json)
+            if summary.interrupted or summary.kept:
+                code = exits.INTERRUPTED if summary.interrupted else exits.ERROR
+                break
+            if strict and (summary.failed or summary.unreachable):
+                code = exits.SOME_FAILED
     joined = None
     if len(summaries) == len(wanted) > 1 and code in (0, exits.SOME_FAILED):
         joined = _join(summaries, cache, name, quiet=quiet or as_json)
@@ -229,6 +248,15 @@ def extract(
             "decoded any more. So many rows are not removed unasked: they stay. If it is meant to be so, add --allow-removals."
         )
     return code
+
+
+def _executor(cluster: str | None, run: "RunOptions") -> "AbstractContextManager[Executor | None]":
+    """Return what computes on a cluster; None where this process does."""
+    if cluster is None:
+        return nullcontext()
+    from embed import distributed
+
+    return distributed.cluster(cluster, run)
 
 
 def _join(summaries: Sequence["Summary"], cache: Path, name: str | None, *, quiet: bool) -> dict[str, Any]:

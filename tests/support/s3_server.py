@@ -48,7 +48,7 @@ def free_ports(count):
 
 
 @contextmanager
-def s3_server(folder: Path):
+def s3_server(folder: Path, host: str = "127.0.0.1"):
     """Start a server that keeps its data in a folder, and give its address; skips the test where there is none."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
@@ -65,8 +65,8 @@ def s3_server(folder: Path):
     (folder / "data").mkdir()
     log = (folder / "log").open("wb")
     options = [
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
+        f"-ip={host}",
+        f"-ip.bind={host}",
         "-webdav=false",
         "-admin.ui=false",
         "-master.telemetry=false",
@@ -74,10 +74,10 @@ def s3_server(folder: Path):
     options += ["-s3.port.iceberg=0", f"-s3.config={config}", f"-dir={folder / 'data'}"]
     options += [f"-{name}={port}" for name, port in ports.items()]
     server = subprocess.Popen([program, "mini", *options], stdout=log, stderr=log, cwd=folder)
-    endpoint = f"http://127.0.0.1:{ports['s3.port']}"
+    endpoint = f"http://{host}:{ports['s3.port']}"
     try:
         until(
-            lambda: server.poll() is not None or _answers(endpoint, ports["filer.port"]),
+            lambda: server.poll() is not None or _answers(endpoint, host, ports["filer.port"]),
             "the S3 server to answer",
         )
         assert server.poll() is None, (folder / "log").read_text("utf-8", "replace")[-3000:]
@@ -92,7 +92,7 @@ def s3_server(folder: Path):
         log.close()
 
 
-def _answers(endpoint, filer):
+def _answers(endpoint, host, filer):
     """Make the bucket, once the server can: it is a folder of the file system below."""
     import obstore
 
@@ -101,7 +101,7 @@ def _answers(endpoint, filer):
             ("GET", endpoint.rpartition(":")[2], "/healthz"),
             ("POST", filer, f"/buckets/{BUCKET}/"),
         ):
-            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
+            connection = http.client.HTTPConnection(host, int(port), timeout=5)
             connection.request(method, path)
             status = connection.getresponse().status
             connection.close()
