@@ -1,6 +1,6 @@
 """Features on disk: immutable parts, published whole or not at all, checked whenever they are read."""
 
-from embed.cache.contents import Contents
+from embed.cache.contents import Contents, Starts
 from embed.cache.elsewhere import Receipt, write_part
 from embed.cache.failures import Failure
 from embed.cache.identity import Moved, Wish
@@ -34,6 +34,7 @@ __all__ = [
     "Recipe",
     "Report",
     "Row",
+    "Starts",
     "Wish",
     "check_name",
     "find_features",

@@ -4,28 +4,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def starts_of(sha256: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the first eight bytes of each digest (n, 32)."""
+    return np.ascontiguousarray(sha256[:, :8]).view(np.uint64)[:, 0]
+
+
+class Starts:
+    """Rows by the first eight bytes of their content: twelve bytes for each row.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n,), uint64
+        Of every row.
+    rows : ndarray of shape (m,), int64
+        Those that count.
+    """
+
+    def __init__(self, starts: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
+        some = starts[rows]
+        order = np.argsort(some, kind="stable")
+        self.starts = some[order]
+        self._rows = rows[order].astype(np.uint32)
+
+    def rows(self, sha256: bytes) -> list[int]:
+        """Return the rows that may be of a content, in order."""
+        start = np.frombuffer(sha256, np.uint64, 1)[0]
+        first, stop = (int(np.searchsorted(self.starts, start, side)) for side in ("left", "right"))
+        return [int(row) for row in self._rows[first:stop]]
+
+
 class Contents:
     """Rows by the sha256 of their content.
 
     Parameters
     ----------
     sha256 : ndarray of shape (n, 32), uint8
-    rows : ndarray of shape (m,), int64, optional
-        Those that count; by default all.
     """
 
-    def __init__(self, sha256: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> None:
-        starts = np.ascontiguousarray(sha256[:, :8]).view(np.uint64)[:, 0]
-        if rows is not None:
-            starts = starts[rows]
-        order = np.argsort(starts, kind="stable")
+    def __init__(self, sha256: NDArray[np.uint8]) -> None:
+        starts = starts_of(sha256)
         self._sha256 = sha256
-        self._rows = order if rows is None else rows[order]
-        self._starts = starts[order]
+        self._rows = np.argsort(starts, kind="stable")
+        self._starts = starts[self._rows]
 
     def rows(self, contents: NDArray[np.uint8]) -> list[list[int]]:
         """Return the rows of each of some contents (k, 32), in order."""
-        starts = np.ascontiguousarray(contents[:, :8]).view(np.uint64)[:, 0]
+        starts = starts_of(contents)
         first, stop = (np.searchsorted(self._starts, starts, side).tolist() for side in ("left", "right"))
         return [
             [row for row in self._rows[begin:end].tolist() if (self._sha256[row] == content).all()]

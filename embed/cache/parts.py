@@ -1,5 +1,6 @@
 """One part on disk: an immutable file that holds one batch of changes to a feature set."""
 
+import bisect
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -208,17 +209,27 @@ def _no_paths(values: NDArray[np.bytes_]) -> str:
     return ""
 
 
-def in_order(parts: Sequence[Part]) -> int:
-    """Return how many parts, from the first on, lie end to end: none removes, each begins after the one before it."""
-    last = b""
+def side_by_side(parts: Sequence[Part]) -> list[int]:
+    """Return the numbers of the parts, from the first on, of which none removes and none reaches into another, by their paths."""
+    firsts: list[bytes] = []
+    lasts: list[bytes] = []
+    numbers: list[int] = []
+    empty: list[int] = []
     for number, part in enumerate(parts):
         entry = part.entry
-        if entry.removed or (
-            entry.rows and not (entry.first and entry.last and last < os.fsencode(entry.first))
-        ):
-            return number
-        last = os.fsencode(entry.last) if entry.last else last
-    return len(parts)
+        if entry.removed or (entry.rows and not (entry.first and entry.last)):
+            break
+        if not (entry.rows and entry.first and entry.last):
+            empty.append(number)
+            continue
+        first, last = os.fsencode(entry.first), os.fsencode(entry.last)
+        place = bisect.bisect_left(firsts, first)
+        if (place and lasts[place - 1] >= first) or (place < len(firsts) and firsts[place] <= last):
+            break
+        firsts.insert(place, first)
+        lasts.insert(place, last)
+        numbers.insert(place, number)
+    return empty + numbers
 
 
 def check_contents(part: Part, hdf5: Hdf5) -> None:

@@ -98,7 +98,7 @@ class Pending:
 
     def copy(self, path: str, size: int, mtime_ns: int, known: FeatureCache, from_row: int) -> None:
         """Add a row with the content and the features of a known one."""
-        sha256, decoder = known.sha256[from_row].tobytes(), bytes(known.decoders[from_row])
+        sha256, decoder = known.content(from_row), bytes(known.decoders[from_row])
         self._add(os.fsencode(path), _Copy(sha256, size, mtime_ns, decoder, from_row))
 
     def remove(self, path: str) -> None:

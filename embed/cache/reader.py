@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from embed import sources
 from embed.cache import exif, failures
 from embed.cache.checked import digest
+from embed.cache.contents import starts_of
 from embed.cache.failures import Failure
 from embed.cache.gather import gather
 from embed.cache.keys import Keys
@@ -27,6 +28,7 @@ from embed.labels import brought, hand
 BLOCK_ROWS = 4096
 EMPTY = np.empty(0, np.int64)
 EMPTY_SHA256 = np.empty((0, 32), np.uint8)
+EMPTY_STARTS = np.empty(0, np.uint64)
 EMPTY_BYTES = np.empty(0, "S1")
 # Of a row whose time stamp cannot be trusted: the file has to be looked at. No file is stored with it.
 UNKNOWN_MTIME = np.iinfo(np.int64).min
@@ -253,14 +255,26 @@ class FeatureCache:
         """Return the first row of a content, or None."""
         # One comparison of the first eight bytes with all: nothing has to be built for a few questions.
         first = np.frombuffer(sha256, np.uint64, 1)[0]
-        for row in np.flatnonzero(self._content_starts == first):
-            if self.sha256[row].tobytes() == sha256:
+        for row in np.flatnonzero(self._content_starts == first).tolist():
+            if self.content(row) == sha256:
                 return int(row)
         return None
 
+    def content(self, row: int) -> bytes:
+        """Return the sha256 of the content of one row; where not all are known, those of the others are not read."""
+        if "sha256" in vars(self):
+            return self.sha256[row].tobytes()
+        part_of, rows = self._replay.place(np.array([row]))
+        digest: bytes = self._parts[part_of[0]].columns["sha256"].read_row(int(rows[0]))[0].tobytes()
+        return digest
+
+    def content_starts(self) -> NDArray[np.uint64]:
+        """Return the first eight bytes of the content of each row; ndarray of shape (n,). They are read anew each time."""
+        return self._replay.column("sha256", EMPTY_STARTS, starts_of)
+
     @cached_property
     def _content_starts(self) -> NDArray[np.uint64]:
-        return np.ascontiguousarray(self.sha256[:, :8]).view(np.uint64)[:, 0]
+        return self.content_starts()
 
     @property
     def X(self) -> NDArray[np.float32]:  # noqa: N802

@@ -1,14 +1,14 @@
 """Which rows of the parts make up the set, and in which order."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.cache.keys import Keys
-from embed.cache.parts import Part, in_order
+from embed.cache.parts import Part, side_by_side
 
 GONE = -1  # in the place of a row
 
@@ -16,7 +16,7 @@ GONE = -1  # in the place of a row
 class Replay:
     """The rows of a set in the order of their paths, counted through all of its parts.
 
-    Where each part goes on after the last path of the one before it, nothing is read. Otherwise only the paths of parts
+    Where no part reaches into another, in whatever order they were written, nothing is read. Otherwise only the paths of parts
     among whose rows later ones were put or removed are.
 
     Parameters
@@ -26,10 +26,11 @@ class Replay:
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = list(parts)
+        first = side_by_side(parts)
+        self._order = np.array([*first, *range(len(first), len(parts))], np.int64)
+        self._parts = [parts[number] for number in self._order.tolist()]
         self._starts = np.cumsum([0, *map(len, self._parts)])
-        end_to_end = in_order(self._parts)
-        self._rows = None if end_to_end == len(self._parts) else self._merge(end_to_end)
+        self._rows = None if len(first) == len(parts) else self._merge(len(first))
 
     def __len__(self) -> int:
         return int(self._starts[-1]) if self._rows is None else len(self._rows)
@@ -38,7 +39,7 @@ class Replay:
         """Return the number of the part that holds each of some rows, and the row there."""
         rows = rows if self._rows is None else self._rows[rows]
         part_of = np.searchsorted(self._starts, rows, side="right") - 1
-        return part_of, rows - self._starts[part_of]
+        return self._order[part_of], rows - self._starts[part_of]
 
     def live(self) -> NDArray[np.int64]:
         """Return how many rows of each part are in the set."""
@@ -55,13 +56,18 @@ class Replay:
         for part in self._parts:
             part.read(name)
 
-    def column(self, name: str, empty: NDArray[Any]) -> NDArray[Any]:
-        """Return a column of all rows; `empty` is one of no rows, for a set without any."""
-        values = np.concatenate([empty, *(part.read(name) for part in self._parts)])
+    def column(
+        self,
+        name: str,
+        empty: NDArray[Any],
+        made: Callable[[NDArray[Any]], NDArray[Any]] = lambda values: values,
+    ) -> NDArray[Any]:
+        """Return a column of all rows, or what is made of it; `empty` is one of no rows, for a set without any."""
+        values = np.concatenate([empty, *(made(part.read(name)) for part in self._parts)])
         return values if self._rows is None else values[self._rows]
 
     def _merge(self, n: int) -> NDArray[np.int64]:
-        """Merge the first `n` parts, which lie end to end, with what the others change."""
+        """Merge the first `n` parts, which lie side by side, with what the others change."""
         parts, starts = self._parts, self._starts
         entries = np.concatenate([changed(part) for part in parts[n:]])
         rows_of = [

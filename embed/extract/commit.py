@@ -87,7 +87,7 @@ class Sink:
         if row is None:
             self._outcome.fail(item.name, problem, item if result.sha256 and result.lasting else None)
             return
-        same = known.sha256[row].tobytes() == result.sha256
+        same = known.content(row) == result.sha256
         if not result.sha256 or (same and not result.lasting):
             self._outcome.keep(item.name, problem)
         else:
@@ -96,7 +96,7 @@ class Sink:
 
     def _copy(self, result: Result, row: int | None) -> None:
         item, known, progress = result.item, self._writer.known, self._outcome.progress
-        same = row is not None and known.sha256[row].tobytes() == result.sha256
+        same = row is not None and known.content(row) == result.sha256
         if row is not None and same and self._plan.unchanged(row, item):
             progress.reused += 1
         elif (from_row := self._plan.row_of_content(result.sha256)) is not None:

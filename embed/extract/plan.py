@@ -3,13 +3,14 @@
 import bisect
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed import images
-from embed.cache import Contents, Failure, FeatureCache, OtherSets, Recipe
+from embed.cache import Failure, FeatureCache, OtherSets, Recipe, Starts
 from embed.extract.options import RunOptions
 from embed.extract.scan import Run, Scan
 from embed.extract.summary import Outcome
@@ -62,7 +63,6 @@ class Plan:
         self._failed_places: set[str] = set()
         self._state = np.zeros(len(known), np.int8)  # of every row
         self._next = 0  # the row after the one that was met last: names come in the order of the rows
-        self._contents: Contents | None = None
         self._current = images.are_current(known.decoders)
 
     def groups(self) -> Iterator[list[Item]]:
@@ -111,13 +111,16 @@ class Plan:
 
     def row_of_content(self, sha256: bytes) -> int | None:
         """Return a known row of a content that need not be computed again, or None; any thread may ask."""
-        if self._contents is None:
-            self._contents = Contents(self._known.sha256, np.flatnonzero(self._current))
-        return self._contents.row(sha256)
+        rows = self._starts.rows(sha256)
+        return next((row for row in rows if self._known.content(row) == sha256), None)
 
     def knows(self, sha256: bytes) -> bool:
         """Return whether a content need not be computed: this set has it, or another that can be read."""
         return self.row_of_content(sha256) is not None or self.others.find(sha256) is not None
+
+    @cached_property
+    def _starts(self) -> Starts:
+        return Starts(self._known.content_starts(), np.flatnonzero(self._current))
 
     def unchanged(self, row: int, item: Item) -> bool:
         """Return whether a row is what would be computed of a photograph, going by its size and its stamp."""

@@ -60,3 +60,14 @@ def test_only_the_parts_that_change_are_read():
     replay = Replay([*base, change])
     assert len(replay) == 900 and [part.reads for part in base] == [0, 1, 0, 0, 0, 0, 0, 0, 0]
     assert list(replay.keys()) == list(one_by_one([*base, change]))
+
+
+def test_parts_that_lie_side_by_side_are_not_read_in_whatever_order_they_were_written():
+    parts = [FakePart([b"a%03d" % i for i in range(100 * n, 100 * n + 100)]) for n in (4, 0, 3, 1, 2)]
+    replay = Replay(parts)
+    assert len(replay) == 500 and not any(part.reads for part in parts)
+    part_of, row_in_part = replay.place(np.arange(0, 500, 50))
+    assert part_of.tolist() == [1, 1, 3, 3, 4, 4, 2, 2, 0, 0]
+    assert row_in_part.tolist() == [0, 50] * 5
+    assert list(replay.keys()) == list(one_by_one(parts))
+    assert replay.live().tolist() == [100] * 5
