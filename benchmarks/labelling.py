@@ -57,9 +57,15 @@ class Person:
 
 
 def until(
-    goal: float, X: NDArray[Any], person: Person, test: tuple[Any, Any], order: str, seed: int
+    goal: float,
+    X: NDArray[Any],
+    person: Person,
+    test: tuple[Any, Any],
+    groups: list[NDArray[np.int64]],
+    order: str,
+    seed: int,
 ) -> tuple[int, int]:
-    """Let a person go on until the goal is reached, and return the clicks and the photographs that have a name."""
+    """Let a person go on, group by group first, until the goal is reached; return the clicks and the photographs that have a name."""
     generator = np.random.default_rng(seed)
     drawn = generator.permutation(len(X))
     model, known = LogisticRegression(), set[str]()
@@ -67,9 +73,7 @@ def until(
         classes = set(person.truth[person.named])
         left = drawn[~person.named[drawn]]
         if len(classes) > 1:
-            if (
-                classes != known
-            ):  # what was fitted last is where the next fit begins, as long as the classes are the same
+            if classes != known:  # otherwise a fit begins where the last one ended
                 model, known = LogisticRegression(C=STRENGTH, max_iter=1000, warm_start=True), classes
             model.fit(X[person.named], person.truth[person.named].astype(str))
             if (model.predict(test[0]) == test[1].astype(str)).mean() >= goal or not len(left):
@@ -77,7 +81,10 @@ def until(
             if order == "unsure":
                 best = np.sort(model.predict_proba(X[left]), axis=1)
                 left = left[np.argsort(best[:, -1] - best[:, -2], kind="stable")]
-        person.name(left[:BATCH])
+        if groups:
+            person.name_group(groups.pop(0))
+        else:
+            person.name(left[:BATCH])
 
 
 def main() -> None:
@@ -97,14 +104,15 @@ def main() -> None:
             found = []
             for seed in range(options.seeds):
                 person = Person(train.y)
+                groups = []
                 if order.startswith("groups"):
                     grouped = search.clusters(features.cache, options.groups, rows=train.rows, seed=seed)
                     place = {row: i for i, row in enumerate(train.rows.tolist())}
-                    for group in grouped.groups:
-                        person.name_group(np.array([place[row] for row in group.rows.tolist()]))
-                found.append(
-                    until(options.goal, X, person, test, "random" if order == "random" else "unsure", seed)
-                )
+                    groups = [
+                        np.array([place[row] for row in group.rows.tolist()]) for group in grouped.groups
+                    ]
+                then = "random" if order == "random" else "unsure"
+                found.append(until(options.goal, X, person, test, groups, then, seed))
                 print(order, seed, found[-1], file=sys.stderr)
             clicks, named = ([one[i] for one in found] for i in (0, 1))
             rows.append(

@@ -66,11 +66,14 @@ class Index:
     features : FeatureCache
     store : Store or None
         Names candidates; None where everything is compared.
+    given_up : StoreDamagedError or StoreUnreachableError, optional
+        Why the store is no longer asked.
     """
 
     def __init__(self, features: FeatureCache, store: Store | None = None) -> None:
         self.features = features
         self.store = store
+        self.given_up: StoreDamagedError | StoreUnreachableError | None = None
         self._distinct: NDArray[np.int64] | None = None
         self._kept: exact.Kept | None = None
         self._contents: Contents | None = None
@@ -126,8 +129,8 @@ class Index:
             names = self.store.candidates(
                 queries, min(k + TIES, len(self.features)), None if allowed is None else sha256[allowed]
             )
-        except (StoreDamagedError, StoreUnreachableError):
-            self.store = None
+        except (StoreDamagedError, StoreUnreachableError) as error:
+            self.store, self.given_up = None, error
             return self._compared(queries, k, allowed)
         first = {
             key: row

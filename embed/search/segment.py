@@ -211,7 +211,10 @@ class Segment:
         described.resize(index.nlist)
         faiss.memcpy(described.data(), faiss.swig_ptr(places), places.nbytes)
         lists.lists = described
-        lists.do_mmap()
+        try:
+            lists.do_mmap()
+        except RuntimeError as error:
+            raise self._damaged("it cannot be mapped into memory") from error
         index.replace_invlists(lists, True)
         lists.this.disown()
         index.ntotal = len(self)

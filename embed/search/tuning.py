@@ -105,6 +105,11 @@ def tune(index: Index, truth: HeldOut, recall: float) -> Measured:
 
     An effort is found by bisection on some of the held-out rows, and raised on the others where it is not enough
     there; what is reported is of those others alone.
+
+    Raises
+    ------
+    StoreDamagedError, StoreUnreachableError
+        The store could not be asked to the end.
     """
     store = index.store
     assert store is not None
@@ -183,6 +188,8 @@ def _recall(
     if not possible or not len(queries):
         return 1.0
     found = index.search(queries, ANSWERS, allowed)
+    if index.given_up is not None:  # what everything compared would find says nothing of the store
+        raise index.given_up
     near = [
         min(int((scores >= least).sum()), possible) for (_, scores), least in zip(found, tenth, strict=True)
     ]

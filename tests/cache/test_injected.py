@@ -22,6 +22,7 @@ FAULTS = [
     "extract:link:EIO:cache:1:1",
     "extract:rename:ENOSPC:cache:2:1",
     "index:write:ENOSPC:cache:2:0",
+    "index:mmap:EIO:cache:1:0",
     "similar:read:EIO:cache:3:0",
     "duplicates:mmap:EIO:cache:1:0",
     "info:stat:ESTALE:cache:2:0",

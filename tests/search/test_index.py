@@ -1,5 +1,6 @@
 """The index against brute force: never the photograph of another vector, whatever happened in between."""
 
+import faiss
 import numpy as np
 import pytest
 from cache_helpers import fill, open_writer, row_of
@@ -17,6 +18,7 @@ from embed.cache import open_features
 from embed.errors import UsageError
 from embed.search import Index, IndexOptions, measured, open_index
 from embed.search.kinds import KINDS, NAMES
+from embed.search.store import StoreDamagedError
 
 K = 12
 
@@ -257,6 +259,18 @@ def test_what_is_asked_for_is_kept_until_something_else_is(tmp_path, monkeypatch
     monkeypatch.setattr("embed.search.index.EXACT_VALUES", 100)
     assert open_index(features).store is None
     assert open_index(features, IndexOptions()).kind == "compressed"
+
+
+def test_a_new_index_that_cannot_be_mapped_is_told_and_never_measured_by_comparing(tmp_path, monkeypatch):
+    def failing(lists):
+        raise RuntimeError("mmap failed: Input/output error")
+
+    features = feature_set(tmp_path)
+    with monkeypatch.context() as disk:
+        disk.setattr(faiss.OnDiskInvertedLists, "do_mmap", failing)
+        with pytest.raises(StoreDamagedError, match="cannot be mapped into memory"):
+            open_index(features, IndexOptions("ivf"))
+    assert open_index(features, IndexOptions("ivf")).kind == "ivf"
 
 
 def test_building_says_how_far_it_is(tmp_path):
