@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -21,6 +22,7 @@ KEEPALIVE_MS = 5_000  # until a node that is cut off is asked whether it is ther
 STORE_BYTES = (
     256 << 20
 )  # of the memory that the processes of one machine share: what goes through it is small
+ANSWER_S = 10.0  # within which a head node has to answer
 LONGEST_TEMPORARY = 30  # characters; the name of a socket below it has a hundred at most
 
 # Said before Ray is imported, and to every process that it starts. What the user has set holds.
@@ -109,6 +111,8 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
     try:
         # The workers look for modules in the folder in which this is called, before any other.
         with contextlib.chdir("/"):
+            if address != LOCAL:
+                _knock(ray, address)
             ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # what it raises is of no class of its own
         raise InputError(f"No Ray cluster can be used at {address!r}: {_line(error)}.") from error
@@ -118,6 +122,18 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
             signal.signal(signal.SIGTERM, former)
     # It prints to stdout that a worker has died, where results are.
     ray._private.worker._worker_logs_enabled = False
+
+
+def _knock(ray: Any, address: str) -> None:
+    """Raise ConnectionError where nobody answers, which Ray itself would ask for minutes."""
+    found = ray._private.services.canonicalize_bootstrap_address(address)
+    if found is None:
+        raise ConnectionError("this machine is part of none")
+    host, _, port = found.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody answers at {found} ({error.strerror or error})") from error
 
 
 def _line(error: BaseException) -> str:
