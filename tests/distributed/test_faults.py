@@ -15,6 +15,7 @@ from waiting import until
 
 from embed.distributed.executor import KILLS
 
+pytestmark = pytest.mark.torture  # Ray takes its time to start, and more on a busy machine
 SCRIPT = [sys.executable, "-P", SUPPORT / "ray_extract.py"]
 BLOCK = 25
 HELD = "2/302.png"
@@ -116,7 +117,6 @@ def test_the_driver_is_killed_and_the_next_goes_on(run, alone):
     assert_same(run.cache, alone)
 
 
-@pytest.mark.torture
 def test_a_node_joins_midway_and_a_node_is_killed(run, alone):
     run.start(held=TWO)
     for name in TWO:
@@ -129,7 +129,6 @@ def test_a_node_joins_midway_and_a_node_is_killed(run, alone):
     assert_same(run.cache, alone)
 
 
-@pytest.mark.torture
 def test_a_node_freezes_and_comes_back_when_it_was_given_up(run, alone):
     run.nodes.start("frozen")
     run.start(held=[HELD, "1/001.png"])
@@ -144,7 +143,6 @@ def test_a_node_freezes_and_comes_back_when_it_was_given_up(run, alone):
     assert_same(run.cache, alone)
 
 
-@pytest.mark.torture
 def test_the_disk_below_the_cache_is_full(run, alone, tmp_path):
     place = tmp_path / "disk"
     place.mkdir()
@@ -168,7 +166,6 @@ def test_the_disk_below_the_cache_is_full(run, alone, tmp_path):
         disk.unmount()
 
 
-@pytest.mark.torture
 def test_a_node_is_cut_off(photographs, alone, tmp_path):
     needs_ray()
     with RayNodes(Path(tmp_path), networks=True) as nodes:

@@ -13,6 +13,7 @@ from same_sets import assert_same
 from traps import make_traps, ran
 from waiting import until
 
+pytestmark = pytest.mark.torture  # Ray takes its time to start, and more on a busy machine
 EXTRACT = [sys.executable, "-P", "-m", "embed.cli", "extract"]
 SCRIPT = [sys.executable, "-P", SUPPORT / "ray_extract.py"]
 BUSY_S = 280  # Ray takes some ten seconds of the processor to start
@@ -63,7 +64,6 @@ def go_on(photographs, keeper, tmp_path):
     return last_json(tmp_path / "again")
 
 
-@pytest.mark.torture
 def test_sigterm_ends_it_as_ctrl_c_does_and_the_next_run_goes_on(photographs, alone, keeper, tmp_path):
     pid = held(photographs, keeper, tmp_path)
     os.kill(pid, signal.SIGTERM)
@@ -76,7 +76,6 @@ def test_sigterm_ends_it_as_ctrl_c_does_and_the_next_run_goes_on(photographs, al
     assert_same(tmp_path / "cache", alone)
 
 
-@pytest.mark.torture
 def test_a_driver_that_is_killed_leaves_no_process_and_the_next_goes_on(photographs, alone, keeper, tmp_path):
     pid = held(photographs, keeper, tmp_path)
     os.kill(pid, signal.SIGKILL)
