@@ -219,7 +219,8 @@ class DenseClassifier:
 
         weights: list[np.ndarray] = []
         biases: list[np.ndarray] = []
-        first_scale, first_shift = np.float32(1), np.float32(0)
+        first_scale: np.ndarray = np.ones((1, 1), np.float32)
+        first_shift: np.ndarray = np.zeros(1, np.float32)
         for layer in self.model_.layers:
             if isinstance(layer, layers.Normalization):
                 first_scale = 1 / np.sqrt(np.asarray(layer.variance).reshape(-1, 1))

@@ -51,7 +51,8 @@ def outlines(pixels: NDArray[np.uint8]) -> Images:
     """Return what pictures (n, SIZE, SIZE, 3) are like from far away: (n, OUTLINE, OUTLINE), each of length one."""
     small = shrunk(grey(pixels), OUTLINE)
     small -= small.mean(axis=(1, 2), keepdims=True)
-    return small / np.maximum(np.sqrt((small**2).sum(axis=(1, 2), keepdims=True)), _EPS)
+    small /= np.maximum(np.sqrt((small**2).sum(axis=(1, 2), keepdims=True)), _EPS)
+    return small
 
 
 def shrunk(images: NDArray[Any], size: int) -> NDArray[Any]:
