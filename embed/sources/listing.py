@@ -1,6 +1,5 @@
 """A list of photographs, or of folders of them, as a source."""
 
-import copy
 import hashlib
 import os
 import shlex
@@ -79,8 +78,8 @@ class Listing:
 
     def filtered(self, filters: Filters) -> "Listing":
         """Return the same list with other filters."""
-        other = copy.copy(self)
-        other._filters = filters
+        other = object.__new__(type(self))  # a copy by `copy` would be one for another process, without the names
+        vars(other).update(vars(self), _filters=filters)
         return other
 
     def find(self) -> Iterator[Told]:
