@@ -78,9 +78,8 @@ class Listing:
 
     def filtered(self, filters: Filters) -> "Listing":
         """Return the same list with other filters."""
-        other = object.__new__(
-            type(self)
-        )  # a copy by `copy` would be one for another process, without the names
+        # `copy` would make one for another process, without the names.
+        other = object.__new__(type(self))
         vars(other).update(vars(self), _filters=filters)
         return other
 
