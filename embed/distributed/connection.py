@@ -19,9 +19,7 @@ from embed.machine import processors
 
 LOCAL, AUTO = "local", "auto"
 KEEPALIVE_MS = 5_000  # until a node that is cut off is asked whether it is there; Ray's own are 300,000
-STORE_BYTES = (
-    256 << 20
-)  # of the memory that the processes of one machine share: what goes through it is small
+STORE_BYTES = 256 << 20  # of memory that the processes of one machine share: little goes through it
 ANSWER_S = 10.0  # within which a head node has to answer
 LONGEST_TEMPORARY = 30  # characters; the name of a socket below it has a hundred at most
 

@@ -145,9 +145,8 @@ class Shift:
         self._ray, self._nodes, self._plan, self._sink, self._pace = ray, nodes, plan, sink, pace
         self._job, self._question = ray.put(job), question
         self._waiting: deque[Block] = deque()
-        self._out: dict[
-            Any, tuple[Slot, Block | None]
-        ] = {}  # None: its node is asked whether it can take part
+        # None instead of a block: the node is asked whether it can take part.
+        self._out: dict[Any, tuple[Slot, Block | None]] = {}
         self._looked = self._worked = time.monotonic()
         self.timing = pipeline.Timing()
         # Its process stays for the next block, also on a GPU, and nothing is tried again unless it is said here.
