@@ -126,35 +126,34 @@ def _reason(error: Exception) -> RemoteError:
     """Return why a request failed, in a few words. Raises what is no answer of a server."""
     from obstore import exceptions
 
-    text = str(error)
-    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in text:
-        return RemoteError(
-            "has no such bucket" if "NoSuchBucket" in text else VANISHED, gone="NoSuchBucket" not in text
-        )
+    # Names, durations and pages of servers stand in the message too: what it says is told by whole lines alone.
+    lines = {line.strip() for line in str(error).partition(DETAILS)[2].splitlines()}
+    bucketless = any(line.startswith('"') and sign in line for line in lines for sign in NO_BUCKET)
+    if bucketless or isinstance(error, FileNotFoundError):
+        return RemoteError("has no such bucket" if bucketless else VANISHED, gone=not bucketless)
     if isinstance(error, exceptions.PreconditionError):
         return RemoteError(CHANGED)
-    if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-        return RemoteError(f"cannot be read: {DENIED}")
     if not isinstance(error, (exceptions.BaseError, OSError)):
         raise error
-    for sign, words in SIGNS:
-        if sign in text:
+    for sign, words in SIGNS.items():
+        if sign in lines:
             return RemoteError(f"cannot be read: {words}")
     return RemoteError(f"cannot be read: {_line(error)}")
 
 
+DETAILS = "Debug source:"  # of obstore; below it each detail has a line
+NO_BUCKET = ("<Code>NoSuchBucket</Code>", "<Code>ContainerNotFound</Code>")
 DENIED = "access is denied to these credentials"
-SIGNS = (
-    ("403 Forbidden", DENIED),
-    ("401 Unauthorized", DENIED),
-    ("503", "the server was too busy (503), after several tries"),
-    ("SlowDown", "the server was too busy (SlowDown), after several tries"),
-    ("429", "the server was too busy (429), after several tries"),
-    ("timed out", "the server did not answer in time"),
-    ("TimedOut", "the server did not answer in time"),
-    ("Connection refused", "no server answers there"),
-    ("dns error", "the name of the server is not known"),
-)
+SIGNS = {
+    "status: 401,": DENIED,
+    "status: 403,": DENIED,
+    "status: 429,": "the server was too busy (429), after several tries",
+    "status: 503,": "the server was too busy (503), after several tries",
+    "kind: Timeout,": "the server did not answer in time",
+    "kind: TimedOut,": "the server did not answer in time",
+    "kind: ConnectionRefused,": "no server answers there",
+    '"dns error",': "the name of the server is not known",
+}
 
 
 def _line(error: Exception) -> str:

@@ -309,10 +309,11 @@ def test_what_is_not_there_or_denied_is_one_sentence(
     assert code == 1 and len(lines) == 1 and sentence in lines[0]
 
 
-def test_a_server_that_is_not_there_is_one_sentence(tmp_path, proxy, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["x", "503-429-NoSuchBucket-403 Forbidden"])
+def test_a_server_that_is_not_there_is_one_sentence(name, tmp_path, proxy, monkeypatch, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     code, lines = said(
-        capsys, "extract", f"s3://{BUCKET}/x", "--backbone", "tiny", "--cache", tmp_path / "cache"
+        capsys, "extract", f"s3://{BUCKET}/{name}", "--backbone", "tiny", "--cache", tmp_path / "cache"
     )
     assert code == 1 and len(lines) == 1 and "no server answers there" in lines[0]
 

@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ SERVICES = (
     "filer.port.grpc",
 )
 S3_SERVICES = ("s3.port", "s3.port.grpc")
+ATTEMPTS = 5
 
 
 def environment(endpoint):
@@ -60,36 +62,55 @@ def s3_server(folder: Path, host: str = "127.0.0.1"):
         "actions": ["Admin", "Read", "List", "Tagging", "Write"],
     }
     config.write_text(json.dumps({"identities": [identity]}))
-    services = (*SERVICES, *S3_SERVICES)
-    ports = dict(zip(services, free_ports(len(services)), strict=True))
     (folder / "data").mkdir()
-    log = (folder / "log").open("wb")
     options = [
         f"-ip={host}",
         f"-ip.bind={host}",
         "-webdav=false",
         "-admin.ui=false",
         "-master.telemetry=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        f"-s3.config={config}",
+        f"-dir={folder / 'data'}",
     ]
-    options += ["-s3.port.iceberg=0", f"-s3.config={config}", f"-dir={folder / 'data'}"]
-    options += [f"-{name}={port}" for name, port in ports.items()]
-    server = subprocess.Popen([program, "mini", *options], stdout=log, stderr=log, cwd=folder)
-    endpoint = f"http://{host}:{ports['s3.port']}"
+    with ExitStack() as stack:
+        yield _started(program, options, folder, host, stack)
+
+
+def _started(program, options, folder, host, stack):
+    """Return the address of a server that answers, and ends with the stack.
+
+    A port that was free a moment ago may be another's by the time that the server asks for it, so that other ports are
+    tried.
+    """
+    services = (*SERVICES, *S3_SERVICES)
+    for _ in range(ATTEMPTS):
+        ports = dict(zip(services, free_ports(len(services)), strict=True))
+        numbers = [f"-{name}={port}" for name, port in ports.items()]
+        endpoint = f"http://{host}:{ports['s3.port']}"
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [program, "mini", *options, *numbers], stdout=log, stderr=log, cwd=folder
+            )
+        stack.callback(_end, server)
+        ready = partial(_answers, endpoint, host, ports["filer.port"])
+        until(lambda: server.poll() is not None or ready(), "the S3 server to answer")  # noqa: B023 - called at once
+        if server.poll() is None:
+            return endpoint
+        said = (folder / "log").read_text("utf-8", "replace")
+        if "address already in use" not in said:
+            break
+    raise AssertionError(said[-3000:])
+
+
+def _end(server):
+    server.terminate()
     try:
-        until(
-            lambda: server.poll() is not None or _answers(endpoint, host, ports["filer.port"]),
-            "the S3 server to answer",
-        )
-        assert server.poll() is None, (folder / "log").read_text("utf-8", "replace")[-3000:]
-        yield endpoint
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        log.close()
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _answers(endpoint, host, filer):
