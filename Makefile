@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+# Without it TensorFlow would be compiled again by every command that imports it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: bench demo test test-giants torture torture-images soak fuzz lint format docs lock notebooks pictures pythons stress clean
 
 # What was tested is what gets installed: every version, with its hash, is in the lock.

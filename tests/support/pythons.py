@@ -43,7 +43,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     env = {
         key: value
         for key, value in os.environ.items()
-        if key not in ("PYTHONPATH", "VIRTUAL_ENV", "KERAS_HOME")
+        if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "KERAS_HOME")
     }
     env["EMBED_HOME"] = str(cwd / "home")
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
