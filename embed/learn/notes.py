@@ -42,11 +42,15 @@ def notes(
     if split.fold is None and labelled.n_folds > 1:
         notes.append("the photographs lie in folds; --cv folders cross-validates over them")
     if len(labelled.unlabelled):
-        first = features.paths[labelled.unlabelled[0]]
+        count, first = len(labelled.unlabelled), features.paths[labelled.unlabelled[0]]
         notes.append(
-            f"{len(labelled.unlabelled)} photographs have no label and are left out of the fit (still"
-            f" searchable), such as"
-            f" {first}"
+            (
+                "1 photograph has no label and is"
+                if count == 1
+                else f"{count} photographs have no label and are"
+            )
+            + " left out of the fit (still searchable)"
+            + (f": {first}" if count == 1 else f", such as {first}")
         )
     notes += search.notes_on_groups(features, labelled, split.scored)
     if near.pairs:

@@ -152,7 +152,7 @@ def test_what_a_user_should_know_is_noted(tmp_path):
     X[twin] = X[original]
     fitted = fitting.fit(make_features(tmp_path, paths, X), FitOptions(group=r"regex:/(\d+)\.jpg"))
     notes = "\n".join(fitted.notes)
-    assert "1 photographs have no label" in notes and "stray.jpg" in notes
+    assert "1 photograph has no label" in notes and "stray.jpg" in notes
     assert "test/ants/003.jpg and train/ants/004.jpg" in notes
     assert "never trained on, so always wrong: moths" in notes
     assert "groups lie in the folders of both sides" in notes
