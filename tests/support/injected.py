@@ -30,6 +30,7 @@ from embed.errors import EmbedError
 
 DEADLINE_S = 120  # longer than any command takes here
 TOLD = "embed: "
+STEP = 100  # faults between two lines on the way
 # What the commands import: once, and not in every process that is forked.
 IMPORTED = (
     "faiss",
@@ -303,6 +304,9 @@ def run(scene, shim, faults):
         )
         what += f" without {step}" if step else ""
         result["violations"] += [f"{what}: {violation}" for violation in found]
+        if result["faults"] % STEP == 0:
+            lines = [f"{result['faults']} faults, at {command}", *result["violations"]]
+            print(*lines, sep="\n", file=sys.stderr, flush=True)
         for path in scene.folder.glob("cache*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return result
