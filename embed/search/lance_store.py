@@ -90,7 +90,7 @@ class LanceStore:
             self._commits = database.create_table(f"{table}_commits", schema=commits, exist_ok=True)
             lines = self._commits.to_arrow().to_pylist()
         except ERRORS as error:
-            if "schema" in str(error).lower():
+            if str(error).startswith("Schema Error"):
                 raise UsageError(
                     f"names {self._place}, which holds vectors of another kind; name another place", "store"
                 ) from error

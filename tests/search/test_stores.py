@@ -240,8 +240,9 @@ def test_a_password_is_not_written_down(tmp_path):
         ("vectors.parquet", "--store 'vectors.parquet' is not known; it is a place that ends in .lance"),
         ("postgresql://nobody@127.0.0.1:9/x", "postgresql://nobody@127.0.0.1:9/x cannot be used: connection"),
         ("/proc/nowhere/vectors.lance", "/proc/nowhere/vectors.lance cannot be used"),
+        ("/proc/schema/vectors.lance", "/proc/schema/vectors.lance cannot be used"),
     ],
-    ids=["kind", "server", "folder"],
+    ids=["kind", "server", "folder", "name"],
 )
 def test_a_place_that_is_none_is_one_sentence(place, sentence, tmp_path, capsys):
     feature_set(tmp_path, 40)
