@@ -376,6 +376,25 @@ def test_a_cell_of_the_confusion_opens_its_photographs_and_a_lasso_chooses(site,
     assert len(download.value.path().read_text().splitlines()) == 24
 
 
+def test_a_learning_curve_of_what_was_before_is_told_and_the_next_is_drawn(site, tabs):
+    tab = tabs(site, "results")
+    answers = []
+
+    def later(route):  # of what was before
+        answers.append(route)
+        route.fulfill(json={"curve": None}) if len(answers) < 3 else route.fallback()
+
+    tab.route(
+        "**/api/curve", lambda route: later(route) if route.request.method == "GET" else route.fallback()
+    )
+    turn(tab, "home")
+    turn(tab, "results")
+    tab.click("button >> text=Compute the learning curve")
+    tab.wait_for_selector("text=compute it once more")
+    tab.click("button >> text=Compute the learning curve")
+    tab.wait_for_selector("figure >> text=photographs of each class")
+
+
 def test_without_its_token_the_page_says_what_to_open(site, browser):
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{site.port}/")

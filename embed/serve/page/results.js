@@ -3,7 +3,7 @@ import { ask } from "./net.js";
 import { attempt, counted, h, heading, lineChart, percent, tell, track, visible } from "./dom.js";
 import { cards } from "./grid.js";
 import { openLarge } from "./large.js";
-import { run, state } from "./status.js";
+import { ended, run, state } from "./status.js";
 
 export const title = "Results";
 const SHOWN = 60;
@@ -94,12 +94,20 @@ export async function show(main) {
         { xName: "photographs of each class", yName: "accuracy", label: "Accuracy by the number of photographs of each class", names: rows.map((row) => row.per_class ?? "all") })));
       return true;
     };
-    const button = h("button", { type: "button", onclick: async () => {
+    const drawAfter = async (work) => {
       button.disabled = true;
-      await attempt(async () => { await run("/api/curve", "curve"); await draw(); });
+      await attempt(async () => {
+        await work();
+        if (!(await draw())) tell("Labels or the classifier changed while it was computed: compute it once more.", true);
+      });
       button.disabled = false;
-    } }, "Compute the learning curve");
-    draw().then((there) => { if (!there) place.append(button); }).catch(() => {});
+    };
+    const button = h("button", { type: "button", onclick: () => drawAfter(() => run("/api/curve", "curve")) }, "Compute the learning curve");
+    draw().then((there) => {
+      if (there) return;
+      place.append(button);
+      if (state.now.jobs.some((job) => job.kind === "curve" && job.running)) drawAfter(() => ended("curve"));
+    }).catch(() => {});
     return h("section", {}, h("h2", {}, "Would more labels help?"), h("p", { class: "faint" }, "The accuracy with fewer photographs of each class says whether it is still growing."), place);
   }
 

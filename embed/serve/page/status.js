@@ -55,12 +55,17 @@ export async function finished(kind) {
   }
 }
 
-/** Start a job and wait for it; what kept it from its end is thrown. */
-export async function run(path, kind, send = {}) {
-  await post(path, send);
+/** Wait for a job; what kept it from its end is thrown. */
+export async function ended(kind) {
   const job = await finished(kind);
   if (job?.problem) throw new Error(job.problem);
   return job;
+}
+
+/** Start a job and wait for it; what kept it from its end is thrown. */
+export async function run(path, kind, send = {}) {
+  await post(path, send);
+  return ended(kind);
 }
 
 function underWay() {
