@@ -147,11 +147,11 @@ def save(
         make_folder(folder, closed=True)
         Boundary.of_set(models.parent).check_folder(folder)
         sweep(folder)
-        serials = [model.document["serial"] for model in _models_in(models)]
+        before = _models_in(models)
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "serial": 1 + max(serials, default=0),
+            "serial": 1 + max((model.document["serial"] for model in before), default=0),
             **document,
         }
         for what, data in contents.items():
@@ -162,11 +162,22 @@ def save(
         if reference is not None:
             document["reference"]["least_similarity"] = reference.least_similarity
         write_document(folder, DOCUMENT, document, closed=True)
-        kept = {DOCUMENT, *(document[what]["file"] for what in contents)}
+        # Whoever has opened the model that is replaced may have its files to read yet: they go with the next fit.
+        kept = {
+            DOCUMENT,
+            *_files(document),
+            *(file for one in before if one.name == name for file in _files(one.document)),
+        }
         for file in folder.iterdir():
             if file.name not in kept and FILE.fullmatch(file.name):
                 file.unlink(missing_ok=True)
     return Model(folder, document, tuple(trust))
+
+
+def _files(document: dict[str, Any]) -> set[str]:
+    """Return the names of the files of a model."""
+    names = [document[what].get("file") for what in FILES if what in document]
+    return {name for name in names if isinstance(name, str)}
 
 
 @contextmanager
