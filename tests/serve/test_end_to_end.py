@@ -103,8 +103,13 @@ def give_names(tab, truth, ends):
     """Press the key of the class of each photograph that is shown, once the one before has its label, until a text is there."""
     tab.wait_for_selector(".stage .path, .stage .done")
     keys = {name.split()[-1]: name.split()[0] for name in tab.locator(".names button").all_inner_texts()}
+    shown = tab.locator(".stage .path")
     while ends not in tab.inner_text(".step"):
-        path, told = tab.locator(".stage .path").all_inner_texts(), tab.inner_text(TOLD)
+        path, told = shown.all_inner_texts(), tab.inner_text(TOLD)
         if path:
             tab.keyboard.press(keys[truth[path[0]]])
             until(lambda told=told: tab.inner_text(TOLD) != told, "the label", every=LOOK_S)
+        else:
+            until(
+                lambda: shown.count() or ends in tab.inner_text(".step"), "the next photograph", every=LOOK_S
+            )

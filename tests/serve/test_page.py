@@ -213,6 +213,22 @@ def test_labels_are_given_and_taken_back_by_keyboard_alone(flat, tabs):
     assert set(labels) == given and set(labels.values()) == {"sea"}
 
 
+def test_what_is_next_is_asked_for_again_where_it_could_not_be_had(flat, browser):
+    site, _ = flat
+    tab = browser.new_page(viewport=WIDE)
+    tab.goto(site.address)
+    tab.wait_for_selector("main h1")
+    refused = "**/api/labels/next?*"
+    tab.route(refused, lambda route: route.fulfill(status=409, json={"error": "Not just now."}))
+    turn(tab, "label?step=unsure")
+    tab.wait_for_selector("text=Not just now.")
+    assert "Every photograph has a label" not in tab.inner_text("main")
+    tab.unroute(refused)
+    tab.click("button >> text=Try again")
+    tab.wait_for_selector(".stage .path")
+    tab.close()
+
+
 def test_two_tabs_lose_no_label(flat, tabs):
     site, _ = flat
     site.post("/api/labels", labels={"000.jpg": "sea", "001.jpg": "town"})

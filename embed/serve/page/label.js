@@ -224,7 +224,10 @@ export async function show(main, asked) {
       current = queue.shift() || null;
       if (!current) {
         stage.replaceChildren(h("p", { class: "faint" }, "One moment …")); // what was shown has its label
-        await attempt(async () => { await saving; await fill(); });
+        if (!await attempt(async () => { await saving; await fill(); return true; })) {
+          stage.replaceChildren(h("p", { class: "actions" }, h("button", { type: "button", class: "main", onclick: advance }, "Try again")));
+          return;
+        }
         current = queue.shift() || null;
       }
       draw();
@@ -277,7 +280,6 @@ export async function show(main, asked) {
       event.preventDefault();
     }
     document.addEventListener("keydown", key);
-    await fill();
     await advance();
     return () => {
       document.removeEventListener("keydown", key);
