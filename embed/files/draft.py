@@ -7,6 +7,7 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -26,8 +27,12 @@ NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, err
 _serial = itertools.count()
 
 
+def _of_this_machine() -> str:
+    return f"{TEMPORARY_PREFIX}{socket.gethostname()[:32]}-"
+
+
 def _temporary_path(folder: Path) -> Path:
-    return folder / f"{TEMPORARY_PREFIX}{socket.gethostname()[:32]}-{os.getpid()}-{next(_serial)}"
+    return folder / f"{_of_this_machine()}{os.getpid()}-{next(_serial)}"
 
 
 def _hold(descriptor: int) -> bool:
@@ -266,6 +271,7 @@ def replacing(file: Path) -> Iterator[Path]:
     InputError
         The file cannot be written.
     """
+    _sweep_beside(file)
     with Draft(file.parent, durable=False, error=_input_error) as draft:
         yield draft.path
         draft.replace(file.name)
@@ -358,6 +364,15 @@ def sweep(folder: Path) -> None:
                 _remove_unheld(folder / name)
     except OSError as error:
         raise write_error(folder, error) from error
+
+
+def _sweep_beside(file: Path) -> None:
+    """Remove what killed processes of this machine have left in a folder of the user: nothing but files of such a name."""
+    left = re.compile(re.escape(_of_this_machine()) + r"\d+-\d+")
+    with suppress(OSError):  # where the folder may not be listed, what was left stays
+        for name in os.listdir(file.parent):
+            if left.fullmatch(name) and not (file.parent / name).is_dir():
+                _remove_unheld(file.parent / name)
 
 
 def _remove_unheld(path: Path) -> None:

@@ -29,6 +29,23 @@ def test_a_write_that_fails_leaves_the_former_file_and_nothing_else(tmp_path):
     assert file.read_text() == "former" and os.listdir(tmp_path) == ["page.html"]
 
 
+def test_a_write_takes_what_a_killed_one_left_beside_it_and_nothing_else(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from embed import files;"
+        "writing = files.replacing(Path(sys.argv[1])); writing.__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    file = tmp_path / "page.html"
+    subprocess.run([sys.executable, "-c", code, file], check=False)
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(".tmp-")
+    others = [".tmp-", ".tmp-notes", f"{left}.txt", left.replace(".tmp-", ".tmp-another")]
+    for name in others:
+        (tmp_path / name).touch()
+    with files.replacing(tmp_path / "other.html") as being_written:
+        files.write(file, "whole")
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, "page.html", being_written.name])
+
+
 def test_what_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
