@@ -487,8 +487,9 @@ def test_a_model_of_the_first_format_is_fitted_again(features):
     with pytest.warns(UserWarning, match="was kept in an earlier format: it is fitted again"):
         again = learn.load(features)
     assert again.head.named_steps["classifier"].C == 2.0
-    assert not list(model.folder.glob("*.npz"))
     assert again.predict(features.X).shape == (len(features),)
+    fit(features, "logistic")
+    assert not list(model.folder.glob("*.npz"))
 
 
 # ---------------------------------------------------------------------- of another meaning of its labels
