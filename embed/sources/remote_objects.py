@@ -133,6 +133,8 @@ def _reason(error: Exception) -> RemoteError:
         return RemoteError("has no such bucket" if bucketless else VANISHED, gone=not bucketless)
     if isinstance(error, exceptions.PreconditionError):
         return RemoteError(CHANGED)
+    if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+        return RemoteError(f"cannot be read: {DENIED}")
     if not isinstance(error, (exceptions.BaseError, OSError)):
         raise error
     for sign, words in SIGNS.items():

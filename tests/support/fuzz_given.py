@@ -28,7 +28,7 @@ PATHS = [f"train/{name}/{i:03d}.jpg" for name in ("ant", "bee") for i in range(4
 ]
 
 
-MOST_TOLD = 10_000  # of a list: it may name every folder of this machine, and who names / waits for it
+MOST_TOLD = 10_000  # of a list: one that names / names every file of this machine
 
 
 class Tables:

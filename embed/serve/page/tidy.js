@@ -4,7 +4,7 @@ import { attempt, counted, h, heading, nameField, percent, put, size, tell, visi
 import { fromBin, toBin } from "./bin.js";
 import { cards, picture } from "./grid.js";
 import { openLarge } from "./large.js";
-import { finished, state } from "./status.js";
+import { ended, finished, state } from "./status.js";
 
 export const title = "Tidy";
 const PARTS = [["duplicates", "Duplicates"], ["mislabelled", "Doubtful labels"], ["outliers", "Outliers"], ["failures", "Unreadable"], ["bin", "Bin"]];
@@ -15,8 +15,7 @@ async function computed(kind) {
   for (;;) {
     const answer = await ask(`/api/${kind}`);
     if (answer.found) return answer.found;
-    const job = await finished(kind);
-    if (job?.problem) throw new Error(job.problem);
+    await ended(kind);
   }
 }
 
