@@ -192,6 +192,8 @@ def _config(file: Path) -> dict[str, Any]:
                 raise WeightsError(f"{file} describes a model larger than any; {again}.")
             config = json.loads(archive.read(CONFIG))
         kind = config["class_name"]
+        if not isinstance(kind, str):
+            raise TypeError
         for layer in (config, *(layer for layer in _layers(config) if layer["class_name"] in MODELS)):
             _layers(layer)
     except OSError as error:

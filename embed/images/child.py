@@ -120,7 +120,8 @@ class Sandbox:
             limits.lift_memory()  # what follows is as large as what was asked for
             return outcome
         limits.return_memory()
-        if isinstance(outcome, OutOfMemoryError) or not limits.can_have(needed):
+        limits.lift_memory()  # what is asked is whether the machine has it
+        if isinstance(outcome, OutOfMemoryError) or needed > most or not limits.can_have(needed):
             raise CircumstanceError(_lack(needed, most))
         raise outcome
 

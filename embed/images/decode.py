@@ -38,6 +38,7 @@ _BYTES_PER_PIXEL_OF = {
 _ARRAYS = 128 << 20  # NumPy, which has a part in more than 8 bits a channel only
 _BYTES_PER_PIXEL_OF_DEEP_COLOUR = 40
 _BYTES_PER_PIXEL_OF_SCANS = 8  # in full size: the coefficients of a JPEG that comes in several scans
+_BYTES_PER_LINE = 16  # the weights by which the filter takes a row or a column, twice a float64
 
 # The EXIF orientation of a stored picture, and what sets it upright.
 _UPRIGHT = {
@@ -194,7 +195,7 @@ def _open(data: bytes, format: Format, resize: Resize, max_pixels: int, reserve:
     elif _is_deep_colour(image):
         extra += _ARRAYS
         per_pixel += _BYTES_PER_PIXEL_OF_DEEP_COLOUR
-    reserve(extra + width * height * per_pixel)
+    reserve(extra + width * height * per_pixel + (width + height) * _BYTES_PER_LINE)
     return Photograph(format, decoder, image, stream, resize.size, structure, directory)
 
 
@@ -307,17 +308,16 @@ def _decode_raw(data: bytes, resize: Resize, max_pixels: int, reserve: Reserve) 
         photograph = raw.open_raw(data)
         width, height = photograph.sizes.width, photograph.sizes.height
         _check_size(width, height, max_pixels)
-        picture = raw.preview(photograph, resize.size)
-        if isinstance(picture, bytes):
+        preview = raw.preview(photograph, resize.size)
+        if preview is not None:
             try:
-                return decode(picture, formats.JPEG.name, resize, max_pixels=max_pixels, reserve=reserve)
+                return decode(preview, formats.JPEG.name, resize, max_pixels=max_pixels, reserve=reserve)
             except CircumstanceError:
                 raise
             except ImageError:
-                picture = None  # a damaged preview does not spoil the photograph
-        if picture is None:
-            reserve(raw.MEMORY + 3 * len(data) + width * height * raw.BYTES_PER_PIXEL)
-            picture = raw.develop(photograph, resize.size)
+                pass  # a damaged preview does not spoil the photograph
+        reserve(raw.MEMORY + 3 * len(data) + width * height * raw.BYTES_PER_PIXEL)
+        picture = raw.develop(photograph, resize.size)
         return _finish(picture, picture, resize)
 
 

@@ -31,7 +31,7 @@ PPM = Format("PPM", "PIL.PpmImagePlugin", "PpmImageFile")
 JPEG2000 = Format("JPEG 2000", "PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile")
 AVIF = Format("AVIF", "PIL.AvifImagePlugin", "AvifImageFile")
 HEIF = Format("HEIF", "pillow_heif", "HeifImageFile")
-RAW = Format("RAW", "rawpy", "RawPy")  # what the sensors of cameras saw
+RAW = Format("RAW", "rawpy", "RawPy", version=2)  # what the sensors of cameras saw
 
 FORMATS = {
     format.name: format for format in (JPEG, PNG, GIF, WEBP, TIFF, BMP, PPM, JPEG2000, AVIF, HEIF, RAW)

@@ -1,9 +1,8 @@
 """What the sensor of a camera saw: the picture that the camera put beside it, or one made from it by LibRaw."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from embed.images.request import CircumstanceError
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 # Bytes that a pixel takes at the most while it is developed: the value, four channels of 16 bits, what is made of them.
 BYTES_PER_PIXEL = 48
 MEMORY = 192 << 20  # LibRaw itself, and NumPy
-
-_TURNS = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
 
 
 def open_raw(data: bytes) -> "RawPy":
@@ -41,26 +38,22 @@ def open_raw(data: bytes) -> "RawPy":
     return photograph
 
 
-def preview(photograph: "RawPy", least: int) -> bytes | Image.Image | None:
-    """Return the largest picture that the camera put into the file, upright or as a JPEG that says how it is turned.
+def preview(photograph: "RawPy", least: int) -> bytes | None:
+    """Return the largest JPEG that the camera put into the file; it says itself how it is turned.
 
-    None where there is none of at least so many pixels in each direction.
+    None where there is none of at least so many pixels in each direction. Pictures without compression are passed over:
+    they are small, and nothing tells whether as many bytes are there as their size says.
     """
     import rawpy
 
     try:
         thumbnail = photograph.extract_thumb()
-        data: Any = thumbnail.data
-        if thumbnail.format == rawpy.ThumbFormat.JPEG:
-            with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
-                return data if min(image.size) >= least else None
-        if thumbnail.format == rawpy.ThumbFormat.BITMAP and min(data.shape[:2]) >= least:
-            picture = Image.fromarray(np.ascontiguousarray(data))
-            turn = _TURNS.get(photograph.sizes.flip)
-            return picture if turn is None else picture.transpose(turn)
+        if thumbnail.format != rawpy.ThumbFormat.JPEG or not isinstance(thumbnail.data, bytes):
+            return None
+        with JpegImagePlugin.JpegImageFile(io.BytesIO(thumbnail.data)) as image:
+            return thumbnail.data if min(image.size) >= least else None
     except (rawpy.LibRawError, OSError, SyntaxError, ValueError, LookupError):
         return None  # a damaged preview does not spoil the photograph
-    return None
 
 
 def develop(photograph: "RawPy", least: int) -> Image.Image:

@@ -139,6 +139,7 @@ def test_a_damaged_description_ends_in_a_sentence(file):
     for change in (
         lambda config: config.clear(),
         lambda config: config.update(config=7),
+        lambda config: config.update(class_name={"class_name": "Functional"}),
         lambda config: config["config"].update(layers=[]),
         lambda config: config["config"].update(layers=[3]),
         lambda config: config["config"].update(layers=[{"class_name": "InputLayer"}]),

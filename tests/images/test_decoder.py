@@ -128,6 +128,13 @@ def test_a_file_that_takes_too_much_memory_fails_and_the_rest_goes_on(tmp_path):
     assert small.problem is None
 
 
+def test_a_row_without_end_is_told_for_what_it_takes(tmp_path):
+    """Each of its columns takes more where it is made small than where it is read."""
+    (tmp_path / "a.bmp").write_bytes(encoded(Image.new("RGB", (16_000_000, 1)), "BMP"))
+    (row,) = outcome(tmp_path, max_memory=256 << 20, workers=1)
+    assert row.problem == "needs more than 256 MiB of memory to decode"
+
+
 @pytest.mark.parametrize("form", ["WEBP", "AVIF", "JPEG2000"])
 def test_a_decoder_that_calls_a_lack_of_memory_damage_is_not_believed(tmp_path, form):
     whole = encoded(Image.new("RGB", (2500, 2500), "teal"), form, **FAST[form])

@@ -1,5 +1,6 @@
 """Raw photographs: the preview of the camera where it is large enough, otherwise what LibRaw makes of the sensor."""
 
+import struct
 import subprocess
 import sys
 
@@ -50,6 +51,15 @@ def test_a_damaged_preview_does_not_spoil_the_photograph():
     assert similarity(decode(damaged, SIZE), decode(dng(PICTURE), SIZE)) > 0.999
 
 
+def test_a_preview_without_compression_is_passed_over():
+    """Its size is believed by LibRaw, however few bytes there are: what lies behind them would be seen."""
+    data = dng(PICTURE, preview=RED)
+    jpeg, none = (struct.pack("<HHII", 259, 3, 1, compression) for compression in (7, 1))
+    assert data.count(jpeg) == 1
+    expected = decode(dng(PICTURE), SIZE)
+    assert np.array_equal(decode(data.replace(jpeg, none), SIZE), expected)
+
+
 def test_raw_photographs_are_set_upright():
     upright = decode(encoded(PICTURE, "PNG"), SIZE)
     lying = PICTURE.transpose(Image.Transpose.ROTATE_90)
@@ -62,7 +72,7 @@ def test_the_decoder_is_recorded_as_that_of_raw_photographs(tmp_path):
     source = sources.Files([tmp_path / "photo.dng"])
     with Decoder(Resize(SIZE)) as decoder:
         (result,) = decoder.map(source.read([*source.items()]))
-    assert (result.problem, result.decoder) == (None, "RAW 1")
+    assert (result.problem, result.decoder) == (None, "RAW 2")
 
 
 def test_a_raw_photograph_that_is_cut_short_is_refused():
