@@ -17,6 +17,7 @@ def export_model(
     to: str | os.PathLike[str],
     model: str | None = None,
     *,
+    int8: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Write a fitted classifier into one file for an app, a phone or a service: pixels in, probabilities out.
@@ -29,8 +30,12 @@ def export_model(
         The feature set that it was fitted on.
     to : path
         ``.onnx``, ``.tflite`` (LiteRT), ``.xml`` (OpenVINO, with a ``.bin``) or ``.keras``. A file of that name is replaced.
+        Without a suffix it is a folder, TensorFlow's SavedModel, which must not be there.
     model : str, optional
         Its name; by default the one fitted last.
+    int8 : bool
+        Whether the network computes in whole numbers of eight bits, by ranges that photographs from the cache need; for
+        ``.onnx`` and ``.tflite``.
     notify : callable
         Told what is under way.
 
@@ -53,4 +58,4 @@ def export_model(
     from embed.learn import load
 
     cache = features if isinstance(features, FeatureCache) else features.cache
-    return deploy(cache, load(cache, model), Path(to), notify=notify)
+    return deploy(cache, load(cache, model), Path(to), int8=int8, notify=notify)

@@ -47,6 +47,7 @@ def deploy(
     model: Model,
     to: Path,
     *,
+    int8: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Write a fitted model with its network into one file for elsewhere.
@@ -58,6 +59,8 @@ def deploy(
     model : Model
     to : Path
         The file, whose suffix says the format. A file of that name is replaced.
+    int8 : bool
+        Whether the network computes in whole numbers of eight bits: a quarter of the size, and nearly the same answers.
     notify : callable
         Told what is under way.
 
@@ -74,7 +77,7 @@ def deploy(
     """
     suffix, format = formats.of(to)
     network = network_of(features)
-    formats.check(format, network.backbone.name, of_keras=network.backbone.framework == "keras")
+    formats.check(format, network.backbone.name, of_keras=network.backbone.framework == "keras", int8=int8)
     steps = head.read(model.head, model.document["classifier"])
     _check_place(to, suffix)
     held_out = parity.held_out(features, model)
@@ -89,11 +92,12 @@ def deploy(
             draft = folder / "draft" / f"classifier{suffix}"
             draft.parent.mkdir()
             notify(f"writing {to.name}")
-            work.write(suffix, plan, draft, folder)
+            work.write(suffix, plan, draft, folder, parity.calibration(features, model) if int8 else None)
             notify(f"comparing it with embed on {len(held_out.pixels)} photographs by {format.runtime}")
             found = held_out.compare(model, work.run(suffix, draft, held_out.pixels, folder))
-            parity.check(found, features, format=format.name)
+            parity.check(found, features, format=format.name, int8=int8)
             document = _document(features, model, plan, format, found)
+            document["precision"] = "int8" if int8 else "float32"
             format.describe(draft, json.dumps(document, sort_keys=True), model.classes)
             written = _publish(draft, to)
     except OSError as error:
@@ -103,7 +107,10 @@ def deploy(
 
 def _check_place(to: Path, suffix: str) -> None:
     """Refuse to replace what was not named."""
-    if to.is_dir():
+    if suffix == "":
+        if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+            raise UsageError(f"{str(to)!r} is there already; remove it, or name another folder", "to")
+    elif to.is_dir():
         raise UsageError(f"{str(to)!r} is a folder; name a file", "to")
     weights = to.with_suffix(".bin")
     if suffix == ".xml" and weights.exists() and not to.exists():

@@ -8,6 +8,7 @@ from embed.deploy.litert_format import LiteRT
 from embed.deploy.onnx_format import ONNX
 from embed.deploy.openvino_format import OpenVINO
 from embed.deploy.plan import Format
+from embed.deploy.saved_model_format import SavedModel
 from embed.errors import UsageError
 
 FORMATS: dict[str, Format] = {
@@ -15,8 +16,11 @@ FORMATS: dict[str, Format] = {
     ".tflite": LiteRT(),
     ".xml": OpenVINO(),
     ".keras": Keras(),
+    "": SavedModel(),
 }
-KNOWN = ".onnx, .tflite (LiteRT), .xml (OpenVINO) or .keras"
+KNOWN = (
+    ".onnx, .tflite (LiteRT), .xml (OpenVINO) or .keras, or in nothing for TensorFlow's SavedModel, a folder"
+)
 
 
 def of(to: Path) -> tuple[str, Format]:
@@ -33,7 +37,7 @@ def of(to: Path) -> tuple[str, Format]:
     return suffix, FORMATS[suffix]
 
 
-def check(format: Format, backbone: str, *, of_keras: bool) -> None:
+def check(format: Format, backbone: str, *, of_keras: bool, int8: bool) -> None:
     """Raise UsageError where a format cannot be had: for this network, or on this machine."""
     if not of_keras and not format.any_network:
         raise UsageError(
@@ -41,6 +45,9 @@ def check(format: Format, backbone: str, *, of_keras: bool) -> None:
             "OpenVINO's .xml",
             "to",
         )
+    if int8 and not format.int8:
+        able = " and ".join(suffix for suffix, known in FORMATS.items() if known.int8)
+        raise UsageError(f"is not there for {format.name}; {able} can compute in eight bits", "int8")
     missing = [module for module in format.packages if find_spec(module) is None]
     if missing:
         raise UsageError(

@@ -20,8 +20,9 @@ class Keras:
     packages: Sequence[str] = ()
     any_size = True
     any_network = False
+    int8 = False
 
-    def write(self, plan: Plan, file: Path) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
         """Write a classifier. See `Format.write`."""
         classifier(plan).save(file)
 

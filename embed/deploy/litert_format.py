@@ -23,14 +23,18 @@ class LiteRT:
     packages: Sequence[str] = ("ai_edge_litert",)
     any_size = False
     any_network = False
+    int8 = True
 
-    def write(self, plan: Plan, file: Path) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
         """Write a classifier. See `Format.write`."""
         import tensorflow
 
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             classifier(plan, batch=1).export(folder, format="tf_saved_model", verbose=False)
             converter = tensorflow.lite.TFLiteConverter.from_saved_model(folder)
+            if calibration is not None:
+                converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+                converter.representative_dataset = lambda: ([picture[None]] for picture in calibration)
             file.write_bytes(converter.convert())
 
     def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:

@@ -25,8 +25,9 @@ class OpenVINO:
     packages: Sequence[str] = ()
     any_size = True
     any_network = True
+    int8 = False
 
-    def write(self, plan: Plan, file: Path) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
         """Write a classifier. See `Format.write`."""
         openvino = import_openvino()
         from openvino import opset13 as opset

@@ -16,6 +16,8 @@ MOST_BYTES = 256 << 20  # of pixels
 # Of a probability. Sums are taken in another order elsewhere; where the features were computed or kept in halves, they are
 # only near to what float32 gives.
 BOUND, BOUND_OF_HALVES = 0.01, 0.1
+LEAST_ALIKE = 0.9  # share of the photographs, of a file that computes in eight bits
+CALIBRATION = 128  # photographs by which the ranges of eight bits are found
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,16 @@ class HeldOut:
         )
 
 
-def check(parity: Parity, features: FeatureCache, *, format: str) -> None:
-    """Raise ModelError where a file gives something else than `embed`."""
+def check(parity: Parity, features: FeatureCache, *, format: str, int8: bool) -> None:
+    """Raise ModelError where a file gives something else than `embed`; in eight bits, too often another class."""
+    if int8:
+        if parity.agreement < LEAST_ALIKE:
+            raise ModelError(
+                f"in eight bits the file of {format} names only {parity.same_class} of {parity.photographs} photographs like "
+                f"embed, and is not kept; its accuracy on them is {parity.accuracy:.3f}, where it was "
+                f"{parity.accuracy_of_embed:.3f}. Export without int8, or another network"
+            )
+        return
     halves = (features.recipe.precision, features.recipe.dtype) != ("float32", "float32")
     bound = BOUND_OF_HALVES if halves else BOUND
     if not parity.largest_difference <= bound:  # NaN is not
@@ -112,6 +122,25 @@ def held_out(features: FeatureCache, model: Model) -> HeldOut:
         )
     y = np.array([label_of[features.path(row)] for row in kept], object)
     return HeldOut(pixels, model.predict_proba(features.rows(kept)), y)
+
+
+def calibration(features: FeatureCache, model: Model) -> np.ndarray:
+    """Return photographs to find ranges by, uint8 (m, size, size, 3): of those that the model was not judged on, if there are any.
+
+    Raises
+    ------
+    InputError
+        None of them can be read as it was.
+    """
+    judged_on = {features.index_of(path) for path in model.evaluation().paths.tolist()}
+    rows = [row for row in range(len(features)) if row not in judged_on] or list(range(len(features)))
+    _, pixels = _read(features, _spread(rows, CALIBRATION, features.recipe.size))
+    if not len(pixels):
+        raise InputError(
+            f"no photograph below {features.root} is as it was, and eight bits need some to find their ranges by; put them "
+            "back, or export without int8"
+        )
+    return pixels
 
 
 def _spread(rows: list[int], most: int, side: int) -> list[int]:

@@ -64,6 +64,8 @@ class Format(Protocol):
         Whether it can resize inside.
     any_network : bool
         Whether a network can be written into it that is none of Keras's.
+    int8 : bool
+        Whether it can compute in whole numbers of eight bits.
     """
 
     @property
@@ -76,9 +78,15 @@ class Format(Protocol):
     def any_size(self) -> bool: ...
     @property
     def any_network(self) -> bool: ...
+    @property
+    def int8(self) -> bool: ...
 
-    def write(self, plan: Plan, file: Path) -> None:
-        """Write a classifier: `PIXELS`, uint8 (n, h, w, 3), in and `PROBABILITIES`, float32 (n, K), out."""
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+        """Write a classifier: `PIXELS`, uint8 (n, h, w, 3), in and `PROBABILITIES`, float32 (n, K), out.
+
+        With photographs for calibration, uint8 (m, size, size, 3), the network computes in eight bits, in the ranges that they
+        need.
+        """
 
     def run(self, file: Path, pixels: np.ndarray) -> np.ndarray:
         """Return the probabilities, float32 (n, K), that the runtime of the format gives pixels, uint8 (n, h, w, 3)."""

@@ -23,7 +23,7 @@ WRONG = (
 )
 
 
-def write(suffix: str, plan: Plan, file: Path, folder: Path) -> None:
+def write(suffix: str, plan: Plan, file: Path, folder: Path, calibration: np.ndarray | None) -> None:
     """Write a classifier into a file.
 
     Parameters
@@ -34,6 +34,8 @@ def write(suffix: str, plan: Plan, file: Path, folder: Path) -> None:
     file : Path
     folder : Path
         For what crosses between the processes.
+    calibration : uint8 ndarray of shape (m, size, size, 3), optional
+        Photographs, where the file is to compute in eight bits.
 
     Raises
     ------
@@ -42,7 +44,10 @@ def write(suffix: str, plan: Plan, file: Path, folder: Path) -> None:
     WeightsError
         The weights are gone.
     """
-    job = {"do": "write", "suffix": suffix, "file": str(file), "plan": plan.to_job(folder)}
+    job: dict[str, Any] = {"do": "write", "suffix": suffix, "file": str(file), "plan": plan.to_job(folder)}
+    if calibration is not None:
+        job["calibration"] = str(folder / "calibration.npy")
+        np.save(job["calibration"], calibration)
     child.call("embed.deploy.work", job)
 
 
@@ -61,7 +66,8 @@ def _work(job: dict[str, Any]) -> dict[str, Any]:
     format, file = FORMATS[job["suffix"]], Path(job["file"])
     try:
         if job["do"] == "write":
-            format.write(Plan.from_job(job["plan"]), file)
+            calibration = np.load(job["calibration"], mmap_mode="r") if "calibration" in job else None
+            format.write(Plan.from_job(job["plan"]), file, calibration)
         else:
             np.save(job["result"], format.run(file, np.load(job["pixels"], mmap_mode="r")))
     except WRONG as error:

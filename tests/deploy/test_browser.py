@@ -37,20 +37,3 @@ def test_a_browser_names_what_embed_names(browser, folder, tmp_path):
     features = embed.open(tmp_path / "cache")
     features.fit("logistic")
     check(browser, folder, features)
-
-
-@pytest.mark.browser
-@pytest.mark.imagenet
-@pytest.mark.photographs
-def test_a_browser_names_what_embed_names_of_real_photographs(
-    browser, folder, tmp_path, keras_home, clothing, monkeypatch
-):
-    monkeypatch.setenv("KERAS_HOME", str(keras_home))
-    for label in sorted((clothing / "test").iterdir()):
-        (tmp_path / "photos" / label.name).mkdir(parents=True)
-        for file in sorted(label.iterdir())[:10]:
-            shutil.copy(file, tmp_path / "photos" / label.name)
-    embed.extract_features(tmp_path / "photos", cache=tmp_path / "cache")
-    features = embed.open(tmp_path / "cache")
-    features.fit("logistic", cv=3)
-    check(browser, folder, features)

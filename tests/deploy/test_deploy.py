@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import openvino
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 import embed
 from embed import demo
-from embed.deploy import work
+from embed.cli import deploy as command
+from embed.deploy import parity, work
 from embed.errors import InputError, ModelError, UsageError
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "deploy.md").read_text("utf-8")
@@ -109,9 +111,42 @@ def test_the_lines_for_litert_name_what_embed_names(of_keras, tmp_path):
     assert labels.stdout.decode().split() == of_keras.model().classes
 
 
+@pytest.fixture
+def lenient(monkeypatch):
+    """Of these networks, in which little lies between the classes, a file is kept that differs more."""
+    monkeypatch.setattr(parity, "LEAST_ALIKE", 0.5)
+
+
+def test_eight_bits_make_it_smaller_and_its_accuracy_is_told(of_onnx, place, tmp_path, lenient, capsys):
+    command.export_model(tmp_path / "c.onnx", "logistic", int8=True, cache=place / "tiny", as_json=True)
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    found = document["parity"]
+    assert document["precision"] == "int8" and found["largest_difference"] > 0.01
+    assert f"{found['accuracy_of_embed']:.3f} by embed, {found['accuracy']:.3f} by the file" in told.err
+    whole = embed.export_model(of_onnx, tmp_path / "whole.onnx", "logistic")
+    assert whole.document["precision"] == "float32"
+    assert (tmp_path / "c.onnx").stat().st_size < 0.6 * (tmp_path / "whole.onnx").stat().st_size
+
+
+def test_eight_bits_for_telephones(of_keras, tmp_path, lenient):
+    done = embed.export_model(of_keras, tmp_path / "c.tflite", int8=True)
+    assert 0.001 < done.parity.largest_difference < 0.2
+    file = Interpreter(str(tmp_path / "c.tflite"))
+    assert {np.int8, np.int32} < {tensor["dtype"] for tensor in file.get_tensor_details()}
+
+
+def test_eight_bits_that_answer_otherwise_are_not_kept(of_keras, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "run", lambda suffix, file, pixels, folder: np.eye(6)[np.zeros(18, int)])
+    with pytest.raises(ModelError, match=r"in eight bits .* names only \d+ of 18 photographs like embed"):
+        embed.export_model(of_keras, tmp_path / "c.tflite", int8=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 RUNS = {
     "c.onnx": "import onnxruntime as o; y = o.InferenceSession('c.onnx').run(None, {'pixels': x})[0]",
     "c.keras": "import keras; y = keras.saving.load_model('c.keras', compile=False).predict(x, verbose=0)",
+    "c": "import tensorflow as t; y = t.saved_model.load('c').signatures['serving_default'](pixels=x)['probabilities']",
 }
 
 
@@ -151,6 +186,11 @@ def test_what_there_is_not_is_told_before_anything_is_done(of_onnx, tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
+def test_eight_bits_are_refused_where_they_are_not(of_onnx, tmp_path):
+    with pytest.raises(UsageError, match=r"int8 is not there for OpenVINO; \.onnx and \.tflite can"):
+        embed.export_model(of_onnx, tmp_path / "c.xml", int8=True)
+
+
 def test_a_head_that_no_format_has_is_told(of_onnx, tmp_path):
     of_onnx.fit("knn", name="neighbours")
     with pytest.raises(UsageError, match="'knn' cannot be written"):
@@ -180,6 +220,14 @@ def test_nothing_that_was_not_named_is_replaced(of_onnx, tmp_path):
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         embed.export_model(of_onnx, tmp_path / "folder.onnx", "logistic")
+
+
+def test_a_folder_with_something_in_it_is_not_replaced(of_keras, tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "mine").touch()
+    with pytest.raises(UsageError, match="is there already; remove it, or name another folder"):
+        embed.export_model(of_keras, tmp_path / "saved")
+    assert [file.name for file in (tmp_path / "saved").iterdir()] == ["mine"]
 
 
 def test_photographs_that_are_gone_or_others_cannot_be_compared_by(of_onnx, place, tmp_path):
