@@ -134,6 +134,7 @@ class DenseClassifier:
                 keras.optimizers.Adam(schedule),
                 "sparse_categorical_crossentropy",
                 weighted_metrics=["accuracy"],
+                jit_compile=False,  # XLA takes longer to compile steps this small than they take
             )
             held_out = None
             callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: begun(epoch + 1))]

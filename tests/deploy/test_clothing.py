@@ -1,8 +1,6 @@
 """A classifier of real photographs, taken elsewhere: every one of the test folder, through each runtime and a browser."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -15,7 +13,6 @@ from embed.deploy import parity
 
 pytestmark = [pytest.mark.torture, pytest.mark.imagenet, pytest.mark.photographs]
 ALIKE = 0.98  # share of photographs in a browser, which decodes and resizes in its own way
-PREPROCESS = "mean=127,std=128"  # of EfficientNet-Lite0
 RUNS = {
     "classifier.onnx": """
 import onnxruntime
@@ -85,16 +82,3 @@ def test_a_browser_names_the_photographs_from_their_files(browser, features, tes
     alike = found.argmax(axis=1) == test_photographs.expected.argmax(axis=1)
     print(f"Chromium: {alike.sum()} of {alike.size} photographs alike")
     assert alike.mean() >= ALIKE
-
-
-def test_a_network_that_is_an_onnx_file_does_every_job(clothing, efficientnet, run_embed, tmp_path):
-    shutil.copytree(clothing / "test", tmp_path / "photos")
-    network = ("--backbone", efficientnet, "--preprocess", PREPROCESS)
-    assert json.loads(run_embed("extract", "photos", *network, "--json", check=True).stdout)["images"] == 372
-    fitted = json.loads(run_embed("fit", "--cv", "5", "--json", check=True).stdout)
-    assert fitted["accuracy"] > 0.75
-    photograph = next((tmp_path / "photos" / "dress").iterdir())
-    found = json.loads(run_embed("similar", photograph, "--json", check=True).stdout)
-    assert found
-    run_embed("report", "--out", "report.html", check=True)
-    assert "efficientnet_lite0" in (tmp_path / "report.html").read_text("utf-8")
