@@ -147,7 +147,8 @@ def run(shop, capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_pages_show_photographs_that_lie_in_archives(shop, capsys, tmp_path):
+def test_pages_show_photographs_that_lie_in_archives(shop, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     run(shop, capsys, "report", "--out", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count("data:image/jpeg") > 6 and "no such file" not in page
