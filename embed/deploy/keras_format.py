@@ -22,7 +22,7 @@ class Keras:
     any_network = False
     int8 = False
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier. See `Format.write`."""
         classifier(plan).save(file)
 

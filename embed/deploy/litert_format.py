@@ -25,7 +25,7 @@ class LiteRT:
     any_network = False
     int8 = True
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier. See `Format.write`."""
         import tensorflow
 

@@ -29,7 +29,7 @@ class ONNX:
     any_network = True
     int8 = True
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier. See `Format.write`."""
         import onnx
 

@@ -27,7 +27,7 @@ class OpenVINO:
     any_network = True
     int8 = False
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier. See `Format.write`."""
         openvino = import_openvino()
         from openvino import opset13 as opset

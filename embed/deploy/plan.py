@@ -81,7 +81,7 @@ class Format(Protocol):
     @property
     def int8(self) -> bool: ...
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier: `PIXELS`, uint8 (n, h, w, 3), in and `PROBABILITIES`, float32 (n, K), out.
 
         With photographs for calibration, uint8 (m, size, size, 3), the network computes in eight bits, in the ranges that they

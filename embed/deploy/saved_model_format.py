@@ -23,7 +23,7 @@ class SavedModel:
     any_network = False
     int8 = False
 
-    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None) -> None:
+    def write(self, plan: Plan, file: Path, calibration: np.ndarray | None = None) -> None:
         """Write a classifier. See `Format.write`."""
         import keras
         import tensorflow

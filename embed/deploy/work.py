@@ -23,7 +23,7 @@ WRONG = (
 )
 
 
-def write(suffix: str, plan: Plan, file: Path, folder: Path, calibration: np.ndarray | None) -> None:
+def write(suffix: str, plan: Plan, file: Path, folder: Path, calibration: np.ndarray | None = None) -> None:
     """Write a classifier into a file.
 
     Parameters
