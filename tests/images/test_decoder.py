@@ -140,8 +140,8 @@ def test_a_decoder_that_calls_a_lack_of_memory_damage_is_not_believed(tmp_path, 
     whole = encoded(Image.new("RGB", (2500, 2500), "teal"), form, **FAST[form])
     (tmp_path / "a").write_bytes(whole)
     (tmp_path / "b").write_bytes(whole[: len(whole) // 2] + bytes(40) + whole[len(whole) // 2 + 40 :])
-    short, _ = outcome(tmp_path, max_memory=20 << 20, workers=1)
-    assert (short.problem, short.lasting) == ("needs more than 20 MiB of memory to decode", False)
+    short, _ = outcome(tmp_path, max_memory=40 << 20, workers=1)
+    assert (short.problem, short.lasting) == ("needs more than 40 MiB of memory to decode", False)
     enough, damaged = outcome(tmp_path, workers=1)
     assert enough.problem is None
     assert damaged.problem is None or damaged.lasting
