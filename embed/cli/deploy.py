@@ -27,7 +27,7 @@ def export_model(
         bool,
         typer.Option(
             "--int8",
-            help="Compute in whole numbers of eight bits (.onnx, .tflite): a quarter of the size, nearly the same answers.",
+            help="Compute in whole numbers of eight bits (.onnx, .tflite): about a third of the size, nearly the same answers.",
         ),
     ] = False,
     features: common.FeaturesOption = None,

@@ -60,7 +60,7 @@ def deploy(
     to : Path
         The file, whose suffix says the format. A file of that name is replaced.
     int8 : bool
-        Whether the network computes in whole numbers of eight bits: a quarter of the size, and nearly the same answers.
+        Whether the network computes in whole numbers of eight bits: about a third of the size, and nearly the same answers.
     notify : callable
         Told what is under way.
 
@@ -96,8 +96,7 @@ def deploy(
             notify(f"comparing it with embed on {len(held_out.pixels)} photographs by {format.runtime}")
             found = held_out.compare(model, work.run(suffix, draft, held_out.pixels, folder))
             parity.check(found, features, format=format.name, int8=int8)
-            document = _document(features, model, plan, format, found)
-            document["precision"] = "int8" if int8 else "float32"
+            document = _document(features, model, plan, format, found, int8=int8)
             format.describe(draft, json.dumps(document, sort_keys=True), model.classes)
             written = _publish(draft, to)
     except OSError as error:
@@ -107,10 +106,9 @@ def deploy(
 
 def _check_place(to: Path, suffix: str) -> None:
     """Refuse to replace what was not named."""
-    if suffix == "":
-        if to.exists() and not (to.is_dir() and not any(to.iterdir())):
-            raise UsageError(f"{str(to)!r} is there already; remove it, or name another folder", "to")
-    elif to.is_dir():
+    if suffix == "" and to.exists():
+        raise UsageError(f"{str(to)!r} is there already; remove it, or name another folder", "to")
+    if to.is_dir():
         raise UsageError(f"{str(to)!r} is a folder; name a file", "to")
     weights = to.with_suffix(".bin")
     if suffix == ".xml" and weights.exists() and not to.exists():
@@ -129,7 +127,7 @@ def _publish(draft: Path, to: Path) -> list[Path]:
 
 
 def _document(
-    features: FeatureCache, model: Model, plan: Plan, format: Format, found: Parity
+    features: FeatureCache, model: Model, plan: Plan, format: Format, found: Parity, *, int8: bool
 ) -> dict[str, Any]:
     """Return what the file says about itself."""
     side, recipe = plan.network.size, features.recipe
@@ -151,6 +149,7 @@ def _document(
         "model": model.name,
         "classifier": model.document["classifier"],
         "recipe": recipe.to_json(),
+        "precision": "int8" if int8 else "float32",
         "parity": {"runtime": format.runtime, **found.to_json()},
         "versions": model.document["versions"],
     }

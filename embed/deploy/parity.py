@@ -85,7 +85,7 @@ class HeldOut:
 def check(parity: Parity, features: FeatureCache, *, format: str, int8: bool) -> None:
     """Raise ModelError where a file gives something else than `embed`; in eight bits, too often another class."""
     if int8:
-        if parity.agreement < LEAST_ALIKE:
+        if parity.agreement < LEAST_ALIKE or not parity.largest_difference <= 1:  # NaN is not
             raise ModelError(
                 f"in eight bits the file of {format} names only {parity.same_class} of {parity.photographs} photographs like "
                 f"embed, and is not kept; its accuracy on them is {parity.accuracy:.3f}, where it was "

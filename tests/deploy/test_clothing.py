@@ -53,32 +53,32 @@ def features(clothing, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def test_photographs(features):
-    held_out = parity.held_out(features.cache, features.model())
-    assert len(held_out.pixels) == 372
-    return held_out
+def held_out(features):
+    found = parity.held_out(features.cache, features.model())
+    assert len(found.pixels) == 372
+    return found
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_photograph_of_the_test_folder_is_named_alike(features, test_photographs, tmp_path, name):
+def test_every_photograph_of_the_test_folder_is_named_alike(features, held_out, tmp_path, name):
     embed.export_model(features, tmp_path / name)
-    np.save(tmp_path / "pixels.npy", test_photographs.pixels)
+    np.save(tmp_path / "pixels.npy", held_out.pixels)
     subprocess.run(
         [sys.executable, "-I", "-c", ELSEWHERE.format(run=RUNS[name])], cwd=tmp_path, check=True, timeout=280
     )
     found = np.load(tmp_path / "found.npy")
-    alike = found.argmax(axis=1) == test_photographs.expected.argmax(axis=1)
+    alike = found.argmax(axis=1) == held_out.expected.argmax(axis=1)
     print(f"{name}: {alike.sum()} of {alike.size} photographs alike")
     assert alike.all()
 
 
 @pytest.mark.browser
-def test_a_browser_names_the_photographs_from_their_files(browser, features, test_photographs, tmp_path):
+def test_a_browser_names_the_photographs_from_their_files(browser, features, held_out, tmp_path):
     fetch_runtime(tmp_path)
     embed.export_model(features, tmp_path / "classifier.onnx")
     paths = features.model().evaluation().paths
     os.symlink(features.cache.root, tmp_path / "photos")
     found = np.array(classify(browser, tmp_path, [f"photos/{path}" for path in paths]))
-    alike = found.argmax(axis=1) == test_photographs.expected.argmax(axis=1)
+    alike = found.argmax(axis=1) == held_out.expected.argmax(axis=1)
     print(f"Chromium: {alike.sum()} of {alike.size} photographs alike")
     assert alike.mean() >= ALIKE

@@ -143,6 +143,19 @@ def test_eight_bits_that_answer_otherwise_are_not_kept(of_keras, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_eight_bits_that_give_no_numbers_are_not_kept(of_keras, tmp_path, monkeypatch, lenient):
+    right = work.run
+
+    def run(*arguments):
+        found = right(*arguments)
+        found[-1, 0] = np.nan
+        return found
+
+    monkeypatch.setattr(work, "run", run)
+    with pytest.raises(ModelError, match="is not kept"):
+        embed.export_model(of_keras, tmp_path / "c.tflite", int8=True)
+
+
 RUNS = {
     "c.onnx": "import onnxruntime as o; y = o.InferenceSession('c.onnx').run(None, {'pixels': x})[0]",
     "c.keras": "import keras; y = keras.saving.load_model('c.keras', compile=False).predict(x, verbose=0)",
