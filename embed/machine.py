@@ -1,6 +1,8 @@
-"""What this machine gives to a process."""
+"""What this machine gives to a process, and takes back."""
 
+import ctypes
 import os
+import sys
 
 _share: int | None = None
 
@@ -20,3 +22,9 @@ def share(count: int) -> None:
     """Use so many processors and no more: others have the rest, though nothing keeps this process from them."""
     global _share
     _share = count
+
+
+def return_memory() -> None:
+    """Give what was freed back to the system at once, where the C library can."""
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)

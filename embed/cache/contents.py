@@ -16,15 +16,15 @@ class Starts:
     ----------
     starts : ndarray of shape (n,), uint64
         Of every row.
-    rows : ndarray of shape (m,), int64
-        Those that count.
+    count : ndarray of shape (n,), bool
+        Which of them do.
     """
 
-    def __init__(self, starts: NDArray[np.uint64], rows: NDArray[np.int64]) -> None:
-        some = starts[rows]
-        order = np.argsort(some, kind="stable")
-        self.starts = some[order]
-        self._rows = rows[order].astype(np.uint32)
+    def __init__(self, starts: NDArray[np.uint64], count: NDArray[np.bool_]) -> None:
+        order = np.argsort(starts, kind="stable")
+        self._rows = order[count[order]].astype(np.uint32)
+        del order
+        self.starts = starts[self._rows]
 
     def rows(self, sha256: bytes) -> list[int]:
         """Return the rows that may be of a content, in order."""

@@ -1,6 +1,7 @@
 """Paths as the file system spells them, packed: a million of them in some forty megabytes."""
 
 import bisect
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import overload
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 SLASH = ord("/")
 SOME = 4096  # that are made at once
+PACKED = 1 << 16  # that are packed at once
 COMPARED_BYTES = 4 << 20  # of the folders of neighbours, at once
 
 
@@ -30,11 +32,15 @@ class Keys(Sequence[bytes]):
     @classmethod
     def of(cls, columns: Iterable[NDArray[np.bytes_]]) -> "Keys":
         """Pack columns of paths end to end; one path of a thousand bytes does not widen the others."""
-        data, lengths = bytearray(), [np.zeros(1, np.int64)]
+        data, lengths = io.BytesIO(), [np.zeros(1, np.int64)]  # whose bytes are handed over without a copy
         for column in columns:
-            data += column.tobytes().replace(b"\0", b"")  # what pads them; no path holds one
-            lengths.append(np.char.str_len(column).astype(np.int64))
-        return cls(bytes(data), np.cumsum(np.concatenate(lengths)))
+            for first in range(0, len(column), PACKED):
+                some = column[first : first + PACKED]
+                data.write(some.tobytes().replace(b"\0", b""))  # what pads them; no path holds one
+                lengths.append(np.char.str_len(some).astype(np.int64))
+        starts = np.concatenate(lengths)
+        np.cumsum(starts, out=starts)
+        return cls(data.getvalue(), starts)
 
     def __len__(self) -> int:
         return len(self._starts) - 1

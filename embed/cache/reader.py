@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embed import sources
+from embed import machine, sources
 from embed.cache import exif, failures
 from embed.cache.checked import digest
 from embed.cache.contents import starts_of
@@ -231,6 +231,7 @@ class FeatureCache:
         """
         _ = self.keys, self.sizes, self.mtimes_ns, self.decoders
         self._replay.check("sha256")
+        machine.return_memory()
 
     @cached_property
     def paths(self) -> NDArray[np.object_]:

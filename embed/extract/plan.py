@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from embed import images
+from embed import images, machine
 from embed.cache import Failure, FeatureCache, OtherSets, Recipe, Starts
 from embed.extract.options import RunOptions
 from embed.extract.scan import Run, Scan
@@ -120,13 +120,18 @@ class Plan:
 
     def contents(self) -> NDArray[np.uint64]:
         """Return the first eight bytes of every content that need not be computed, ascending; `knows` has the last word."""
-        known = np.concatenate([self._starts.starts, self.others.starts()])
-        known.sort()
+        others = self.others.starts()
+        known = self._starts.starts
+        if len(others):
+            known = np.concatenate([known, others])
+            known.sort()
         return known
 
     @cached_property
     def _starts(self) -> Starts:
-        return Starts(self._known.content_starts(), np.flatnonzero(self._current))
+        starts = Starts(self._known.content_starts(), self._current)
+        machine.return_memory()
+        return starts
 
     @property
     def left(self) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image
 
+from embed import machine
 from embed.errors import ImageError
 from embed.images import limits
 from embed.images.decode import decode, settle
@@ -58,7 +59,7 @@ class Sandbox:
             if (
                 self._granted > small or "problem" in reply
             ):  # what is kept would be free for the next one to take
-                limits.return_memory()
+                machine.return_memory()
             self._send(reply)
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Sandbox:
         if not isinstance(outcome, ImageError):
             limits.lift_memory()  # what follows is as large as what was asked for
             return outcome
-        limits.return_memory()
+        machine.return_memory()
         limits.lift_memory()  # what is asked is whether the machine has it
         if isinstance(outcome, OutOfMemoryError) or needed > most or not limits.can_have(needed):
             raise CircumstanceError(_lack(needed, most))

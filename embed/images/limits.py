@@ -66,12 +66,6 @@ def grant_seconds(more: float) -> None:
     _set_soft(resource.RLIMIT_CPU, math.ceil(usage.ru_utime + usage.ru_stime + more))
 
 
-def return_memory() -> None:
-    """Give what was freed back to the system at once, where the C library can."""
-    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def _set_soft(kind: int, value: int) -> None:
     _, most = resource.getrlimit(kind)
     if most != resource.RLIM_INFINITY and (value == resource.RLIM_INFINITY or value > most):
