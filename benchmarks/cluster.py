@@ -5,7 +5,7 @@
 
 The processor time is that of all processes of a command, those of Ray among them, as a control group of Linux counts it (needs
 root); the wall-clock seconds are those of the command. The features are compared bit for bit. `--table` measures nothing: it works
-out from the last runs of `sources.py` and `scale.py` what millions of photographs take.
+out from the last runs of `sources.py` and `driver.py` what millions of photographs take.
 """
 
 import json
@@ -24,8 +24,7 @@ NODES, NODE_PROCESSORS = 20, 8  # of the cluster in the table
 FEATURE_BYTES = 1280 * 4  # of a row of MobileNetV2
 ROW_BYTES = 130  # of path, content, size, time and decoder, and of checksums
 PART_BYTES = 128 << 20
-SCALE = "300000x1280"  # the set that a known row was measured on
-NEW_BYTES = 12 + 8 + 2  # a known row more where something is new: its content, twice, and what is known of it
+KNOWN = "10000000"  # rows of the set that the memory of a known one was measured on
 SHARD = 1000  # photographs
 # Dollars: of a processor for an hour on a spot instance, of a GB on a shared file system for a month, of a million reads.
 PROCESSOR_HOUR, GB_MONTH, MILLION_READS = 0.015, 0.30, 0.40
@@ -92,10 +91,9 @@ def extract(data: Path, cache: Path, backbone: str, *options: str) -> dict[str, 
 def table() -> str:
     """Return what millions of photographs take, as a table for the documentation."""
     sources = json.loads((common.RESULTS / "sources.json").read_text())
-    known = json.loads((common.RESULTS / "scale.json").read_text())["sizes"][SCALE]["again"]
+    held = json.loads((common.RESULTS / "driver.json").read_text())[KNOWN]["bytes held for a known row"]
     on_s3 = next(row for row in sources["rows"] if row["from"] == "tar on S3")
     seconds = on_s3["cpu seconds"] / sources["photographs"]
-    held = known["bytes a known row"] + NEW_BYTES
     columns = []
     for millions in MILLIONS:
         count = millions * 1_000_000
@@ -120,7 +118,7 @@ def table() -> str:
         f"{NODES} nodes of {NODE_PROCESSORS} processors",
         "features on disk",
         "parts",
-        "memory of the driver for them, once there is a new one",
+        "memory of the driver for them",
         "processors",
         "disk, a month",
         "reads of single objects; of shards",
