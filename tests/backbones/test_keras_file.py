@@ -2,12 +2,15 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from embed.backbones import Network, get, open_runtime
+from embed.backbones import Network, child, get, open_runtime
+from embed.backbones.network import from_json
+from embed.backbones.write import write
 from embed.errors import UsageError, WeightsError
 
 SIZE = 32
@@ -45,6 +48,17 @@ def features(file, **options):
     return open_runtime(Network(str(file), **options), "cpu").run(PIXELS)
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """What is not about the process that prepares networks is prepared in this one, which has Keras already."""
+
+    def call(module, job, *_):
+        assert module == "embed.backbones.write"
+        return write(from_json(job["network"]), Path(job["folder"]))
+
+    monkeypatch.setattr(child, "call", call)
+
+
 def test_a_classifier_is_read_at_the_map_before_its_classes(file):
     model = classifier(keras.layers.Rescaling(1 / 127.5, -1))
     model.save(file)
@@ -54,7 +68,7 @@ def test_a_classifier_is_read_at_the_map_before_its_classes(file):
     np.testing.assert_allclose(features(file, pooling="max"), np.max(maps, axis=(1, 2)), **CLOSE)
 
 
-def test_pixels_become_what_was_asked_and_another_layer_can_be_read(file):
+def test_pixels_become_what_was_asked_and_another_layer_can_be_read(file, in_this_process):
     model = base()
     model.save(file)
     with pytest.raises(UsageError, match=r"preprocess is needed: net\.keras does not say"):
@@ -78,7 +92,7 @@ def test_a_model_of_keras_applications_is_recognised(file, name, preprocess):
     assert any(f"--preprocess {preprocess}" in note for note in get(str(file)).notes)
 
 
-def test_a_free_size_is_free_and_a_fixed_one_is_not(file):
+def test_a_free_size_is_free_and_a_fixed_one_is_not(file, in_this_process):
     base(size=None).save(file)
     assert features(file, preprocess="none", size=SIZE).shape == (3, 5)
     base().save(file)

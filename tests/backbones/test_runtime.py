@@ -286,10 +286,12 @@ import numpy as np
 from embed.backbones import Network
 from embed.backbones.gpu import KerasRuntime
 
-pixels, weights = np.load(sys.argv[1]), Path(sys.argv[2])
+pixels, options = np.load(sys.argv[1]), json.loads(sys.argv[2])
+if "weights" in options:
+    options["weights"] = Path(options["weights"])
 runs = {}
 for precision in ("float32", "bfloat16"):
-    network = Network("mobilenetv2", weights, size=64, pooling="grid", mirror=precision == "bfloat16").resolve()
+    network = Network(**options, size=64, pooling="grid", mirror=precision == "bfloat16").resolve()
     runtime = KerasRuntime(network, precision, gpu=False, batch_size=4)
     runs[precision] = runtime.run(pixels)
     with ThreadPoolExecutor(3) as threads:
@@ -303,33 +305,39 @@ print(json.dumps([runtime.device, runtime.dimension, keras.backend.backend()]))
 """
 
 
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory):
+@pytest.fixture(params=["small", pytest.param("mobilenetv2", marks=pytest.mark.giant)])
+def random_network(request, tmp_path):
+    """Options of a network with random weights, and the number of its channels; XLA takes half a minute for the larger one."""
     import keras
 
     keras.utils.set_random_seed(20)
-    model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(64, 64, 3))
-    file = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    model.save_weights(file)
-    return file
+    if request.param == "mobilenetv2":
+        file = tmp_path / "random.weights.h5"
+        keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(64, 64, 3)).save_weights(
+            file
+        )
+        return {"backbone": "mobilenetv2", "weights": str(file)}, 1280
+    file = tmp_path / "small.keras"
+    pixels = keras.Input((64, 64, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(pixels)
+    x = keras.layers.Conv2D(24, 3, strides=4, padding="same", activation="relu")(x)
+    x = keras.layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
+    x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
+    keras.Model(pixels, x).save(file)
+    return {"backbone": str(file), "preprocess": "none"}, 24
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_weights, pixels, tmp_path):
+def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_network, pixels, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
+    options, channels = random_network
     small = np.ascontiguousarray(pixels[:, :64, :64])
     np.save(tmp_path / "pixels.npy", small)
+    arguments = [tmp_path / "pixels.npy", json.dumps(options), tmp_path / "features.npz"]
 
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            KERAS_RUN,
-            tmp_path / "pixels.npy",
-            random_weights,
-            tmp_path / "features.npz",
-        ],
+        [sys.executable, "-c", KERAS_RUN, *arguments],
         env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
@@ -337,12 +345,10 @@ def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_w
     )
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["cpu", 9 * 1280, backend]
+    assert json.loads(done.stdout) == ["cpu", 9 * channels, backend]
     features = np.load(tmp_path / "features.npz")
     for precision, closest in (("float32", 0.9999), ("bfloat16", 0.999)):
-        network = Network(
-            "mobilenetv2", random_weights, size=64, pooling="grid", mirror=precision == "bfloat16"
-        )
+        network = Network(**options, size=64, pooling="grid", mirror=precision == "bfloat16")
         expected = open_runtime(network, device="cpu").run(small)
         assert features[precision].dtype == np.float32
         assert cosine(features[precision], expected).min() >= closest

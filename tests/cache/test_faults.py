@@ -107,7 +107,7 @@ def test_embed_extract_on_a_full_disk_ends_with_one_sentence(small_disk, tmp_pat
 
 
 def test_an_error_from_any_system_call_is_told_and_loses_nothing(in_memory):
-    world, failed = World(files=6), 0
+    world, failed = World(files=3), 0
     for number in range(10_000):
         code = (errno.ENOSPC, errno.EIO, errno.EDQUOT)[number % 3]
         store, committed = PartsStore(in_memory / str(number)), []
