@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from embed.learn import heads
 from embed.learn.choice import Folds, Tell, apply, choose, prepared, silent, weighted
 from embed.learn.dense import DenseClassifier
 from embed.machine import processors
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 
@@ -51,7 +55,7 @@ class FittedHead:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the probability of every class, float64 ndarray of shape (n, K)."""
-        with one_blas_thread():
+        with _libraries().limit(limits=1):
             return np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
 
 
@@ -63,6 +67,15 @@ def one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(1):
         yield
+
+
+@cache
+def _libraries() -> "ThreadpoolController":
+    """Return the libraries of linear algebra that this process has: looking for them takes longer than a prediction."""
+    import scipy.linalg  # noqa: F401  as above
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager

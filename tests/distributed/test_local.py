@@ -13,7 +13,6 @@ from same_sets import assert_same
 from traps import make_traps, ran
 from waiting import until
 
-pytestmark = pytest.mark.torture  # Ray takes its time to start, and more on a busy machine
 EXTRACT = [sys.executable, "-P", "-m", "embed.cli", "extract"]
 SCRIPT = [sys.executable, "-P", SUPPORT / "ray_extract.py"]
 BUSY_S = 280  # Ray takes some ten seconds of the processor to start
