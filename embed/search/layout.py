@@ -1,5 +1,6 @@
 """A map of the features: photographs that are alike lie close together."""
 
+import itertools
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -158,8 +159,10 @@ def _placed_by_landmarks(axes: NDArray[np.float32], seed: int, progress: Progres
 def _placed_by_opentsne(axes: NDArray[np.float32], seed: int, progress: Progress) -> NDArray[np.float32]:
     import openTSNE
 
-    def tell(iteration: int, error: float, embedding: object) -> None:
-        progress(PLACING, min(iteration, STEPS), STEPS)
+    steps = itertools.count(EVERY, EVERY)  # over both of its phases, each of which counts from one
+
+    def tell(*_: object) -> None:
+        progress(PLACING, min(next(steps), STEPS), STEPS)
 
     tsne = openTSNE.TSNE(
         perplexity=PERPLEXITY,

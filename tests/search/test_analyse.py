@@ -169,6 +169,8 @@ def test_a_map_of_many_photographs_has_all_of_them(library, tmp_path, monkeypatc
         "Placing the photographs on the map",
     }
     assert len(told) > 3
+    placed = [done for what, done, _ in told if what.startswith("Placing")]
+    assert placed == sorted(placed)  # it never goes back
     np.testing.assert_array_equal(layout(features).positions, found.positions)
     assert not np.array_equal(layout(features, seed=1).positions, found.positions)
 
