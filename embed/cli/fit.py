@@ -122,6 +122,9 @@ def fit(
         fitted = api.fit(known.cache, options, progress)
     for note in fitted.notes[len(fitted.labels.notes) :]:  # those have been told
         common.say(f"Note: {note}.")
+    folds = "folders" if fitted.labels.n_folds > 1 else "5" if fitted.evaluation.is_vague else None
+    if folds and fitted.split.fold is None:
+        common.say(f"With --cv {folds} every photograph is scored.")
     if as_json:
         common.print_json(fitted.summary())
     elif quiet:

@@ -40,7 +40,7 @@ def notes(
             " probabilities of a head that is fitted on them are surer than they should be"
         )
     if split.fold is None and labelled.n_folds > 1:
-        notes.append("the photographs lie in folds; --cv folders cross-validates over them")
+        notes.append("the photographs lie in folds, and a cross-validation over them would score every one")
     if len(labelled.unlabelled):
         count, first = len(labelled.unlabelled), features.paths[labelled.unlabelled[0]]
         notes.append(
@@ -79,9 +79,9 @@ def notes(
         )
     if evaluation.is_vague:
         low, high = evaluation.interval
+        more = "; a cross-validation would score every one" if split.fold is None else ""
         notes.append(
             f"{len(evaluation)} photographs are too few to say how good this is: the accuracy lies between"
-            f" {low:.0%} and"
-            f" {high:.0%}; --cv 5 scores every photograph"
+            f" {low:.0%} and {high:.0%}{more}"
         )
     return notes

@@ -99,7 +99,7 @@ def test_splits_are_named_and_a_model_remembers_them(embed, put):
 def test_folds_of_folders_are_cross_validated(embed, put):
     put({f"data/fold_{number}/{name}": kind for number in (1, 2, 10) for kind, name in enumerate("ab")})
     assert "2 classes, 3 folds" in embed("extract", "data", "--backbone", "tiny").out
-    assert "--cv folders cross-validates" in embed("fit").err
+    assert "With --cv folders every photograph is scored." in embed("fit").err
     fitted = json.loads(embed("fit", "--cv", "folders", "--json").out)
     assert fitted["split"] == "3-fold cross-validation by folders: fold_1 to fold_10"
     assert fitted["n"] == 36
