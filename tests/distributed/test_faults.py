@@ -10,10 +10,11 @@ from loop_disk import LoopDisk, UnavailableError
 from ray_extract import reads
 from ray_nodes import HEAD, SUPPORT, RayNodes, last_json, needs_ray
 from same_sets import assert_same, contents
-from waiting import until
+from waiting import BUSY_S, until
 
 from embed.distributed.executor import KILLS
 
+pytestmark = pytest.mark.timeout(1800)
 SCRIPT = [sys.executable, "-P", SUPPORT / "ray_extract.py"]
 BLOCK = 25
 HELD = "2/302.png"
@@ -59,7 +60,7 @@ class Run:
         def found():
             return [one for one in reads(self.folder) if one[2] == name][at_least - 1 :]
 
-        until(lambda: self.code() is not None or found(), f"{name} to be read")
+        until(lambda: self.code() is not None or found(), f"{name} to be read", BUSY_S)
         assert self.code() is None, self.log.read_text()
         return found()[-1][:2]
 
@@ -120,7 +121,7 @@ def test_a_node_joins_midway_and_a_node_is_killed(run, alone):
     for name in TWO:
         run.reader(name)
     run.nodes.start("late")
-    until(lambda: any(node == "late" for node, _, _ in reads(run.folder)), "the new node to read")
+    until(lambda: any(node == "late" for node, _, _ in reads(run.folder)), "the new node to read", BUSY_S)
     run.nodes.kill("late")
     run.go_on()
     assert run.end()["extracted"] == 498
@@ -130,7 +131,7 @@ def test_a_node_joins_midway_and_a_node_is_killed(run, alone):
 def test_a_node_freezes_and_comes_back_when_it_was_given_up(run, alone):
     run.nodes.start("frozen")
     run.start(held=[HELD, "1/001.png"])
-    until(lambda: any(node == "frozen" for node, _, _ in reads(run.folder)), "the node to read")
+    until(lambda: any(node == "frozen" for node, _, _ in reads(run.folder)), "the node to read", BUSY_S)
     run.nodes.freeze("frozen")
     run.go_on()
     assert run.end()["extracted"] == 498

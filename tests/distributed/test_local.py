@@ -11,11 +11,11 @@ from ray_extract import reads
 from ray_nodes import SUPPORT, last_json, needs_ray
 from same_sets import assert_same
 from traps import make_traps, ran
-from waiting import until
+from waiting import BUSY_S, until
 
+pytestmark = pytest.mark.timeout(1800)
 EXTRACT = [sys.executable, "-P", "-m", "embed.cli", "extract"]
 SCRIPT = [sys.executable, "-P", SUPPORT / "ray_extract.py"]
-BUSY_S = 280  # Ray takes some ten seconds of the processor to start
 SEARCH = {"PYTHONPATH": str(SUPPORT)}
 
 
@@ -39,7 +39,7 @@ def test_the_set_is_that_of_one_process_and_no_foreign_code_runs(photographs, al
     assert ran(traps) == ""
     assert last_json(log)["extracted"] == 498
     assert_same(tmp_path / "cache", alone)
-    until(lambda: not below(keeper.pid), "the processes of the cluster to end")
+    until(lambda: not below(keeper.pid), "the processes of the cluster to end", BUSY_S)
 
 
 def held(photographs, keeper, tmp_path):
@@ -50,6 +50,7 @@ def held(photographs, keeper, tmp_path):
     until(
         lambda: keeper.code(pid) is not None or any(name == "2/252.png" for _, _, name in reads(tmp_path)),
         "the photograph to be read",
+        BUSY_S,
     )
     assert keeper.code(pid) is None, (tmp_path / "out").read_text()
     return pid
@@ -68,7 +69,7 @@ def test_sigterm_ends_it_as_ctrl_c_does_and_the_next_run_goes_on(photographs, al
     os.kill(pid, signal.SIGTERM)
     assert ended(keeper, pid) == 0, (tmp_path / "out").read_text()
     first = last_json(tmp_path / "out")
-    until(lambda: not below(keeper.pid), "the processes of the cluster to end")
+    until(lambda: not below(keeper.pid), "the processes of the cluster to end", BUSY_S)
     second = go_on(photographs, keeper, tmp_path)
     assert 0 < first["extracted"] < 498
     assert first["extracted"] + second["extracted"] == 498
@@ -78,7 +79,7 @@ def test_sigterm_ends_it_as_ctrl_c_does_and_the_next_run_goes_on(photographs, al
 def test_a_driver_that_is_killed_leaves_no_process_and_the_next_goes_on(photographs, alone, keeper, tmp_path):
     pid = held(photographs, keeper, tmp_path)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not below(keeper.pid), "the processes of the cluster to end")
+    until(lambda: not below(keeper.pid), "the processes of the cluster to end", BUSY_S)
     second = go_on(photographs, keeper, tmp_path)
     assert 0 < second["reused"] < 498
     assert second["reused"] + second["extracted"] == 498

@@ -14,7 +14,7 @@ from ray_nodes import HEAD, RayNodes, last_json, needs_ray
 from s3_server import BUCKET, client, environment, s3_server
 from same_sets import assert_same
 from search_helpers import recall
-from waiting import until
+from waiting import BUSY_S, until
 
 from embed.cache import open_features
 from embed.search import IndexOptions, open_index
@@ -24,7 +24,7 @@ QUESTIONS = 500
 BACKBONE = os.environ.get("EMBED_TEST_BACKBONE", "tiny")
 EXTRACT = [sys.executable, "-P", "-m", "embed.cli", "extract", "--backbone", BACKBONE, "--json"]
 
-pytestmark = [pytest.mark.torture, pytest.mark.photographs]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.torture, pytest.mark.photographs]
 
 
 def upload(photographs, endpoint, folder):
@@ -81,9 +81,11 @@ def test_shards_in_object_storage_through_a_kill_and_a_cut(clothing, tmp_path):
                 assert nodes.keeper.code(pid) is None, log.read_text()
                 return True
 
-            killed = until(lambda: running() and parts(cache) and workers(nodes, "a"), "a worker at work")
+            killed = until(
+                lambda: running() and parts(cache) and workers(nodes, "a"), "a worker at work", BUSY_S
+            )
             os.kill(killed[0], signal.SIGKILL)
-            until(lambda: running() and parts(cache) >= 3 and workers(nodes, "b"), "another at work")
+            until(lambda: running() and parts(cache) >= 3 and workers(nodes, "b"), "another at work", BUSY_S)
             nodes.networks.cut("b")
             assert nodes.wait(pid) == 0, log.read_text()
             assert last_json(log)["extracted"] == count

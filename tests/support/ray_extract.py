@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from waiting import until
+from waiting import BUSY_S, until
 
 from embed.backbones import Network
 from embed.cli import exits
@@ -43,7 +43,7 @@ class Watched(Folder):
         if item.name in names(self.control / "deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
         if item.name in names(self.control / "held"):
-            until((self.control / "open").exists, f"{item.name} to be let go")
+            until((self.control / "open").exists, f"{item.name} to be let go", BUSY_S)
 
 
 def names(file):

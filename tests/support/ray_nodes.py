@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from keeper import Keeper, below
 from s3_server import free_ports
-from waiting import until
+from waiting import BUSY_S, until
 
 SUPPORT = Path(__file__).parent
 HEAD = "head"
@@ -77,7 +77,7 @@ class RayNodes(contextlib.AbstractContextManager):
                 assert self.keeper.code(self.pids[name]) is None, said
                 return JOINED in said
 
-            until(joined, f"node {name} to join", 300)
+            until(joined, f"node {name} to join", BUSY_S)
 
     def start(self, name, processors=1):
         """Start a node, the head first; it takes seconds until it is `ready`."""
@@ -113,7 +113,7 @@ class RayNodes(contextlib.AbstractContextManager):
 
     def wait(self, pid):
         """Return the exit code of a command."""
-        until(lambda: self.keeper.code(pid) is not None, f"process {pid} to end", 280)
+        until(lambda: self.keeper.code(pid) is not None, f"process {pid} to end", BUSY_S)
         return self.keeper.code(pid)
 
     def kill(self, name):

@@ -7,6 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 DEADLINE_S = 120.0  # so long that only a fault reaches it, on a busy machine too
+BUSY_S = 600.0  # for what begins with Ray, which takes ten seconds of a processor for each process
 POLL_S = 0.01
 
 
