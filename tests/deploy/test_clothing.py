@@ -11,7 +11,7 @@ from in_browser import classify, fetch_runtime
 import embed
 from embed.deploy import parity
 
-pytestmark = [pytest.mark.torture, pytest.mark.imagenet, pytest.mark.photographs]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.torture, pytest.mark.imagenet, pytest.mark.photographs]
 ALIKE = 0.98  # share of photographs in a browser, which decodes and resizes in its own way
 RUNS = {
     "classifier.onnx": """
