@@ -344,6 +344,22 @@ def test_the_command_puts_duplicates_aside_after_a_dry_run_and_puts_them_back(ow
     assert json.loads(nothing.stdout)["restored"] == [] and "nothing" in nothing.stderr
 
 
+def test_where_nothing_is_there_twice_the_two_that_look_most_alike_are_named(tmp_path, run_embed):
+    (tmp_path / "photographs").mkdir()
+    for seed in range(5):
+        scene(seed).save(tmp_path / "photographs" / f"{seed}.png")
+    extract(tmp_path)
+    features = open_features(tmp_path / "cache")
+    unit = normalised(features.X)
+    pairs = list(combinations(range(5), 2))
+    one, other = max(pairs, key=lambda pair: unit[pair[0]] @ unit[pair[1]])
+    said = run_embed("duplicates", cwd=tmp_path, check=True).stderr
+    assert "Nothing is there more than once among 5 photographs." in said
+    told = re.search(r"(\d)\.png and (\d)\.png look most alike, with (\d\.\d{3})\.", said)
+    assert {int(told[1]), int(told[2])} == {one, other}
+    assert float(told[3]) == pytest.approx(unit[one] @ unit[other], abs=6e-4)
+
+
 @pytest.mark.parametrize(
     ("keep", "name"),
     [("largest", "original"), ("first", "brighter"), ("sharpest", "brighter")],
