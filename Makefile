@@ -8,14 +8,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: bench demo test test-giants torture torture-images soak fuzz lint format docs lock notebooks pictures pythons stress clean
 
-# What was tested is what gets installed: every version, with its hash, is in the lock.
+# What was tested is what gets installed: every version, with its hash, is in the lock. Modules are compiled when they are first
+# imported: most never are.
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "embed needs Python 3.11 or later; name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "This Python has no venv. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	# Modules are compiled when they are first imported: most never are.
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

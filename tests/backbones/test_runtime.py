@@ -286,9 +286,8 @@ import numpy as np
 from embed.backbones import Network
 from embed.backbones.gpu import KerasRuntime
 
-pixels, options = np.load(sys.argv[1]), json.loads(sys.argv[2])
-if "weights" in options:
-    options["weights"] = Path(options["weights"])
+pixels, (backbone, weights, preprocess) = np.load(sys.argv[1]), json.loads(sys.argv[2])
+options = {"backbone": backbone, "weights": weights and Path(weights), "preprocess": preprocess}
 runs = {}
 for precision in ("float32", "bfloat16"):
     network = Network(**options, size=64, pooling="grid", mirror=precision == "bfloat16").resolve()
@@ -307,7 +306,7 @@ print(json.dumps([runtime.device, runtime.dimension, keras.backend.backend()]))
 
 @pytest.fixture(params=["small", pytest.param("mobilenetv2", marks=pytest.mark.giant)])
 def random_network(request, tmp_path):
-    """Options of a network with random weights, and the number of its channels; XLA takes half a minute for the larger one."""
+    """Backbone, weights and preprocessing of a network with random weights, and the number of its channels; XLA takes half a minute for the larger one."""
     import keras
 
     keras.utils.set_random_seed(20)
@@ -316,7 +315,7 @@ def random_network(request, tmp_path):
         keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(64, 64, 3)).save_weights(
             file
         )
-        return {"backbone": "mobilenetv2", "weights": str(file)}, 1280
+        return ("mobilenetv2", file, None), 1280
     file = tmp_path / "small.keras"
     pixels = keras.Input((64, 64, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1)(pixels)
@@ -324,17 +323,21 @@ def random_network(request, tmp_path):
     x = keras.layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
     x = keras.layers.ReLU(6)(keras.layers.BatchNormalization()(x))
     keras.Model(pixels, x).save(file)
-    return {"backbone": str(file), "preprocess": "none"}, 24
+    return (str(file), None, "none"), 24
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_network, pixels, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    options, channels = random_network
+    (backbone, weights, preprocess), channels = random_network
     small = np.ascontiguousarray(pixels[:, :64, :64])
     np.save(tmp_path / "pixels.npy", small)
-    arguments = [tmp_path / "pixels.npy", json.dumps(options), tmp_path / "features.npz"]
+    arguments = [
+        tmp_path / "pixels.npy",
+        json.dumps(random_network[0], default=str),
+        tmp_path / "features.npz",
+    ]
 
     done = subprocess.run(
         [sys.executable, "-c", KERAS_RUN, *arguments],
@@ -348,7 +351,9 @@ def test_keras_gives_the_same_features_on_each_of_its_backends(backend, random_n
     assert json.loads(done.stdout) == ["cpu", 9 * channels, backend]
     features = np.load(tmp_path / "features.npz")
     for precision, closest in (("float32", 0.9999), ("bfloat16", 0.999)):
-        network = Network(**options, size=64, pooling="grid", mirror=precision == "bfloat16")
+        network = Network(
+            backbone, weights, preprocess=preprocess, size=64, pooling="grid", mirror=precision == "bfloat16"
+        )
         expected = open_runtime(network, device="cpu").run(small)
         assert features[precision].dtype == np.float32
         assert cosine(features[precision], expected).min() >= closest

@@ -68,9 +68,8 @@ def test_shards_in_object_storage_through_a_kill_and_a_cut(clothing, tmp_path):
             assert nodes.wait(alone) == 0, (tmp_path / "alone.log").read_text()
             nodes.start(HEAD, 0)
             nodes.ready(HEAD)
-            for (
-                name
-            ) in "ab":  # one after the other: nodes that begin together on one disk may take the same names
+            # One after the other: nodes that begin together on one disk may take the same names.
+            for name in "ab":
                 nodes.start(name)
                 nodes.ready(name)
             cache = tmp_path / "cache"
