@@ -608,11 +608,26 @@ except CacheWriteError as error:
     assert list((embed_home / "exports").iterdir()) == []
 
 
-def test_errors_of_the_child_process_arrive_as_they_were_raised(models, tmp_path):
-    (models / MOBILENETV2.weights_file).write_bytes(b"no HDF5 at all")
-
-    with pytest.raises(WeightsError, match=f"{MOBILENETV2.weights_file} do not fit mobilenetv2"):
-        export(Network("mobilenetv2", size=32))
+def test_a_job_does_without_the_libraries_that_only_wrappers_of_keras_need():
+    code = """
+import json, os
+from importlib.util import find_spec
+from embed.backbones import child
+stdin, job = os.pipe()
+os.dup2(stdin, 0)
+os.write(job, b"{}\\n")
+installed = [bool(find_spec(name)) for name in child.SPARED]
+def work(job):
+    imported = []
+    for name in child.SPARED:
+        try:
+            imported.append(__import__(name).__name__)
+        except ImportError:
+            pass
+    return {"installed": installed, "imported": imported}
+child.serve(work)
+"""
+    assert json.loads(python(code))["reply"] == {"installed": [True, True, True], "imported": []}
 
 
 @pytest.mark.parametrize("search_path", [None, f".{os.pathsep}"])
