@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,7 @@ from embed.errors import UsageError
 from embed.learn import heads
 from embed.learn.choice import Folds, Tell, apply, choose, prepared, silent, weighted
 from embed.learn.dense import DenseClassifier
-from embed.machine import processors
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from embed.machine import one_thread, processors
 
 MOST_THREADS = 4  # folds fitted at once, at most: each holds its own copy of the features
 
@@ -55,27 +51,8 @@ class FittedHead:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the probability of every class, float64 ndarray of shape (n, K)."""
-        with _libraries().limit(limits=1):
+        with one_thread():
             return np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Let every linear-algebra call in the block use a single thread: a sum that is shared out differs in its last bits."""
-    import scipy.linalg  # noqa: F401  brings a BLAS of its own, which must be loaded before it can be limited
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
-
-
-@cache
-def _libraries() -> "ThreadpoolController":
-    """Return the libraries of linear algebra that this process has: looking for them takes longer than a prediction."""
-    import scipy.linalg  # noqa: F401  as above
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 @contextmanager
@@ -86,7 +63,7 @@ def _calm() -> Iterator[None]:
 
     with (
         warnings.catch_warnings(),
-        one_blas_thread(),
+        one_thread(),
         parallel_config(backend="threading", n_jobs=min(MOST_THREADS, processors())),
     ):
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the minimum is near enough

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embed.cache import FeatureCache
 from embed.errors import UsageError
+from embed.machine import one_thread
 from embed.search.components import components, in_blocks
 from embed.search.current import silent
 from embed.search.store import Progress
@@ -126,7 +127,6 @@ def _grouped(
 ) -> NDArray[np.int64]:
     """Return the group of each point, int64 (n,), by k-means; points of one place are in one group."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     generator = np.random.default_rng(seed)
     sample = reduced[np.sort(generator.permutation(len(reduced))[:SAMPLE])]
@@ -134,7 +134,7 @@ def _grouped(
     counts = [min(count, places)] if count is not None else _counts(len(sample), places)
     best, labels_of_best = -np.inf, None
     judged = np.sort(generator.permutation(len(sample))[:JUDGED])
-    with threadpool_limits(1):
+    with one_thread():
         for number in counts:
             progress("Trying numbers of groups", number, counts[-1])
             fitted = KMeans(number, n_init=STARTS, random_state=seed).fit(sample)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from embed.machine import one_thread
 from embed.search.store import Progress
 from embed.search.vectors import CachedVectors, blocks
 
@@ -19,7 +20,6 @@ def components(vectors: CachedVectors, axes: int, seed: int, progress: Progress)
     There are fewer axes where there are fewer vectors, or features. No more than a sample and one block is in memory.
     """
     from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
 
     count, dimension = vectors.shape
     progress("Finding what tells the photographs apart", 0, count)
@@ -29,7 +29,7 @@ def components(vectors: CachedVectors, axes: int, seed: int, progress: Progress)
     if len(sample) < 2 or sample.var(axis=0, dtype=np.float64).sum() < SAME:
         return np.zeros((count, axes), np.float32)
     # The last bits depend on the number of threads, and all that follows on the last bits.
-    with threadpool_limits(1):
+    with one_thread():
         pca = PCA(axes, random_state=seed).fit(sample)
         return np.concatenate([pca.transform(block) for _, block in in_blocks(vectors)]).astype(np.float32)
 

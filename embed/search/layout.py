@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embed import labels
 from embed.cache import FeatureCache
 from embed.errors import UsageError
+from embed.machine import one_thread
 from embed.search.components import components
 from embed.search.current import silent
 from embed.search.store import Progress
@@ -124,10 +125,9 @@ def positions(
 
 def _placed(axes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
 
     perplexity = min(PERPLEXITY, (len(axes) - 1) / 3)
-    with threadpool_limits(1):  # t-SNE makes another map of the last bits that a number of threads decides
+    with one_thread():  # t-SNE makes another map of the last bits that a number of threads decides
         return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(axes)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embed import sources
 from embed.cache import FeatureCache
 from embed.images import Decoder, Resize
-from embed.machine import processors
+from embed.machine import one_thread, processors
 from embed.search import alignment, verdicts
 from embed.search.alignment import OUTLINE, SIZE
 from embed.search.store import Progress
@@ -42,7 +42,6 @@ def compare(
     features: FeatureCache, first: NDArray[np.int64], second: NDArray[np.int64], progress: Progress
 ) -> Compared:
     """Return which pairs of rows of a feature set are one picture, as it was found before or as it is found now."""
-    from threadpoolctl import threadpool_limits
 
     sha256 = features.sha256
     known = verdicts.Verdicts(features, METHOD)
@@ -54,7 +53,7 @@ def compare(
     new = new[np.lexsort((second[new], first[new]))]
     looked = _Pictures(features, np.unique(np.concatenate([first[new], second[new]])), progress)
     asked = new[looked.may_be_same(first[new], second[new])]
-    with threadpool_limits(1), ThreadPoolExecutor(processors(), "compare") as threads:
+    with one_thread(), ThreadPoolExecutor(processors(), "compare") as threads:
         done = 0
         for some in looked.portions(first[asked], second[asked]):
             part = asked[some]

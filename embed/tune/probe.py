@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.learn.selection import one_blas_thread
+from embed.machine import one_thread
 from embed.tune.train import Head
 
 STRENGTH = 1.0  # C: weak, so that the layers below have something to learn from
@@ -22,7 +22,7 @@ def probe(X: NDArray[np.float32], y: NDArray[np.int64]) -> Head:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import normalize
 
-    with one_blas_thread():
+    with one_thread():
         fitted = LogisticRegression(C=STRENGTH, max_iter=SOLVER_STEPS).fit(normalize(X), y)
     kernel, bias = fitted.coef_.T, fitted.intercept_
     if kernel.shape[1] == 1:  # of two classes scikit-learn tells the difference
