@@ -35,7 +35,7 @@ demo: $(BIN)/.installed  ## the whole tour, on pictures made on the spot
 	$(BIN)/embed demo
 
 test: $(BIN)/.installed lint  ## lint, types and the test suite
-	$(BIN)/pytest -n 2 -m "not giant and not torture"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not giant and not torture"
 
 test-giants: $(BIN)/.installed  ## the backbones that are too large for the ordinary run
 	$(BIN)/pytest -m giant -o timeout=3600

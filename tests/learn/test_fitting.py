@@ -37,10 +37,10 @@ def test_the_number_is_about_the_held_out_photographs_and_survives_the_disk(tmp_
 
 def test_the_same_command_gives_the_same_model_to_the_last_bit(tmp_path):
     features = make_features(tmp_path, flat())
-    for head in ("dense", "svm"):
-        first = fitting.fit(features, FitOptions(classifier=head)).model
+    for options in (FitOptions(classifier="dense", head={"epochs": 8}), FitOptions(classifier="svm")):
+        first = fitting.fit(features, options).model
         expected = first.predict_proba(features.X)
-        second = fitting.fit(features, FitOptions(classifier=head)).model
+        second = fitting.fit(features, options).model
         assert first.document["scored"] == second.document["scored"]
         assert np.array_equal(second.predict_proba(features.X), expected)
         # The archive of Keras holds the time; the files of the model before stay until the next fit.
@@ -72,13 +72,13 @@ def test_choices_do_not_depend_on_the_test_photographs(tmp_path):
     shuffled = X.copy()
     test = [i for i, path in enumerate(paths) if path.startswith("test")]
     shuffled[test] = np.random.default_rng(9).permutation(X[test])
-    for head in ("logistic", "dense"):
+    for head, of_head in (("logistic", {}), ("dense", {"epochs": 8})):
         (tmp_path / head).mkdir()
         documents = []
         for name, rows in (("a", X), ("b", shuffled)):
             (tmp_path / head / name).mkdir()
             features = make_features(tmp_path / head / name, paths, rows)
-            documents.append(fitting.fit(features, FitOptions(classifier=head)).model.document)
+            documents.append(fitting.fit(features, FitOptions(classifier=head, head=of_head)).model.document)
         assert documents[0]["chosen"] == documents[1]["chosen"]
         assert documents[0]["learning_curve"] == documents[1]["learning_curve"]
         assert documents[0]["metrics"]["accuracy"] != documents[1]["metrics"]["accuracy"]
