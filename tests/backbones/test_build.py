@@ -116,14 +116,14 @@ def test_exported_graph_agrees_with_keras(name, keras_without_downloads, monkeyp
 @pytest.mark.parametrize("pooling", ["avg", "grid"])
 def test_a_mirror_averages_with_the_mirror_image(pooling, tmp_path):
     weights_file = tmp_path / "random.weights.h5"
-    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3)).save_weights(
+    keras.applications.MobileNet(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3)).save_weights(
         weights_file
     )
     pixels = photographs(SIZE)
     turned = np.ascontiguousarray(pixels[:, :, ::-1])
     for folder in ("plain", "mirror"):
         (tmp_path / folder).mkdir()
-    alone = network("mobilenetv2", weights_file, pooling="none")
+    alone = network("mobilenet", weights_file, pooling="none")
     maps = features(alone, tmp_path / "plain", pixels)
     maps = (maps + features(alone, tmp_path / "plain", turned)[:, :, ::-1]) / 2
     expected = maps.mean(axis=(1, 2))
@@ -132,8 +132,8 @@ def test_a_mirror_averages_with_the_mirror_image(pooling, tmp_path):
         expected = np.concatenate(
             [maps[:, a:b, c:d].mean(axis=(1, 2)) for a, b in spans for c, d in spans], axis=1
         )
-    mirror = network("mobilenetv2", weights_file, pooling=pooling, mirror=True)
-    assert mirror.fingerprint != network("mobilenetv2", weights_file, pooling=pooling).fingerprint
+    mirror = network("mobilenet", weights_file, pooling=pooling, mirror=True)
+    assert mirror.fingerprint != network("mobilenet", weights_file, pooling=pooling).fingerprint
     assert_close(features(mirror, tmp_path / "mirror", pixels), expected)
 
 
@@ -155,7 +155,7 @@ def test_table_agrees_with_keras(name, keras_without_downloads, monkeypatch):
     assert set(backbone.classifier_layers) <= set(build.layer_names(whole))
 
 
-def random_weights(folder, name="random.weights.h5", *, classifier=False, size=32, keras_name="MobileNetV2"):
+def random_weights(folder, name="random.weights.h5", *, classifier=False, size=32, keras_name="MobileNet"):
     """A weights file of an application as a user may have saved it, and the model it came from, without a classifier."""
     make = getattr(keras.applications, keras_name)
     headless = make(weights=None, include_top=False, input_shape=(size, size, 3))
@@ -186,7 +186,7 @@ def run_built(resolved, pixels):
 def test_weights_file_of_the_users_own(name, classifier, tmp_path):
     file, headless = random_weights(tmp_path, name, classifier=classifier)
     pixels = photographs(32)
-    resolved = network("mobilenetv2", file, label=name, pooling="flatten", size=32)
+    resolved = network("mobilenet", file, label=name, pooling="flatten", size=32)
 
     expected = np.asarray(headless(pixels / np.float32(127.5) - 1)).reshape(len(pixels), -1)
 
@@ -194,7 +194,7 @@ def test_weights_file_of_the_users_own(name, classifier, tmp_path):
 
 
 def test_weights_of_another_backbone_do_not_fit(tmp_path):
-    file, _ = random_weights(tmp_path, keras_name="MobileNet")
+    file, _ = random_weights(tmp_path)
 
     with pytest.raises(WeightsError, match=r"random\.weights\.h5 do not fit mobilenetv2: [^\n]*$"):
         built(network("mobilenetv2", file, label=file.name, size=32))
@@ -205,8 +205,8 @@ def test_weights_file_that_lacks_a_layer_is_refused(tmp_path):
     with h5py.File(file, "r+") as saved:
         del saved["layers"]["conv2d"]
 
-    with pytest.raises(WeightsError, match=r"do not fit mobilenetv2"):
-        built(network("mobilenetv2", file, label=file.name, size=32))
+    with pytest.raises(WeightsError, match=r"do not fit mobilenet"):
+        built(network("mobilenet", file, label=file.name, size=32))
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
@@ -229,15 +229,13 @@ def test_own_efficientnet_weights_keep_the_rescaling_they_were_trained_with(
 def test_reads_a_layer_in_the_middle_and_pools_its_map(tmp_path):
     pixels = photographs(64)
     file, whole = random_weights(tmp_path, size=64)
-    layer = "block_3_expand_relu"
+    layer = "conv_pw_3_relu"
     maps = np.asarray(keras.Model(whole.input, whole.get_layer(layer).output)(pixels / np.float32(127.5) - 1))
 
     def features(pooling):
-        return run_built(
-            network("mobilenetv2", file, file.name, size=64, layer=layer, pooling=pooling), pixels
-        )
+        return run_built(network("mobilenet", file, file.name, size=64, layer=layer, pooling=pooling), pixels)
 
-    assert maps.shape == (3, 16, 16, 144)
+    assert maps.shape == (3, 16, 16, 128)
     assert_close(features("none"), maps)
     assert_close(features("avg"), maps.mean(axis=(1, 2)))
     assert_close(features("max"), maps.max(axis=(1, 2)))
@@ -248,7 +246,7 @@ def test_layer_of_the_classifier_is_taken_as_it_is(tmp_path):
     file, _ = random_weights(tmp_path, classifier=True)
     pixels = photographs(224, n=1)
 
-    probabilities = run_built(network("mobilenetv2", file, "own", layer="predictions", size=224), pixels)
+    probabilities = run_built(network("mobilenet", file, "own", layer="predictions", size=224), pixels)
 
     assert probabilities.shape == (1, 1000)
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
@@ -258,9 +256,9 @@ def test_unknown_layer_names_the_nearest(tmp_path):
     file, _ = random_weights(tmp_path)
 
     with pytest.raises(
-        UsageError, match=r"layer 'block_6_ad' is not in mobilenetv2; the nearest names are block_6_pad"
+        UsageError, match=r"layer 'conv_dw_6_rel' is not in mobilenet; the nearest names are conv_dw_6_relu"
     ):
-        built(network("mobilenetv2", file, file.name, size=32, layer="block_6_ad"))
+        built(network("mobilenet", file, file.name, size=32, layer="conv_dw_6_rel"))
 
 
 def test_numbered_layers_keep_their_names_whatever_was_built_before():
@@ -277,7 +275,7 @@ def test_numbered_layers_keep_their_names_whatever_was_built_before():
 def test_settings_of_the_callers_program_do_not_reach_the_network(tmp_path):
     file, _ = random_weights(tmp_path)
     pixels = photographs(32)
-    resolved = network("mobilenetv2", file, file.name, size=32)
+    resolved = network("mobilenet", file, file.name, size=32)
     expected = run_built(resolved, pixels)
     keras.config.set_image_data_format("channels_first")
     keras.config.set_floatx("float16")

@@ -89,7 +89,7 @@ def test_two_fits_of_one_name_at_once_leave_one_whole_model(features):
     code = (
         "import sys; from pathlib import Path; from embed import learn; from embed.cache import open_features;"
         "features = open_features(Path(sys.argv[1]));"
-        "[learn.fit(features, learn.FitOptions(classifier=sys.argv[2], name='m')) for _ in range(12)]"
+        "[learn.fit(features, learn.FitOptions(classifier=sys.argv[2], name='m')) for _ in range(6)]"
     )
     cache = str(features.folder.parent)
     fits = [subprocess.Popen([sys.executable, "-c", code, cache, head]) for head in ("dummy", "logistic")]
