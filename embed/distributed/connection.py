@@ -34,6 +34,8 @@ OWN_NODES = {
     "RAY_grpc_client_keepalive_time_ms": str(KEEPALIVE_MS),
     "RAY_grpc_client_keepalive_timeout_ms": str(KEEPALIVE_MS),
 }
+# How often it asks a head node that stops answering, half a minute each time; Ray itself asks twenty times.
+OF_OTHERS = {"RAY_gcs_server_port_wait_time_s": "2"}
 
 
 def check_address(address: str) -> None:
@@ -77,6 +79,8 @@ def connected(address: str) -> Iterator[Any]:
     # Of a program that has imported Ray before, the library has read its settings already, and would not know the token.
     if address == LOCAL and "ray" not in sys.modules:
         said |= {**OWN_NODES, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    elif address != LOCAL:
+        said |= OF_OTHERS
     with contextlib.ExitStack() as stack:
         stack.enter_context(_environment(said))
         ray = _import()

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sys
+from functools import cache
 
 import pytest
 from ray_nodes import needs_ray
@@ -73,5 +75,18 @@ def test_a_stale_address_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "ray_current_cluster").write_text(f"127.0.0.1:{free_ports(1)[0]}")
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(
+        "ray._private.services.find_gcs_addresses", cache(set)
+    )  # of other tests at the same time
     with pytest.raises(InputError, match=r"^No Ray cluster can be used at 'auto': .*\.$"), cluster("auto"):
         pass
+
+
+@pytest.mark.torture  # Ray waits for half a minute
+def test_a_head_that_accepts_and_says_nothing_is_one_sentence():
+    needs_ray()
+    with socket.create_server(("", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        said = pytest.raises(InputError, match=rf"^No Ray cluster can be used at '{address}': .*\.$")
+        with said, cluster(address):
+            pass
