@@ -7,17 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 _share: int | None = None
 _counting = threading.Lock()
-_limits: list[
-    tuple[Any, Any]
-] = []  # of the linear algebra of the whole process: its libraries, and what restores them
-_inside = 0
+_inside = 0  # blocks of `one_thread`
+_limit: "_Limit | None" = None
 
 
 def processors() -> int:
@@ -49,22 +47,42 @@ def one_thread() -> Iterator[None]:
 
     Several threads may be in such a block at once; linear algebra has its threads again when the last of them has left.
     """
-    global _inside
+    global _inside, _limit
     import scipy.linalg  # noqa: F401  brings a BLAS of its own, which must be loaded before it can be limited
 
     libraries = _libraries(len(sys.modules))
     with libraries.select(user_api="openmp").limit(limits=1):  # of this thread alone
         with _counting:
+            if not _inside:
+                _limit = _Limit(libraries.select(user_api="blas"))
             _inside += 1
-            if not _limits or _limits[-1][0] is not libraries:
-                _limits.append((libraries, libraries.select(user_api="blas").limit(limits=1)))
         try:
             yield
         finally:
             with _counting:
                 _inside -= 1
-                while _limits and not _inside:
-                    _limits.pop()[1].restore_original_limits()
+                if not _inside and _limit is not None:
+                    _limit.end()
+
+
+class _Limit:
+    """A limit of what the whole process shares, in a thread of its own: only the thread that set it may take it back."""
+
+    def __init__(self, libraries: "ThreadpoolController") -> None:
+        self._libraries = libraries
+        self._begun, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, name="one-thread", daemon=True)
+        self._thread.start()
+        self._begun.wait()
+
+    def _hold(self) -> None:
+        with self._libraries.limit(limits=1):
+            self._begun.set()
+            self._over.wait()
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 @lru_cache(1)
