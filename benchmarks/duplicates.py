@@ -31,6 +31,7 @@ from embed.backbones import Network
 from embed.cache import FeatureCache, open_features
 from embed.extract import FeatureOptions, extract_features
 from embed.search import DuplicateGroup, verdicts
+from embed.search.duplicates import duplicates
 from embed.search.pairs import near_pairs
 from embed.search.vectors import normalised
 
@@ -91,7 +92,7 @@ def edited_copies(name: str, copies: int, folder: Path) -> list[dict[str, Any]]:
         shutil.copy(
             whole.folder / verdicts.NAME, features.folder
         )  # what was found of the originals themselves
-        groups = features.duplicates()
+        groups = duplicates(features.cache)
         at = {name_of(digest): f"originals/{whole.path(row)}" for row, digest in enumerate(whole.sha256)}
         of = {f"copies/{row}.jpg": at[name_of(whole.sha256[row])] for row in chosen.tolist()}
         found = 0
@@ -132,7 +133,7 @@ def as_it_is(name: str, data: Path, folder: Path, sheets: Path | None) -> dict[s
     features, known = extracted(data, folder / "cache", name), judged()
     (features.folder / verdicts.NAME).unlink(missing_ok=True)
     started = time.process_time()
-    groups = features.duplicates()
+    groups = duplicates(features.cache)
     seconds = time.process_time() - started
     pairs = list(pairs_of(features.cache, groups))
     right = sum(first == second or known.get((first, second), False) for (first, second), _ in pairs)

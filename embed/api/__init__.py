@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from embed.moving import Binned, Left, Moved, Placed, Restored, carry_out
     from embed.search import Clusters, Neighbour, Neighbours, closest_pair, similarity_matrix
+    from embed.search.duplicates import duplicates
     from embed.search.layout import layout
     from embed.search.outliers import outliers
     from embed.sources import expand, locator
@@ -148,6 +149,7 @@ _HOMES = {
         "Neighbour",
         "Neighbours",
         "closest_pair",
+        "duplicates",
         "layout",
         "outliers",
         "similarity_matrix",
@@ -203,6 +205,7 @@ __all__ = [
     "check_classifier",
     "closest_pair",
     "describe",
+    "duplicates",
     "embed_photographs",
     "expand",
     "export_model",

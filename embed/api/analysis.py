@@ -10,7 +10,7 @@ from embed.labels import with_where
 if TYPE_CHECKING:
     from embed.api.tables import PhotographTable
     from embed.learn import Compared, FitOptions
-    from embed.search import DuplicateGroup, Progress
+    from embed.search import Progress
 
 
 class Analysed(Drawn):
@@ -30,11 +30,12 @@ class Analysed(Drawn):
         where: str | None = None,
         progress: "Progress | None" = None,
         notice: Callable[[str], None] = lambda _: None,
-    ) -> "list[DuplicateGroup]":
-        """Return the groups of photographs that show the same picture; first those whose labels disagree.
+    ) -> "PhotographTable":
+        """Return the photographs that show the same picture, in groups; first those whose labels disagree.
 
         Copies, and pictures saved again, scaled, flipped, turned, cropped, without colours or with a watermark. The features name
-        candidates, the pixels decide; what was found is kept in the cache. `embed.api.put_aside` tidies them up.
+        candidates, the pixels decide; what was found is kept in the cache. `embed.api.put_aside` tidies up the groups that
+        `embed.api.duplicates` returns.
 
         Parameters
         ----------
@@ -50,6 +51,11 @@ class Analysed(Drawn):
         notice : callable
             Is told, in a sentence, of photographs that cannot be looked at.
 
+        Returns
+        -------
+        DataFrame
+            group (from 1), path, similarity (the cosine to the first of the group), label, split, grade.
+
         Raises
         ------
         UsageError
@@ -57,13 +63,13 @@ class Analysed(Drawn):
 
         Examples
         --------
-        >>> groups = embed.open("cache").duplicates()
-        >>> [len(group.photographs) for group in groups]
-        []
+        >>> embed.open("cache").duplicates(threshold=0.99).columns.tolist()
+        ['group', 'path', 'similarity', 'label', 'split', 'grade']
         """
         from embed import search
+        from embed.api import tables
 
-        return search.duplicates(
+        found = search.duplicates(
             self._cache,
             threshold,
             grade=grade,
@@ -72,6 +78,12 @@ class Analysed(Drawn):
             progress=progress or search.silent,
             notice=notice,
         )
+        rows = [
+            (number, one.path, one.similarity, one.label, one.split, str(one.grade))
+            for number, group in enumerate(found, 1)
+            for one in group.photographs
+        ]
+        return tables.table(self.root, rows, ("group", "path", "similarity", "label", "split", "grade"))
 
     @checked
     def outliers(

@@ -166,6 +166,9 @@ class Explanations(Sequence["Explained"]):
     def __init__(self, explained: Sequence["Explained"], fit: str, head: str) -> None:
         self._explained, self._fit, self._head = list(explained), fit, head
 
+    def __repr__(self) -> str:
+        return f"<Explanations of {len(self)} photograph{'s' * (len(self) != 1)} by {self._head}>"
+
     def __len__(self) -> int:
         return len(self._explained)
 

@@ -114,7 +114,7 @@ def put_aside(
     ----------
     features : Features
     groups : sequence of DuplicateGroup
-        As `Features.duplicates` returns them.
+        As `embed.api.duplicates` returns them.
     keep : {"largest", "first", "sharpest"}
         The most pixels, and of those the most bytes; the first path; the most detail.
     bin, dry_run
@@ -132,7 +132,7 @@ def put_aside(
     --------
     >>> from embed import api
     >>> features = embed.open("cache")
-    >>> api.put_aside(features, features.duplicates(), dry_run=True).moved.photographs
+    >>> api.put_aside(features, api.duplicates(features.cache), dry_run=True).moved.photographs
     ()
     """
     from embed import search

@@ -66,7 +66,10 @@ SeedOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 DEFAULT_CACHE = Path("cache")
-FASTER = "This processor computes in bfloat16: with --precision bf16 the backbone is faster, its features nearly the same (another set)."
+FASTER = (
+    "This processor computes in bfloat16: --precision bf16 takes about half the time in the backbone where there is AMX, for features "
+    "with a cosine of 0.9999 to these (another set)."
+)
 
 
 class Output(StrEnum):

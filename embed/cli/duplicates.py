@@ -87,15 +87,21 @@ def duplicates(
         return
     if keep is None and (yes or move_to is not None):
         raise UsageError(f"{'--yes' if yes else '--move-to'} is for --keep largest, first or sharpest")
+    from embed import api
+
     known = common.open_labelled(cache, features, labels, splits, where)
     with StageDisplay() as progress:
-        found = known.duplicates(
-            threshold, grade=grade, across_splits=across_splits, progress=progress, notice=progress.notice
+        found = api.duplicates(
+            known.cache,
+            threshold,
+            grade=grade,
+            across_splits=across_splits,
+            label_rule=known.rule,
+            progress=progress,
+            notice=progress.notice,
         )
         aside = None
         if keep is not None:
-            from embed import api
-
             aside = api.put_aside(known, found, keep, move_to, dry_run=not yes, progress=progress)
     _print(found, aside, form)
     _tell(found, known)

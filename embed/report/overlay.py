@@ -153,7 +153,7 @@ def explained_pictures(
     for one in explained:
         if one.maps:
             content = picture(one.file, one.maps[0], fit, f"{one.maps[0].method}, {head}")
-            yield content, f"{one.file}: {one.maps[0].label}"
+            yield content, f"{PurePosixPath(str(one.file)).name}: {one.maps[0].label}"
         else:
             yield None, f"{one.file} {one.problem}"
 

@@ -200,7 +200,7 @@ def _binned(now: Snapshot) -> dict[str, Any]:
 
 def _duplicates(now: Snapshot, grade: str, told: Told) -> list[list[dict[str, Any]]]:
     """Return the groups, of each first what is kept; ``kept`` is null where somebody has to say first what is right."""
-    found = now.features.duplicates(grade=grade, progress=told)
+    found = api.duplicates(now.cache, grade=grade, label_rule=now.features.rule, progress=told)
     kept: dict[str, bool] = {}
     with suppress(InputError, UsageError):  # photographs in an archive cannot be moved
         kept = dict(api.put_aside(now.features, found, dry_run=True, progress=told).kept)

@@ -1,5 +1,6 @@
 """The pipeline: what is computed, what is reused, what leaves, and that a row belongs to its photograph."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -17,6 +18,7 @@ from embed import demo, images, sources
 from embed.backbones import Network
 from embed.cache import open_features
 from embed.cli import main
+from embed.cli.extracted import tell
 from embed.errors import CacheError, InputError, UsageError
 from embed.extract import FeatureOptions, RunOptions, embed_files, extract_features
 from embed.extract.outside import network_of
@@ -101,6 +103,16 @@ def test_a_touched_photograph_is_not_computed_again(photographs, backbone):
     assert extract(photographs).extracted == backbone.seen == 0
     features = open_features(photographs.parent / "cache")
     assert features.mtimes_ns[list(features.paths).index("warm/red.png")] == 1
+
+
+def test_a_long_extraction_says_what_bfloat16_would_give(photographs, backbone, monkeypatch, capsys):
+    monkeypatch.setattr("embed.backbones.faster_in_bfloat16", lambda device: True)
+    summary = extract(photographs)
+    assert summary.bfloat16 == (summary.bottleneck == "forward")
+    for seconds, told in ((60.0, True), (1.0, False)):
+        summary = dataclasses.replace(summary, bfloat16=True, seconds=seconds)
+        tell(summary, "folders", [photographs], as_json=True)
+        assert ("--precision bf16" in capsys.readouterr().err) == told
 
 
 def test_rows_of_vanished_photographs_leave(photographs, backbone):

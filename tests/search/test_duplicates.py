@@ -367,7 +367,7 @@ def test_where_nothing_is_there_twice_the_two_that_look_most_alike_are_named(tmp
 )
 def test_one_of_each_group_is_kept(own, keep, name):
     known = Features(open_features(own / "cache"))
-    found = [group for group in known.duplicates() if not group.labels_disagree]
+    found = [group for group in api.duplicates(known.cache) if not group.labels_disagree]
     done = api.put_aside(known, found, keep, own / "aside")
     stays = sorted(path for path, kept in done.kept.items() if kept)
     assert [Path(path).stem for path in stays] == [f"s0-{name}", f"s1-{name}"]
@@ -383,7 +383,7 @@ def test_what_only_looks_alike_is_never_put_aside(tmp_path):
         put(writer, "a/near.jpg", unit(0, 1))
         put(writer, "a/nearer.jpg", unit(0, 1, 0.1))
     known = Features(open_features(tmp_path / "cache"))
-    found = known.duplicates(0.9)
+    found = api.duplicates(known.cache, 0.9)
     assert len(found) == 1
     assert api.put_aside(known, found, "first", dry_run=True).moved.photographs == ()
 
