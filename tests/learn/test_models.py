@@ -49,37 +49,28 @@ def redirect(model, what, **entry):
 # ---------------------------------------------------------------------- taken home
 
 
-@pytest.mark.parametrize("head", ["logistic", "linear-svm", "svm", "knn", "dummy"])
-def test_a_model_predicts_where_this_project_is_not_installed(features, tmp_path, head):
-    model = fit(features, head)
-    assert at_home(model.folder / model.document["head"]["file"], features.X, tmp_path) == pytest.approx(
-        model.predict_proba(features.X), abs=1e-12
-    )
+def test_models_predict_where_this_project_is_not_installed(features, tmp_path):
+    models = [fit(features, head) for head in ("logistic", "linear-svm", "svm", "knn", "dummy")]
+    taken = [model.folder / model.document["head"]["file"] for model in models]
+    for model, predicted in zip(models, at_home(taken, features.X, tmp_path), strict=True):
+        assert predicted == pytest.approx(model.predict_proba(features.X), abs=1e-12)
 
 
 def test_a_dense_model_is_taken_home_for_scikit_learn_and_for_keras(features, tmp_path):
     model = fit(features, "dense", head={"epochs": 3})
-    expected = pytest.approx(model.predict_proba(features.X), abs=1e-5)
-    for what in ("head", "keras"):
-        assert at_home(model.folder / model.document[what]["file"], features.X, tmp_path) == expected
+    taken = [model.folder / model.document[what]["file"] for what in ("head", "keras")]
+    for predicted in at_home(taken, features.X, tmp_path):
+        assert predicted == pytest.approx(model.predict_proba(features.X), abs=1e-5)
 
 
-def at_home(file, X, folder):
-    """Return what a program without this project predicts from a file of a model and exported features."""
+def at_home(files, X, folder):
+    """Return what a program without this project predicts from files of models and exported features."""
     np.save(folder / "X.npy", X)
-    command = [
-        sys.executable,
-        "-P",
-        str(ALONE),
-        str(file),
-        str(folder / "X.npy"),
-        str(folder / "p.npy"),
-        *TRUSTED,
-    ]
+    command = [sys.executable, "-P", str(ALONE), "X.npy", ",".join(TRUSTED), *map(str, files)]
     away = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=folder, env=away, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return np.load(folder / "p.npy")
+    return [np.load(folder / f"{number}.npy") for number in range(len(files))]
 
 
 # ---------------------------------------------------------------------- whole or told

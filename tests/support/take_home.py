@@ -1,6 +1,6 @@
-"""A program without this project: predicts from a file of a model and an exported array.
+"""A program without this project: predicts from files of models and an exported array, into 0.npy, 1.npy, ...
 
-python -P take_home.py HEAD X.npy PROBABILITIES.npy TRUSTED...
+python -P take_home.py X.npy TRUSTED,TRUSTED HEAD...
 """
 
 import os
@@ -18,7 +18,7 @@ class Missing:
 
 
 sys.meta_path.insert(0, Missing())
-head, features, out, *trusted = sys.argv[1:]
+features, trusted, *heads = sys.argv[1:]
 try:
     import embed  # noqa: F401
 except ModuleNotFoundError:
@@ -29,12 +29,13 @@ else:
 import numpy as np  # noqa: E402
 
 X = np.load(features)
-if head.endswith(".keras"):
-    import keras
+for number, head in enumerate(heads):
+    if head.endswith(".keras"):
+        import keras
 
-    probabilities = keras.saving.load_model(head, safe_mode=True).predict(X, verbose=0)
-else:
-    from skops.io import load
+        probabilities = keras.saving.load_model(head, safe_mode=True).predict(X, verbose=0)
+    else:
+        from skops.io import load
 
-    probabilities = load(head, trusted=trusted).predict_proba(X)
-np.save(out, probabilities)
+        probabilities = load(head, trusted=trusted.split(",")).predict_proba(X)
+    np.save(f"{number}.npy", probabilities)
