@@ -105,14 +105,24 @@ def test_a_touched_photograph_is_not_computed_again(photographs, backbone):
     assert features.mtimes_ns[list(features.paths).index("warm/red.png")] == 1
 
 
-def test_a_long_extraction_says_what_bfloat16_would_give(photographs, backbone, monkeypatch, capsys):
+@pytest.mark.parametrize("waited_for", ["forward", "decode"])
+def test_that_bfloat16_is_faster_is_known_where_the_backbone_is_waited_for(
+    photographs, backbone, monkeypatch, waited_for
+):
+    monkeypatch.setattr("embed.extract.pipeline.Timing.bottleneck", waited_for)
     monkeypatch.setattr("embed.backbones.faster_in_bfloat16", lambda device: True)
-    summary = extract(photographs)
-    assert summary.bfloat16 == (summary.bottleneck == "forward")
-    for seconds, told in ((60.0, True), (1.0, False)):
-        summary = dataclasses.replace(summary, bfloat16=True, seconds=seconds)
-        tell(summary, "folders", [photographs], as_json=True)
-        assert ("--precision bf16" in capsys.readouterr().err) == told
+    assert extract(photographs).bfloat16 == (waited_for == "forward")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "seconds", "told"), [(True, 60.0, True), (True, 1.0, False), (False, 60.0, False)]
+)
+def test_a_long_extraction_says_what_bfloat16_would_give(
+    photographs, backbone, capsys, bfloat16, seconds, told
+):
+    summary = dataclasses.replace(extract(photographs), bfloat16=bfloat16, seconds=seconds)
+    tell(summary, "folders", [photographs], as_json=True)
+    assert ("--precision bf16" in capsys.readouterr().err) == told
 
 
 def test_rows_of_vanished_photographs_leave(photographs, backbone):

@@ -378,6 +378,19 @@ def test_one_of_each_group_is_kept(own, keep, name):
     assert len(api.restore(known.cache, own / "aside").photographs) == 16
 
 
+def test_a_program_has_them_as_a_table_that_shows_its_photographs(own):
+    known = Features(open_features(own / "cache"))
+    table, groups = known.duplicates(), api.duplicates(known.cache)
+    assert table["group"].nunique() == len(groups) > 1
+    for number, group in enumerate(groups, 1):
+        rows = table[table["group"] == number]
+        assert rows["path"].tolist() == [one.path for one in group.photographs]
+        assert rows["label"].tolist() == [one.label for one in group.photographs]
+        assert rows["grade"].tolist() == [one.grade for one in group.photographs]
+        assert rows["similarity"].tolist() == [one.similarity for one in group.photographs]
+    assert table._repr_html_().count("<img") >= len(groups)
+
+
 def test_what_only_looks_alike_is_never_put_aside(tmp_path):
     with open_writer(tmp_path) as writer:
         put(writer, "a/near.jpg", unit(0, 1))
